@@ -1,0 +1,2 @@
+CREATE INDEX "documents_owner_created_idx" ON "documents" USING btree ("owner_id","created_at" DESC NULLS LAST);--> statement-breakpoint
+CREATE INDEX "documents_published_idx" ON "documents" USING btree ("published_at") WHERE "documents"."status" = 'published';

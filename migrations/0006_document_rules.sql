@@ -1,0 +1,2 @@
+ALTER TABLE "documents" ADD COLUMN "pinned" boolean DEFAULT false NOT NULL;--> statement-breakpoint
+ALTER TABLE "documents" ADD CONSTRAINT "documents_title_not_empty" CHECK (length(btrim("documents"."title")) > 0);

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: PostgreSQL
+"""drizzle-orm beside us: its migrator as a command."""
+
+import shutil
+import subprocess
+
+import pytest
+
+from harness.process import CHECKOUT
+
+DIRECTORY = CHECKOUT / "tests" / "interop"
+
+
+def require_node():
+    """Skip, with the reason, where the peers cannot be had."""
+    if shutil.which("node") is None:
+        pytest.skip("node is not installed")
+    if not (DIRECTORY / "node_modules" / "drizzle-orm").is_dir():
+        got = subprocess.run(["npm", "ci", "--ignore-scripts"], cwd=DIRECTORY,
+                             capture_output=True, text=True, check=False)
+        if got.returncode != 0:
+            pytest.skip("npm ci in tests/interop failed: "
+                        + got.stderr.strip()[-300:])
+
+
+def drizzle_migrate(database, folder, schema=None, table=None, driver="pg"):
+    """Run drizzle-orm's migrate(); returns the finished process."""
+    options = ["--driver", driver]
+    if schema is not None:
+        options.append(f"--schema={schema}")
+    if table is not None:
+        options.append(f"--table={table}")
+    return subprocess.run(
+        ["node", DIRECTORY / "migrate.mjs", database.url, folder, *options],
+        capture_output=True, text=True, timeout=120, check=False)

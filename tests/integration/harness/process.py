@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: PostgreSQL
+"""Small things about processes and ports that the other modules share."""
+
+import ctypes
+import os
+import pathlib
+import signal
+import socket
+
+CHECKOUT = pathlib.Path(__file__).resolve().parents[3]
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def die_with_parent(signum=signal.SIGKILL):
+    """For preexec_fn: nothing that a test started outlives a killed pytest."""
+    def in_child():
+        _libc.prctl(_PR_SET_PDEATHSIG, signum, 0, 0, 0)
+    return in_child
+
+
+def free_port():
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+def is_root():
+    return os.geteuid() == 0
+
+
+def as_user(name):
+    """Popen arguments that make the child run as `name` when we are root."""
+    if not is_root():
+        return {}
+    return {"user": name, "group": name, "extra_groups": []}
+
+
+def children(pid):
+    """The pids of the live children of `pid`."""
+    found = []
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit():
+            continue
+        try:
+            with open(f"/proc/{entry}/stat", encoding="utf-8") as stat:
+                # the name in parentheses may itself hold spaces
+                state, parent = stat.read().rpartition(")")[2].split()[:2]
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(parent) == pid and state != "Z":
+            found.append(int(entry))
+    return found
+
+
+def alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as stat:
+            return stat.read().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def peak_memory(pid):
+    """VmHWM in bytes: the most memory that the process has held so far."""
+    with open(f"/proc/{pid}/status", encoding="utf-8") as status:
+        for line in status:
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    raise AssertionError(f"no VmHWM for {pid}")
+
+
+def resident_memory(pid):
+    with open(f"/proc/{pid}/status", encoding="utf-8") as status:
+        for line in status:
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) * 1024
+    raise AssertionError(f"no VmRSS for {pid}")

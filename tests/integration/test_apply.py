@@ -1,0 +1,669 @@
+# SPDX-License-Identifier: PostgreSQL
+"""POST /apply and the resources that tell of it, on real folders."""
+
+import concurrent.futures
+import subprocess
+
+import pytest
+
+from harness.daemon import migrations_of, runs_of
+from harness.folder import (BREAKPOINT, drizzle_add, drizzle_folder, journal,
+                            tables, write)
+from harness.wait import wait_until
+
+SAMPLE = ["0000_users", "0001_documents", "0002_document_status",
+          "0003_document_indexes", "0004_preferences",
+          "0005_preferences_for_everyone", "0006_document_rules"]
+COUNTED = {"applied", "baseline", "pending", "running", "failed", "in_doubt",
+           "modified", "missing", "out_of_order", "unregistered", "invalid"}
+
+
+def applied_ids(run):
+    return [m["id"] for m in run["applied"]]
+
+
+def test_sample_is_applied_and_reported(serve, sample, database):
+    daemon = serve(sample)
+    before = daemon.wait_verdict("pending")
+    assert before["pending"] == SAMPLE
+    assert before["counts"]["pending"] == 7
+
+    got = daemon.apply()
+    run = got.json()
+    assert got.status == 200, repr(got)
+    assert run["operation"] == "apply"
+    assert run["target"] == "default"
+    assert run["outcome"] == "succeeded"
+    assert run["joined"] is False
+    assert run["error"] is None
+    assert applied_ids(run) == SAMPLE
+    assert run["id"] and run["state"]
+    assert run["started_at"].endswith("Z") and run["finished_at"] >= run[
+        "started_at"]
+    assert 0 < run["duration_seconds"] < 60
+    assert run["lock_wait_seconds"] >= 0
+    assert all(m["duration_seconds"] >= 0 for m in run["applied"])
+
+    assert len(database.drizzle_rows()) == 7
+    assert database.query("SELECT title, status::text FROM documents") == [
+        ("Welcome", "published")]
+
+    status = daemon.status()
+    assert status["verdict"] == "current"
+    assert status["pending"] == []
+    assert set(status["counts"]) == COUNTED
+    assert status["counts"]["applied"] == 7
+    assert sum(status["counts"].values()) == 7
+
+
+def test_second_apply_has_nothing_to_do(serve, sample, database):
+    daemon = serve(sample)
+    assert daemon.apply().status == 200
+    rows = database.drizzle_rows()
+    again = daemon.apply()
+    assert again.status == 200
+    assert again.json()["outcome"] == "succeeded"
+    assert again.json()["applied"] == []
+    assert database.drizzle_rows() == rows
+
+
+def test_status_document(serve, sample, database):
+    daemon = serve(sample)
+    daemon.apply()
+    status = daemon.status()
+    assert status["api_version"] == 1
+    assert status["target"] == "default"
+    assert status["database"]["reachable"] is True
+    assert status["database"]["name"] == database.name
+    assert str(status["database"]["server_version"]).startswith(
+        database.value("SHOW server_version").split()[0][:2])
+    assert status["database"]["engine"]
+    assert status["folder"]["path"] == str(sample)
+    assert status["folder"]["layout"] == "drizzle"
+    assert status["folder"]["scanned_at"].endswith("Z")
+    assert status["folder"]["problems"] == []
+    assert status["tracking"]["kind"] == "drizzle"
+    assert "__drizzle_migrations" in status["tracking"]["table"]
+    assert status["lock"]["held"] is False
+    assert status["run"] is None
+    assert status["last_run"]["outcome"] == "succeeded"
+
+
+def test_migrations_one_by_one(serve, sample):
+    daemon = serve(sample)
+    daemon.wait_verdict("pending")
+    listed = migrations_of(daemon.get("/migrations"))
+    assert [m["id"] for m in listed] == SAMPLE
+    assert {m["state"] for m in listed} == {"pending"}
+    assert daemon.apply().status == 200
+    assert set(daemon.states().values()) == {"applied"}
+
+    one = daemon.get("/migrations/0002_document_status").json()
+    assert one["id"] == "0002_document_status"
+    assert one["state"] == "applied"
+    daemon.get("/migrations/9999_nobody").problem(404, "RESOURCE_NOT_FOUND")
+
+
+def test_runs_are_kept(serve, sample):
+    daemon = serve(sample)
+    first = daemon.apply().json()
+    second = daemon.apply().json()
+    assert first["id"] != second["id"]
+    listed = [r["id"] for r in runs_of(daemon.get("/runs"))]
+    assert listed[:2] == [second["id"], first["id"]], "newest first"
+    assert daemon.get(f"/runs/{first['id']}").json()["applied"] == first[
+        "applied"]
+    daemon.get("/runs/01890000-0000-7000-8000-000000000000").problem(
+        404, "RESOURCE_NOT_FOUND")
+    daemon.get("/runs/nonsense").problem(404, "RESOURCE_NOT_FOUND")
+
+
+def test_plan_says_what_apply_would_do(serve, sample, database):
+    daemon = serve(sample)
+    daemon.wait_verdict("pending")
+    got = daemon.get("/plan")
+    assert got.status == 200
+    assert "0000_users" in got.text and "0006_document_rules" in got.text
+    assert database.tables() == [], "a plan writes nothing"
+    daemon.apply()
+    assert "0000_users" not in daemon.get("/plan").text
+
+
+def test_reading_writes_nothing(serve, sample, database):
+    empty = database.schema_dump(exclude_schema=())
+    daemon = serve(sample)
+    daemon.wait_verdict("pending")
+    for path in ("/status", "/migrations", "/runs", "/plan", "/metrics",
+                 "/livez", "/readyz", "/current", "/version", "/config"):
+        daemon.get(path)
+    assert database.schema_dump(exclude_schema=()) == empty
+
+
+def test_text_for_people(serve, sample):
+    daemon = serve(sample)
+    daemon.apply()
+    for got in (daemon.get("/status?format=text"),
+                daemon.get("/status", Accept="text/plain"),
+                daemon.get("/migrations?format=text")):
+        assert got.status == 200
+        assert got.type == "text/plain"
+        assert "0006_document_rules" in got.text
+        assert "applied" in got.text
+        assert got.text.endswith("\n")
+    assert "current" in daemon.get("/status?format=text").text.lower()
+
+
+def test_head_is_get_without_a_body(serve, sample):
+    daemon = serve(sample)
+    daemon.wait_verdict("pending")
+    for path in ("/status", "/migrations", "/runs", "/plan", "/livez",
+                 "/readyz", "/current", "/metrics", "/version", "/config"):
+        got = daemon.head(path)
+        assert got.status == daemon.get(path).status, path
+        assert got.body == b""
+
+
+def test_v1_prefix_is_optional(serve, sample):
+    daemon = serve(sample)
+    daemon.wait_verdict("pending")
+    assert daemon.get("/v1/status").json()["verdict"] == "pending"
+    assert daemon.post("/v1/apply").status == 200
+    daemon.get("/v2/status").problem(404)
+
+
+def test_current_is_the_gate(serve, sample):
+    daemon = serve(sample)
+    daemon.wait_verdict("pending")
+    assert daemon.get("/current").status == 503
+    assert daemon.get("/readyz").status == 200
+    daemon.apply()
+    assert daemon.get("/current").status == 200
+    assert "database" in daemon.get("/readyz?verbose").text
+
+
+def test_callers_at_the_same_time_share_one_run(serve, drizzle, database):
+    folder = drizzle([("0000_slow", "SELECT pg_sleep(0.7);"),
+                      ("0001_a", "CREATE TABLE a (id int);")])
+    daemon = serve(folder)
+    with concurrent.futures.ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda _: daemon.apply(), range(20)))
+    assert {a.status for a in answers} == {200}, answers
+    runs = {a.json()["id"] for a in answers}
+    assert len(runs) == 1
+    assert sum(a.json()["joined"] is False for a in answers) == 1
+    assert len(database.drizzle_rows()) == 2
+
+
+def test_respond_async(serve, drizzle):
+    daemon = serve(drizzle([("0000_slow", "SELECT pg_sleep(1);")]))
+    got = daemon.apply(Prefer="respond-async")
+    assert got.status == 202, repr(got)
+    assert got.seconds < 0.9
+    assert int(got.headers["Retry-After"]) >= 1
+    assert "respond-async" in got.headers["Preference-Applied"]
+    location = got.headers["Location"]
+    assert "/runs/" in location
+    assert daemon.get(location).json()["id"] in location
+
+    def finished():
+        return daemon.get(location).json()["outcome"] == "succeeded"
+    wait_until(finished, 10)
+
+
+def test_a_run_in_progress_is_seen(serve, drizzle):
+    daemon = serve(drizzle([("0000_slow", "SELECT pg_sleep(1.5);"),
+                            ("0001_b", "CREATE TABLE b (id int);")]))
+    assert daemon.apply(Prefer="respond-async").status == 202
+
+    def running():
+        status = daemon.status()
+        return (status["run"] is not None
+                and daemon.states()["0000_slow"] == "running"
+                and status["lock"]["held"] and status)
+    status = wait_until(running, 5)
+    assert status["counts"]["running"] == 1
+    daemon.wait_verdict("current")
+    assert daemon.status()["run"] is None
+
+
+BROKEN = ("CREATE TABLE ok (id int);\n"
+          "-- next line is wrong\n"
+          "ALTER TABLE ok ADD COLUMN x nosuchtype;\n")
+
+
+def test_failure_is_a_problem_document(serve, drizzle, database):
+    daemon = serve(drizzle([("0000_first", "CREATE TABLE first (id int);"),
+                            ("0001_bad", BROKEN),
+                            ("0002_later", "CREATE TABLE later (id int);")]))
+    got = daemon.apply()
+    problem = got.problem(422, "SQL_ERROR")
+    assert problem["sqlstate"] == "42704"
+    assert problem["migration"] == "0001_bad"
+    assert problem["statement"]["line"] == 3
+    assert problem["statement"]["column"] == 28
+    assert "nosuchtype" in problem["detail"]
+    assert "0001_bad.sql:3" in problem["detail"]
+    assert problem["retryable"] is False
+    assert problem["run_id"]
+    assert "Retry-After" not in got.headers
+
+    # one transaction for each migration: what came before stays
+    assert database.has_table("first")
+    assert not database.has_table("ok")
+    assert not database.has_table("later")
+    assert len(database.drizzle_rows()) == 1
+    status = daemon.status()
+    assert status["verdict"] == "failed"
+    assert daemon.states() == {"0000_first": "applied", "0001_bad": "failed",
+                               "0002_later": "pending"}
+    run = daemon.get(f"/runs/{problem['run_id']}").json()
+    assert run["outcome"] == "failed"
+    assert run["error"]["sqlstate"] == "42704"
+    assert applied_ids(run) == ["0000_first"]
+    assert daemon.get("/current").status == 503
+
+
+@pytest.mark.parametrize("sql, sqlstate, category, line, column", [
+    ("CRATE TABLE x (id int);", "42601", "SQL_SYNTAX_ERROR", 1, 1),
+    ("CREATE TABLE x (id int);\nCREATE TABLE y (id int", "42601",
+     "SQL_SYNTAX_ERROR", 2, None),
+    ("SELECT 1;\n\n  SELECT 1/0;", "22012", "SQL_ERROR", None, None),
+    ("SELECT 'ä', 'ö', nix;", "42703", "SQL_ERROR", 1, 18),
+    (f"SELECT 1;\n{BREAKPOINT}\nSELECT nix;", "42703", "SQL_ERROR", 3, 8),
+    ("CREATE DATABASE inside_transaction;", "25001", None, None, None),
+    ("SET ROLE nobody_at_all;", "22023", None, None, None),
+    ("SET LOCAL statement_timeout = 50; SELECT pg_sleep(5);", "57014",
+     "STATEMENT_TIMEOUT", None, None),
+    ("COPY pg_catalog.nowhere FROM stdin;", "42P01", None, None, None),
+])
+def test_what_failed_and_where(serve, drizzle, database, sql, sqlstate,
+                               category, line, column):
+    daemon = serve(drizzle([("0000_bad", sql)]))
+    problem = daemon.apply(timeout=20).problem(422, category)
+    assert problem["sqlstate"] == sqlstate, problem
+    assert problem["migration"] == "0000_bad"
+    if line is not None:
+        assert problem["statement"]["line"] == line, problem
+    if column is not None:
+        assert problem["statement"]["column"] == column, problem
+    assert database.drizzle_rows() == []
+
+
+def test_copy_from_stdin_does_not_hang(serve, drizzle, database):
+    daemon = serve(drizzle([
+        ("0000_a", "CREATE TABLE a (id int);"),
+        ("0001_copy", "COPY a FROM stdin;\n1\n2\n\\.\n")]))
+    got = daemon.apply(timeout=20)
+    got.problem()
+    assert got.status in (409, 422)
+    assert len(database.drizzle_rows()) == 1
+
+
+def test_copy_to_stdout_is_read_and_dropped(serve, drizzle):
+    daemon = serve(drizzle([("0000_copy",
+                             "COPY (SELECT generate_series(1, 20000))"
+                             " TO stdout;")]))
+    assert daemon.apply(timeout=20).status == 200
+
+
+def curl(*args):
+    return subprocess.run(["curl", "-sS", *args], capture_output=True,
+                          text=True, timeout=60, check=False)
+
+
+def test_curl_as_an_init_container_uses_it(serve, drizzle, postgres):
+    folder = drizzle([("0000_bad", "SELECT nosuch_column_42;")])
+    daemon = serve(folder)
+    mark = len(postgres.log())
+    done = curl("--fail-with-body", "--retry", "3", "--retry-delay", "1",
+                "-X", "POST", daemon.base_url + "/apply")
+    assert done.returncode == 22
+    assert "nosuch_column_42" in done.stdout
+    ran = [line for line in postgres.log()[mark:].splitlines()
+           if "SELECT nosuch_column_42" in line and "LOG:" in line]
+    assert len(ran) == 1, "curl --retry must not run the file again"
+
+    write(folder / "0000_bad.sql", "SELECT 42;")
+    wait_until(lambda: daemon.states()["0000_bad"] == "pending", 10)
+    done = curl("--fail-with-body", "--json", "{}", daemon.base_url + "/apply")
+    assert done.returncode == 0, done
+    assert '"succeeded"' in done.stdout
+
+
+def test_a_mended_file_is_applied(serve, drizzle, database):
+    folder = drizzle([("0000_bad", BROKEN)])
+    daemon = serve(folder)
+    daemon.apply().problem(422)
+    write(folder / "0000_bad.sql", "CREATE TABLE ok (id int, x text);")
+
+    def mended():
+        return daemon.apply().status == 200
+    wait_until(mended, 10)
+    assert database.has_table("ok")
+    assert daemon.verdict() == "current"
+
+
+def test_apply_up_to_a_target(serve, drizzle, database):
+    daemon = serve(drizzle(tables(4)))
+    run = daemon.apply(json={"target": "0001_t1"}).json()
+    assert applied_ids(run) == ["0000_t0", "0001_t1"]
+    assert daemon.status()["pending"] == ["0002_t2", "0003_t3"]
+    daemon.apply(json={"target": "0009_nix"}).problem(404,
+                                                      "RESOURCE_NOT_FOUND")
+    assert applied_ids(daemon.apply(json={}).json()) == ["0002_t2", "0003_t3"]
+
+
+# -- other folders and tracking tables ----------------------------------------
+
+SEQUENCE = {
+    "0001_users.sql": "CREATE TABLE users (id int);\n",
+    "0002_files.sql": "CREATE TABLE files (id int);\n\n"
+                      "CREATE INDEX files_idx ON files (id);\n",
+    "0010_more.sql": "ALTER TABLE users ADD COLUMN name text;\n",
+}
+
+
+def test_sequence_folder_with_schema_migrations(serve, sequence, database):
+    daemon = serve(sequence(SEQUENCE), "--tracking", "schema_migrations")
+    run = daemon.apply().json()
+    assert applied_ids(run) == ["0001_users", "0002_files", "0010_more"]
+    rows = database.query("SELECT version, name, applied_at IS NOT NULL"
+                          " FROM schema_migrations ORDER BY version")
+    assert [r[0] for r in rows] == ["0001", "0002", "0010"]
+    assert all("users" in r[1] or "files" in r[1] or "more" in r[1]
+               for r in rows)
+    assert all(r[2] for r in rows)
+    columns = database.query(
+        "SELECT column_name, data_type, is_nullable"
+        " FROM information_schema.columns"
+        " WHERE table_name = 'schema_migrations' ORDER BY ordinal_position")
+    assert columns == [("version", "text", "NO"), ("name", "text", "NO"),
+                       ("applied_at", "timestamp with time zone", "NO")]
+    status = daemon.status()
+    assert status["folder"]["layout"] == "sequence"
+    assert status["tracking"]["kind"] == "schema_migrations"
+
+
+@pytest.mark.parametrize("names", [
+    ["001-initial.sql", "002-more.sql", "010-next.sql", "043-add.sql"],
+    ["20240101000000_a.sql", "20240102000000_b.sql",
+     "20240102000001_c.sql"],
+    ["1_a.sql", "2_b.sql", "10_c.sql"],
+])
+def test_numeric_order_and_gaps(serve, sequence, database, names):
+    files = {name: f"INSERT INTO seen (name) VALUES ('{name}');"
+             for name in names}
+    database.execute("CREATE TABLE seen (id serial, name text)")
+    daemon = serve(sequence(files), "--tracking", "schema_migrations")
+    got = daemon.apply()
+    assert got.status == 200, repr(got)
+    assert [r[0] for r in database.query(
+        "SELECT name FROM seen ORDER BY id")] == names
+
+
+def test_rows_of_the_teams_own_runner_are_understood(serve, sequence,
+                                                     database):
+    database.execute("CREATE TABLE schema_migrations (version TEXT PRIMARY"
+                     " KEY, name TEXT NOT NULL, applied_at TIMESTAMP WITH"
+                     " TIME ZONE NOT NULL DEFAULT NOW())")
+    database.execute("INSERT INTO schema_migrations (version, name)"
+                     " VALUES ('0001', 'users')")
+    database.execute("CREATE TABLE users (id int)")
+    daemon = serve(sequence(SEQUENCE), "--tracking", "schema_migrations")
+    assert daemon.wait_verdict("pending")["pending"] == ["0002_files",
+                                                         "0010_more"]
+    assert applied_ids(daemon.apply().json()) == ["0002_files", "0010_more"]
+
+
+MIGRATION_LOG = """CREATE TABLE migration_log (
+    id serial PRIMARY KEY, step_number integer NOT NULL,
+    description text NOT NULL, sql_executed text,
+    status varchar(20) NOT NULL DEFAULT 'pending', error_message text,
+    executed_at timestamptz DEFAULT current_timestamp)"""
+
+
+def test_migration_log_records_failures_too(serve, sequence, database):
+    folder = sequence({"001-users.sql": "CREATE TABLE users (id int);",
+                       "002-bad.sql": "ALTER TABLE nowhere ADD x int;"})
+    daemon = serve(folder, "--tracking", "migration_log")
+    daemon.apply().problem(422)
+    rows = database.query("SELECT description, status, error_message"
+                          " FROM migration_log ORDER BY executed_at, 1")
+    assert [(r[0], r[1]) for r in rows] == [("001-users.sql", "completed"),
+                                           ("002-bad.sql", "failed")]
+    assert rows[0][2] is None
+    assert 'relation "nowhere" does not exist' in rows[1][2]
+    assert daemon.states()["002-bad"] == "failed"
+
+    write(folder / "002-bad.sql", "ALTER TABLE users ADD x int;")
+    wait_until(lambda: daemon.apply().status == 200, 10)
+    done = [r[0] for r in database.query(
+        "SELECT description FROM migration_log WHERE status = 'completed'"
+        " ORDER BY 1")]
+    assert done == ["001-users.sql", "002-bad.sql"]
+    assert daemon.verdict() == "current"
+
+
+def test_migration_log_with_more_columns(serve, sequence, database):
+    database.execute(MIGRATION_LOG)
+    daemon = serve(sequence({"001-users.sql": "CREATE TABLE users (id int);"}),
+                   "--tracking", "migration_log")
+    assert daemon.apply().status == 200
+    assert database.query("SELECT description, status FROM migration_log") == [
+        ("001-users.sql", "completed")]
+
+
+# -- policies -----------------------------------------------------------------
+
+def test_transaction_run_is_all_or_nothing(serve, drizzle, database):
+    daemon = serve(drizzle([("0000_a", "CREATE TABLE a (id int);"),
+                            ("0001_bad", "SELECT 1/0;")]),
+                   options={"transaction": "run"})
+    problem = daemon.apply().problem(422, "SQL_ERROR")
+    assert not database.has_table("a")
+    assert database.drizzle_rows() == []
+    run = daemon.get(f"/runs/{problem['run_id']}").json()
+    assert run["applied"] == [], "what was rolled back was not applied"
+    assert daemon.states() == {"0000_a": "pending", "0001_bad": "failed"}
+
+
+def test_transaction_run_succeeds(serve, sample, database):
+    daemon = serve(sample, options={"transaction": "run"})
+    assert applied_ids(daemon.apply().json()) == SAMPLE
+    assert database.value(
+        "SELECT count(DISTINCT xmin::text) FROM"
+        " drizzle.__drizzle_migrations") == 1
+
+
+def out_of_order_folder(drizzle, serve, database, **kwargs):
+    """Two applied, then an older one is merged between them."""
+    folder = drizzle([("0000_a", "CREATE TABLE a (id int);", 1000),
+                      ("0002_c", "CREATE TABLE c (id int);", 3000)])
+    daemon = serve(folder, **kwargs)
+    assert daemon.apply().status == 200
+    write(folder / "0001_b.sql", "CREATE TABLE b (id int);")
+    write(folder / "meta/_journal.json", journal(
+        [("0000_a", 1000), ("0001_b", 2000), ("0002_c", 3000)]))
+    wait_until(lambda: "0001_b" in daemon.states(), 10)
+    return folder, daemon
+
+
+def test_out_of_order_is_refused(serve, drizzle, database):
+    _, daemon = out_of_order_folder(drizzle, serve, database)
+    assert daemon.states()["0001_b"] == "out_of_order"
+    status = daemon.status()
+    assert status["verdict"] == "refused"
+    assert status["counts"]["out_of_order"] == 1
+    got = daemon.apply()
+    problem = got.problem(409, "OUT_OF_ORDER")
+    assert "0001_b" in got.text
+    assert problem["hint"], "what to do about it"
+    assert not database.has_table("b")
+    assert daemon.get("/current").status == 503
+
+
+def test_out_of_order_applied_on_request(serve, drizzle, database):
+    _, daemon = out_of_order_folder(drizzle, serve, database,
+                                    options={"out_of_order": "apply"})
+    assert applied_ids(daemon.apply().json()) == ["0001_b"]
+    assert database.has_table("b")
+    assert [r[1] for r in database.drizzle_rows()] == [1000, 3000, 2000]
+    assert daemon.verdict() == "current"
+
+
+def test_out_of_order_skipped_as_drizzle_does(serve, drizzle, database):
+    folder, daemon = out_of_order_folder(drizzle, serve, database,
+                                         options={"out_of_order": "skip"})
+    assert daemon.apply().json()["applied"] == []
+    assert not database.has_table("b")
+    drizzle_add(folder, "0003_d", "CREATE TABLE d (id int);")
+    wait_until(lambda: "0003_d" in daemon.states(), 10)
+    assert applied_ids(daemon.apply().json()) == ["0003_d"]
+    assert not database.has_table("b")
+
+
+def test_modified_is_a_warning(serve, drizzle, database):
+    folder = drizzle(tables(2))
+    daemon = serve(folder)
+    daemon.apply()
+    write(folder / "0000_t0.sql", "CREATE TABLE t0 (id bigint);")
+    wait_until(lambda: daemon.states()["0000_t0"] == "modified", 10)
+    status = daemon.status()
+    assert status["verdict"] == "drift"
+    assert status["counts"]["modified"] == 1
+    drizzle_add(folder, "0002_t2", "CREATE TABLE t2 (id int);")
+    wait_until(lambda: "0002_t2" in daemon.states(), 10)
+    assert applied_ids(daemon.apply().json()) == ["0002_t2"]
+    assert database.value("SELECT data_type FROM information_schema.columns"
+                          " WHERE table_name = 't0'") == "integer"
+
+
+def test_modified_can_be_refused(serve, drizzle, database):
+    folder = drizzle(tables(2))
+    daemon = serve(folder, options={"on_modified": "refuse"})
+    daemon.apply()
+    write(folder / "0000_t0.sql", "CREATE TABLE t0 (id bigint);")
+    drizzle_add(folder, "0002_t2", "CREATE TABLE t2 (id int);")
+    wait_until(lambda: daemon.states().get("0002_t2"), 10)
+    got = daemon.apply()
+    got.problem(409, "CHECKSUM_MISMATCH")
+    assert "0000_t0" in got.text
+    assert not database.has_table("t2")
+
+
+def test_a_row_without_a_file_is_missing(serve, drizzle, database):
+    folder = drizzle(tables(3))
+    daemon = serve(folder)
+    daemon.apply()
+    drizzle_folder(folder, tables(2))
+    (folder / "0002_t2.sql").unlink()
+    wait_until(lambda: daemon.status()["counts"]["missing"] == 1, 10)
+
+
+def test_a_file_beside_the_journal_is_unregistered(serve, drizzle, database):
+    folder = drizzle(tables(1))
+    write(folder / "0001_forgotten.sql", "CREATE TABLE forgotten (id int);")
+    daemon = serve(folder)
+    assert daemon.apply().status == 200
+    assert not database.has_table("forgotten")
+    assert daemon.status()["counts"]["unregistered"] == 1
+    assert "0001_forgotten" in daemon.get("/migrations").text
+
+
+# -- baseline -----------------------------------------------------------------
+
+def test_baseline_of_everything(serve, sample, database):
+    daemon = serve(sample)
+    got = daemon.post("/baseline", json={})
+    assert got.status == 200, repr(got)
+    assert got.json()["operation"] == "baseline"
+    assert got.json()["outcome"] == "succeeded"
+    assert database.tables() == ["drizzle.__drizzle_migrations"]
+    assert len(database.drizzle_rows()) == 7
+    assert set(daemon.states().values()) <= {"baseline", "applied"}
+    assert daemon.verdict() == "current"
+    assert daemon.apply().json()["applied"] == []
+
+
+def test_baseline_up_to_one(serve, drizzle, database):
+    daemon = serve(drizzle(tables(4)))
+    assert daemon.post("/baseline",
+                       json={"version": "0001_t1"}).status == 200
+    assert daemon.status()["pending"] == ["0002_t2", "0003_t3"]
+    assert len(database.drizzle_rows()) == 2
+    assert applied_ids(daemon.apply().json()) == ["0002_t2", "0003_t3"]
+    assert not database.has_table("t0")
+    assert database.has_table("t3")
+
+
+def test_baseline_is_refused_over_a_history(serve, drizzle, database):
+    daemon = serve(drizzle(tables(4)))
+    daemon.apply(json={"target": "0001_t1"})
+    rows = database.drizzle_rows()
+    got = daemon.post("/baseline", json={})
+    got.problem(409)
+    assert "force" in got.text, "the way on is named"
+    assert database.drizzle_rows() == rows
+    got = daemon.post("/baseline", json={"force": True})
+    assert got.status == 200, repr(got)
+    assert len(database.drizzle_rows()) == 4
+    assert database.drizzle_rows()[:2] == rows
+    assert not database.has_table("t3")
+
+
+def test_baseline_of_an_unknown_version(serve, drizzle, database):
+    daemon = serve(drizzle(tables(2)))
+    daemon.post("/baseline", json={"version": "7777_x"}).problem(
+        404, "RESOURCE_NOT_FOUND")
+    assert database.tables() == []
+
+
+# -- our own journal, and roles -----------------------------------------------
+
+def test_journal_off_leaves_no_schema_of_ours(serve, sample, database):
+    daemon = serve(sample, options={"journal": "off"})
+    assert daemon.apply().status == 200
+    assert database.query("SELECT 1 FROM pg_namespace"
+                          " WHERE nspname = 'migrationd'") == []
+
+
+def test_journal_is_absent_where_the_role_may_not_make_it(
+        start_daemon, drizzle, database, postgres):
+    role = f"plain_{database.name}"
+    database.execute(f'CREATE ROLE "{role}" LOGIN')
+    database.execute("CREATE SCHEMA drizzle")
+    database.execute("CREATE TABLE drizzle.__drizzle_migrations (id SERIAL"
+                     " PRIMARY KEY, hash text NOT NULL, created_at bigint)")
+    database.execute(f'GRANT USAGE ON SCHEMA drizzle TO "{role}"')
+    database.execute("GRANT ALL ON ALL TABLES IN SCHEMA drizzle"
+                     f' TO "{role}"')
+    database.execute("GRANT ALL ON ALL SEQUENCES IN SCHEMA drizzle"
+                     f' TO "{role}"')
+    database.execute(f'GRANT CREATE, USAGE ON SCHEMA public TO "{role}"')
+    database.execute(f'REVOKE CREATE ON DATABASE "{database.name}"'
+                     " FROM PUBLIC")
+    try:
+        daemon = start_daemon("--migrations", drizzle(tables(2)),
+                              "--database-url", database.url_as(role))
+        got = daemon.apply()
+        assert got.status == 200, repr(got)
+        assert len(database.drizzle_rows()) == 2
+        daemon.stop()
+    finally:
+        database.execute(f'DROP OWNED BY "{role}"')
+        database.execute(f'DROP ROLE "{role}"')
+
+
+def test_a_role_without_rights_is_told_so(start_daemon, drizzle, database):
+    role = f"none_{database.name}"
+    database.execute(f'CREATE ROLE "{role}" LOGIN')
+    try:
+        daemon = start_daemon("--migrations", drizzle(tables(1)),
+                              "--database-url", database.url_as(role))
+        got = daemon.apply()
+        problem = got.problem(category="PERMISSION_DENIED")
+        assert problem["sqlstate"] == "42501"
+        assert got.status in (403, 409, 422)
+        daemon.stop()
+    finally:
+        database.execute(f'DROP ROLE "{role}"')

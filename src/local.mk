@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: PostgreSQL
+#
+# Everything but the main is one library, which the tests link too. main -> daemon -> { db, http } -> core -> base:
+# tests/lint/layers.sh holds the includes to that.
+
+noinst_LIBRARIES += %D%/libmigrationd.a
+%C%_libmigrationd_a_SOURCES =
+
+# libc, talloc and libcrypto
+%C%_libmigrationd_a_SOURCES += \
+	%D%/base/bounds.h \
+	%D%/base/clock.c %D%/base/clock.h \
+	%D%/base/digest.c %D%/base/digest.h \
+	%D%/base/err.c %D%/base/err.h \
+	%D%/base/file.c %D%/base/file.h \
+	%D%/base/log.c %D%/base/log.h \
+	%D%/base/macros.h \
+	%D%/base/mem.c %D%/base/mem.h \
+	%D%/base/text.c %D%/base/text.h \
+	%D%/base/utf8.c %D%/base/utf8.h
+
+# the domain: pure functions
+%C%_libmigrationd_a_SOURCES += \
+	%D%/core/folder.c %D%/core/folder.h \
+	%D%/core/history.c %D%/core/history.h \
+	%D%/core/layout.c %D%/core/layout.h \
+	%D%/core/layout_drizzle.c \
+	%D%/core/layout_sequence.c \
+	%D%/core/migration.c %D%/core/migration.h \
+	%D%/core/plan.c %D%/core/plan.h \
+	%D%/core/run.c %D%/core/run.h \
+	%D%/core/sqlscan.c %D%/core/sqlscan.h \
+	%D%/core/status.c %D%/core/status.h
+
+# libpq on the loop
+%C%_libmigrationd_a_SOURCES += \
+	%D%/db/engine.c %D%/db/engine.h \
+	%D%/db/journal.c %D%/db/journal.h \
+	%D%/db/lock.c %D%/db/lock.h \
+	%D%/db/observer.c %D%/db/observer.h \
+	%D%/db/pgconn.c %D%/db/pgconn.h \
+	%D%/db/runner.c %D%/db/runner.h \
+	%D%/db/runner_steps.c %D%/db/runner_steps.h \
+	%D%/db/session.c %D%/db/session.h \
+	%D%/db/sqlstate.c %D%/db/sqlstate.h \
+	%D%/db/tracking.c %D%/db/tracking.h \
+	%D%/db/tracking_drizzle.c \
+	%D%/db/tracking_migration_log.c \
+	%D%/db/tracking_schema_migrations.c
+
+# libmicrohttpd on the loop
+%C%_libmigrationd_a_SOURCES += \
+	%D%/http/api.h \
+	%D%/http/api_probe.c \
+	%D%/http/api_read.c \
+	%D%/http/api_write.c \
+	%D%/http/auth.c %D%/http/auth.h \
+	%D%/http/guard.c %D%/http/guard.h \
+	%D%/http/httpd.c %D%/http/httpd.h \
+	%D%/http/json.c %D%/http/json.h \
+	%D%/http/metrics.c %D%/http/metrics.h \
+	%D%/http/plain.c %D%/http/plain.h \
+	%D%/http/problem.c %D%/http/problem.h \
+	%D%/http/request.c %D%/http/request.h \
+	%D%/http/route.c %D%/http/route.h
+
+# wiring
+%C%_libmigrationd_a_SOURCES += \
+	%D%/daemon/app.c %D%/daemon/app.h \
+	%D%/daemon/config.c %D%/daemon/config.h \
+	%D%/daemon/ephemeral.c %D%/daemon/ephemeral.h \
+	%D%/daemon/listen.c %D%/daemon/listen.h \
+	%D%/daemon/notify.c %D%/daemon/notify.h \
+	%D%/daemon/once.c %D%/daemon/once.h \
+	%D%/daemon/options.c %D%/daemon/options.h \
+	%D%/daemon/target.c %D%/daemon/target.h \
+	%D%/daemon/watch.c %D%/daemon/watch.h
+
+# The library with what it leans on, for each program to link. libpq stands apart: the tests in tests/fake bring
+# their own.
+migrationd_libs = %D%/libmigrationd.a $(CONFUSE_LIBS) $(MHD_LIBS) $(UV_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS) $(TALLOC_LIBS)
+
+sbin_PROGRAMS += %D%/migrationd
+%C%_migrationd_SOURCES = %D%/migrationd.c
+%C%_migrationd_LDADD = $(migrationd_libs) $(PQ_LIBS)

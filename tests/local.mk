@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: PostgreSQL
+#
+# `make check`: the unit tests, the tests on a scripted libpq, the lints. The integration and interop tests need a
+# running PostgreSQL and Node.js: tests/run runs them with all the rest.
+
+LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
+AM_TESTS_ENVIRONMENT = CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT;
+
+# One line makes a test: its source is the name with .c, in the same folder.
+unit_tests = \
+	%D%/unit/test_clock \
+	%D%/unit/test_digest \
+	%D%/unit/test_err \
+	%D%/unit/test_file \
+	%D%/unit/test_log \
+	%D%/unit/test_mem \
+	%D%/unit/test_text \
+	%D%/unit/test_utf8 \
+	%D%/unit/test_folder \
+	%D%/unit/test_history \
+	%D%/unit/test_layout \
+	%D%/unit/test_layout_drizzle \
+	%D%/unit/test_layout_sequence \
+	%D%/unit/test_migration \
+	%D%/unit/test_plan \
+	%D%/unit/test_run \
+	%D%/unit/test_sqlscan \
+	%D%/unit/test_status \
+	%D%/unit/test_sqlstate \
+	%D%/unit/test_tracking \
+	%D%/unit/test_guard \
+	%D%/unit/test_json \
+	%D%/unit/test_metrics \
+	%D%/unit/test_route \
+	%D%/unit/test_config \
+	%D%/unit/test_options
+
+LDADD = $(migrationd_libs) $(PQ_LIBS) $(CMOCKA_LIBS)
+
+# On a scripted libpq, which takes the place of the real one: three lines make a test.
+fake_tests = \
+	%D%/fake/test_observer \
+	%D%/fake/test_pgconn \
+	%D%/fake/test_runner
+
+fakepq = %D%/fake/fakepq.c %D%/fake/fakepq.h
+fake_libs = $(migrationd_libs) $(CMOCKA_LIBS)
+
+%C%_fake_test_observer_SOURCES = %D%/fake/test_observer.c $(fakepq)
+%C%_fake_test_observer_LDADD = $(fake_libs)
+%C%_fake_test_pgconn_SOURCES = %D%/fake/test_pgconn.c $(fakepq)
+%C%_fake_test_pgconn_LDADD = $(fake_libs)
+%C%_fake_test_runner_SOURCES = %D%/fake/test_runner.c $(fakepq)
+%C%_fake_test_runner_LDADD = $(fake_libs)
+
+if HAVE_CMOCKA
+check_PROGRAMS += $(unit_tests) $(fake_tests)
+TESTS += $(unit_tests) $(fake_tests)
+endif
+
+# Rules that a machine can keep. Each is a script that prints file:line of what breaks its rule.
+TEST_EXTENSIONS = .sh
+lint_tests = \
+	%D%/lint/banned.sh \
+	%D%/lint/house.sh \
+	%D%/lint/layers.sh \
+	%D%/lint/layers-selftest.sh \
+	%D%/lint/man.sh
+
+TESTS += $(lint_tests)
+EXTRA_DIST += $(lint_tests) %D%/lint/code.awk %D%/lint/coverage %D%/run
+
+# The two halves of `make check`.
+check-code: $(check_PROGRAMS)
+	$(MAKE) check-TESTS TESTS='$(check_PROGRAMS)' VERBOSE=yes
+
+lint:
+	$(MAKE) check-TESTS TESTS='$(lint_tests)' VERBOSE=yes
+
+if WITH_COVERAGE
+# Every line of base and core is under unit test.
+coverage: $(unit_tests)
+	find . -name '*.gcda' -exec rm -f {} +
+	$(MAKE) check-TESTS TESTS='$(unit_tests)'
+	$(srcdir)/%D%/lint/coverage . src/base src/core
+endif
+
+.PHONY: check-code lint coverage

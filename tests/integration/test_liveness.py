@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: PostgreSQL
+"""What must answer at once whatever else goes on, and how the daemon ends."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from harness.wait import wait_until
+
+LIMIT_SECONDS = 0.050
+# MIGRATIOND_TEST_SLEEP=20 measures as long as the promise says
+SLEEP = float(os.environ.get("MIGRATIOND_TEST_SLEEP", "4"))
+
+
+def slowest(daemon, seconds, *paths):
+    """The slowest answer of each path over that time; all must be 200."""
+    worst = dict.fromkeys(paths, 0.0)
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        for path in paths:
+            got = daemon.get(path)
+            assert got.status == 200, (path, got)
+            worst[path] = max(worst[path], got.seconds)
+    return worst
+
+
+def test_probes_answer_while_a_migration_runs(serve, drizzle):
+    daemon = serve(drizzle([("0000_slow", f"SELECT pg_sleep({SLEEP});")]))
+    assert daemon.apply(Prefer="respond-async").status == 202
+    wait_until(lambda: daemon.status()["run"] is not None, 5)
+    worst = slowest(daemon, SLEEP - 1, "/livez", "/metrics", "/readyz",
+                    "/status")
+    assert daemon.status()["run"] is not None, "measured during the run"
+    assert max(worst.values()) < LIMIT_SECONDS, worst
+    daemon.wait_verdict("current")
+
+
+def test_probes_answer_while_the_database_is_away(start_daemon, drizzle,
+                                                  own_postgres):
+    database = own_postgres.createdb()
+    daemon = start_daemon("--migrations",
+                          drizzle([("0000_a", "CREATE TABLE a (id int);")]),
+                          "--database-url", database.url)
+    assert daemon.apply().status == 200
+    own_postgres.stop("immediate")
+    worst = slowest(daemon, 2, "/livez", "/metrics")
+    assert max(worst.values()) < LIMIT_SECONDS, worst
+
+    status = daemon.wait_verdict("unreachable")
+    assert status["database"]["reachable"] is False
+    assert daemon.get("/readyz").status == 503
+    assert daemon.get("/current").status == 503
+    worst = slowest(daemon, 1, "/livez", "/metrics", "/status",
+                    "/migrations")
+    assert max(worst.values()) < LIMIT_SECONDS, worst
+
+    own_postgres.start()
+    daemon.wait_verdict("current", timeout=30)
+    assert daemon.get("/current").status == 200
+    daemon.stop()
+
+
+def test_apply_without_a_database_may_be_repeated(start_daemon, drizzle,
+                                                  own_postgres):
+    database = own_postgres.createdb()
+    daemon = start_daemon("--migrations",
+                          drizzle([("0000_a", "CREATE TABLE a (id int);")]),
+                          "--database-url", database.url,
+                          options={"connect_wait": "1s"})
+    daemon.wait_verdict("pending")
+    own_postgres.stop("fast")
+    got = daemon.apply(timeout=30)
+    problem = got.problem(503, "NETWORK_ERROR")
+    assert int(got.headers["Retry-After"]) >= 1
+    assert problem["retryable"] is True
+    own_postgres.start()
+    wait_until(lambda: daemon.apply().status == 200, 30)
+    daemon.stop()
+
+
+def test_a_server_lost_in_the_middle(start_daemon, drizzle, own_postgres):
+    database = own_postgres.createdb()
+    daemon = start_daemon(
+        "--migrations",
+        drizzle([("0000_a", "CREATE TABLE a (id int);"),
+                 ("0001_b", "CREATE TABLE b (id int); SELECT pg_sleep(3);")]),
+        "--database-url", database.url)
+    got = daemon.apply(Prefer="respond-async")
+    location = got.headers["Location"]
+    wait_until(lambda: daemon.states()["0001_b"] == "running", 5)
+    own_postgres.stop("immediate")
+    run = wait_until(lambda: (r := daemon.get(location).json())["finished_at"]
+                     and r, 30)
+    assert run["outcome"] == "failed"
+    assert run["error"]["category"] == "NETWORK_ERROR"
+    assert [m["id"] for m in run["applied"]] == ["0000_a"]
+    own_postgres.start()
+    wait_until(lambda: daemon.apply(timeout=30).status == 200, 30)
+    assert len(database.drizzle_rows()) == 2
+    daemon.stop()
+
+
+def test_a_terminated_backend_fails_the_run_only(serve, drizzle, database):
+    daemon = serve(drizzle([("0000_b", "SELECT pg_sleep(30);")]))
+    location = daemon.apply(Prefer="respond-async").headers["Location"]
+    wait_until(lambda: database.query(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND state = 'active'"
+        " AND query LIKE '%%pg_sleep(30)%%' AND pid <> pg_backend_pid()"), 5)
+    run = wait_until(lambda: (r := daemon.get(location).json())["finished_at"]
+                     and r, 20)
+    assert run["outcome"] == "failed"
+    assert daemon.get("/livez").status == 200
+    assert database.drizzle_rows() == []
+
+
+def test_daemon_starts_without_a_database(start_daemon, drizzle):
+    daemon = start_daemon("--migrations", drizzle([]), "--database-url",
+                          "postgresql://127.0.0.1:1/nobody")
+    daemon.wait_verdict("unreachable")
+    assert daemon.get("/livez").status == 200
+    assert daemon.get("/readyz").status == 503
+
+
+# -- ending --------------------------------------------------------------------
+
+def test_sigterm_when_idle(serve, sample):
+    daemon = serve(sample)
+    daemon.apply()
+    started = time.monotonic()
+    daemon.stop()
+    assert time.monotonic() - started < 2
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_stop_finishes_the_migration_in_hand(serve, drizzle, database,
+                                             signum):
+    daemon = serve(drizzle([
+        ("0000_slow", "CREATE TABLE slow (id int); SELECT pg_sleep(1.5);"),
+        ("0001_next", "CREATE TABLE next (id int);")]))
+    assert daemon.apply(Prefer="respond-async").status == 202
+    wait_until(lambda: daemon.states()["0000_slow"] == "running", 5)
+    daemon.signal(signum)
+    daemon.process.wait(timeout=20)
+    daemon.stop()
+    assert database.has_table("slow")
+    assert not database.has_table("next")
+    assert len(database.drizzle_rows()) == 1
+
+
+def test_the_waiting_caller_is_answered_at_the_end(serve, drizzle):
+    daemon = serve(drizzle([("0000_slow", "SELECT pg_sleep(1.5);"),
+                            ("0001_next", "SELECT 1;")]))
+    connection = daemon.connection()
+    connection.request("POST", "/apply")
+    wait_until(lambda: daemon.states()["0000_slow"] == "running", 5)
+    daemon.signal(signal.SIGTERM)
+    got = connection.getresponse()
+    body = got.read().decode()
+    assert got.status == 503, body
+    assert "CANCELLED" in body
+    connection.close()
+    daemon.process.wait(timeout=20)
+    daemon.stop()
+
+
+def test_second_sigterm_cancels(serve, drizzle, database):
+    daemon = serve(drizzle([("0000_slow", "CREATE TABLE slow (id int);"
+                                          "SELECT pg_sleep(60);")]))
+    assert daemon.apply(Prefer="respond-async").status == 202
+    wait_until(lambda: daemon.states()["0000_slow"] == "running", 5)
+    daemon.signal(signal.SIGTERM)
+    wait_until(lambda: "stop" in daemon.stderr().lower(), 5)
+    daemon.signal(signal.SIGTERM)
+    daemon.process.wait(timeout=10)
+    assert not database.has_table("slow")
+    assert database.drizzle_rows() == []
+    wait_until(lambda: database.sessions() == 0, 5)
+
+
+def test_kill_9_leaves_nothing_half_done(serve, drizzle, database):
+    folder = drizzle([("0000_a", "CREATE TABLE a (id int);"),
+                      ("0001_slow", "CREATE TABLE slow (id int);"
+                                    "SELECT pg_sleep(2);")])
+    daemon = serve(folder)
+    daemon.apply(Prefer="respond-async")
+    wait_until(lambda: daemon.states()["0001_slow"] == "running", 5)
+    daemon.kill()
+    second = serve(folder)
+    got = second.apply(timeout=60)
+    assert got.status == 200, repr(got)
+    assert [m["id"] for m in got.json()["applied"]] == ["0001_slow"]
+    assert len(database.drizzle_rows()) == 2
+
+
+def test_standard_descriptors_may_be_closed(database, drizzle, workdir):
+    import subprocess
+
+    from harness.daemon import binary, environment
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'exec "$0" "$@" <&- >&- 2>&-', binary(), "--once",
+         "--migrations", drizzle([("0000_a", "CREATE TABLE a (id int);")]),
+         "--database-url", database.url],
+        env=environment(), timeout=30, check=False)
+    assert done.returncode == 0
+    assert database.has_table("a")
+
+
+def test_apply_on_start(serve, sample, database):
+    daemon = serve(sample, "--apply-on-start")
+    daemon.wait_verdict("current")
+    assert len(database.drizzle_rows()) == 7

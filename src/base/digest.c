@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "base/digest.h"
+
+#include <openssl/crypto.h>
+#include <openssl/sha.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void
+sha256(const void *data, size_t len, unsigned char sum[SHA256_DIGEST_LENGTH])
+{
+	/* libcrypto wants a pointer even where there is nothing to hash */
+	if (!SHA256(len ? data : "", len, sum))
+		abort(); /* uncovered: libcrypto without SHA-256 cannot serve us */
+}
+
+static void
+random_bytes(void *buf, size_t len)
+{
+	if (getentropy(buf, len) < 0)
+		abort(); /* uncovered: Linux has had getrandom since 3.17 */
+}
+
+/* `n` bytes of `data`, most significant first, as a number. */
+static uint64_t
+big_endian(const unsigned char *data, size_t n)
+{
+	uint64_t value = 0;
+
+	for (size_t i = 0; i < n; i++)
+		value = value << 8 | data[i];
+	return value;
+}
+
+void
+digest_sha256_hex(const void *data, size_t len, char hex[DIGEST_HEX])
+{
+	static const char digits[] = "0123456789abcdef";
+	unsigned char sum[SHA256_DIGEST_LENGTH];
+
+	sha256(data, len, sum);
+	for (size_t i = 0; i < sizeof(sum); i++) {
+		hex[2 * i] = digits[sum[i] >> 4];
+		hex[2 * i + 1] = digits[sum[i] & 15];
+	}
+	hex[2 * sizeof(sum)] = '\0';
+}
+
+int64_t
+digest_key64(const void *data, size_t len)
+{
+	unsigned char sum[SHA256_DIGEST_LENGTH];
+
+	sha256(data, len, sum);
+	return (int64_t)big_endian(sum, 8);
+}
+
+void
+digest_uuid7(int64_t now_us, char uuid[UUID_TEXT])
+{
+	uint64_t ms = (uint64_t)(now_us / 1000);
+	unsigned char noise[10];
+
+	random_bytes(noise, sizeof(noise));
+	snprintf(uuid, UUID_TEXT, "%08x-%04x-7%03x-%04x-%012llx",
+	    (unsigned)(ms >> 16 & 0xFFFFFFFFu), (unsigned)(ms & 0xFFFFu),
+	    (unsigned)(big_endian(noise, 2) & 0xFFFu),
+	    (unsigned)(big_endian(noise + 2, 2) & 0x3FFFu) | 0x8000u,
+	    (unsigned long long)big_endian(noise + 4, 6));
+}
+
+bool
+digest_secret_equal(const char *a, const char *b)
+{
+	unsigned char sum_a[SHA256_DIGEST_LENGTH];
+	unsigned char sum_b[SHA256_DIGEST_LENGTH];
+
+	sha256(a, strlen(a), sum_a);
+	sha256(b, strlen(b), sum_b);
+	return CRYPTO_memcmp(sum_a, sum_b, sizeof(sum_a)) == 0;
+}
+
+uint32_t
+digest_random(uint32_t below)
+{
+	uint32_t noise = 0;
+
+	random_bytes(&noise, sizeof(noise));
+	return (uint32_t)((uint64_t)noise * below >> 32);
+}

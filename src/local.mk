@@ -13,6 +13,8 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/base/digest.c %D%/base/digest.h \
 	%D%/base/err.c %D%/base/err.h \
 	%D%/base/file.c %D%/base/file.h \
+	%D%/base/file_beneath.c %D%/base/file_beneath.h \
+	%D%/base/file_beneath.c %D%/base/file_beneath.h \
 	%D%/base/log.c %D%/base/log.h \
 	%D%/base/macros.h \
 	%D%/base/mem.c %D%/base/mem.h \
@@ -43,6 +45,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/db/runner_steps.c %D%/db/runner_steps.h \
 	%D%/db/session.c %D%/db/session.h \
 	%D%/db/sqlstate.c %D%/db/sqlstate.h \
+	%D%/db/target_params.h \
 	%D%/db/tracking.c %D%/db/tracking.h \
 	%D%/db/tracking_drizzle.c \
 	%D%/db/tracking_migration_log.c \

@@ -83,25 +83,22 @@ list_add(struct file_list *list, const void *ctx, const char *name)
 	list->names[list->n++] = mem_strdup(list->names, name);
 }
 
-/* The visible names of `stream`. -1 with errno; EOVERFLOW when there are too many entries. */
+/* The visible names of `stream`. 0 or the errno; EOVERFLOW when there are too many entries. */
 static int
 read_names(DIR *stream, const void *ctx, struct file_list *list)
 {
 	struct dirent *entry = NULL;
-	size_t seen = 0;
 
-	for (;;) {
+	for (size_t seen = 0; seen < BOUND_FOLDER_FILES + 3;
+	     seen++) { /* "." and ".." too */
 		errno = 0;
 		entry = readdir(stream);
 		if (!entry)
-			return errno ? -1 : 0;
-		if (seen++ > BOUND_FOLDER_FILES + 1) { /* "." and ".." are two of them */
-			errno = EOVERFLOW;
-			return -1;
-		}
+			return errno;
 		if (entry->d_name[0] != '.')
 			list_add(list, ctx, entry->d_name);
 	}
+	return EOVERFLOW;
 }
 
 int
@@ -109,26 +106,26 @@ file_dir_list(struct file_dir *dir, const void *ctx, const char *sub,
     struct file_list *out, struct err *err)
 {
 	const char *name = sub[0] ? sub : dir->path;
+	int fd = file_beneath_open(dir, sub[0] ? sub : ".", LIST_FLAGS);
+	DIR *stream = fd < 0 ? NULL : fdopendir(fd);
 	void *scratch = mem_context(ctx, "file_list");
 	struct file_list list = { 0 };
-	DIR *stream = NULL;
-	int fd = -1;
 	int rc = -1;
 
-	fd = file_beneath_open(dir, sub[0] ? sub : ".", LIST_FLAGS);
-	stream = fd < 0 ? NULL : fdopendir(fd);
 	if (!stream) {
-		fail_errno(err, name, "cannot list the folder");
+		fail_errno(err, name, "cannot open the folder");
 		close_fd(fd);
 		goto out;
 	}
-	if (read_names(stream, scratch, &list) < 0 && errno == EOVERFLOW) {
+	switch (read_names(stream, scratch, &list)) {
+	case 0:
+		break;
+	case EOVERFLOW:
 		err_set(err, CAT_CONFIGURATION, "the folder has more than %u entries",
 		    BOUND_FOLDER_FILES);
 		err_where(err, name, 0);
 		goto out;
-	}
-	if (errno) {
+	default:
 		fail_errno(err, name, "cannot list the folder");
 		goto out;
 	}
@@ -144,20 +141,24 @@ out:
 }
 
 /*
- * Read to the end. `expected` is a guess at the length; a file that grows meanwhile is read on, up
- * to `max`. -1 with errno; EFBIG when it is larger.
+ * Read to the end. `expected` is the length so far: a file that grows meanwhile is read on, up to
+ * `max`. -1 with errno; EFBIG when it is larger.
  */
 static int
 read_to_end(
     int fd, const void *ctx, size_t expected, size_t max, char **data, size_t *len)
 {
-	size_t cap =
-	    (expected < max ? expected : max) + 1; /* the one more finds the end */
-	char *buf = mem_grow(ctx, NULL, char, cap + 1);
+	size_t cap = expected + 1; /* the one more finds the end */
+	char *buf = NULL;
 	size_t used = 0;
 	ssize_t n = 0;
 	int errnum = 0;
 
+	if (expected > max) {
+		errno = EFBIG;
+		return -1;
+	}
+	buf = mem_grow(ctx, NULL, char, cap + 1);
 	do {
 		if (used == cap) {
 			cap = cap > max / 2 ? max + 1 : cap * 2;

@@ -14,7 +14,6 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/base/err.c %D%/base/err.h \
 	%D%/base/file.c %D%/base/file.h \
 	%D%/base/file_beneath.c %D%/base/file_beneath.h \
-	%D%/base/file_beneath.c %D%/base/file_beneath.h \
 	%D%/base/log.c %D%/base/log.h \
 	%D%/base/macros.h \
 	%D%/base/mem.c %D%/base/mem.h \

@@ -6,7 +6,8 @@
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
 AM_TESTS_ENVIRONMENT = CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT;
 
-# One line makes a test: its source is the name with .c, in the same folder.
+# One line makes a test: its source is the name with .c, in the same folder. A unit test needs nothing from outside, so
+# it has no reason to skip: cmocka's skip() counts as a failure.
 unit_tests = \
 	%D%/unit/test_clock \
 	%D%/unit/test_digest \
@@ -65,6 +66,7 @@ lint_tests = \
 	%D%/lint/house.sh \
 	%D%/lint/layers.sh \
 	%D%/lint/layers-selftest.sh \
+	%D%/lint/lists.sh \
 	%D%/lint/man.sh
 
 TESTS += $(lint_tests)
@@ -81,7 +83,7 @@ if WITH_COVERAGE
 # Every line of base and core is under unit test.
 coverage: $(unit_tests)
 	find . -name '*.gcda' -exec rm -f {} +
-	$(MAKE) check-TESTS TESTS='$(unit_tests)'
+	-$(MAKE) check-TESTS TESTS='$(unit_tests)'
 	$(srcdir)/%D%/lint/coverage . src/base src/core
 endif
 

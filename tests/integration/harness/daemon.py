@@ -332,6 +332,11 @@ def migrations_of(response):
     return document
 
 
+def applied_ids(run):
+    """The ids that a run document says it applied."""
+    return [migration["id"] for migration in run["applied"]]
+
+
 def runs_of(response):
     document = response.json()
     if isinstance(document, dict):

@@ -27,20 +27,28 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/core/layout.c %D%/core/layout.h \
 	%D%/core/layout_drizzle.c \
 	%D%/core/layout_sequence.c \
+	%D%/core/locate.c %D%/core/locate.h \
 	%D%/core/migration.c %D%/core/migration.h \
 	%D%/core/plan.c %D%/core/plan.h \
+	%D%/core/plan_judge.c %D%/core/plan_judge.h \
+	%D%/core/plan_match.c %D%/core/plan_match.h \
 	%D%/core/run.c %D%/core/run.h \
 	%D%/core/sqlscan.c %D%/core/sqlscan.h \
 	%D%/core/status.c %D%/core/status.h
 
 # libpq on the loop
 %C%_libmigrationd_a_SOURCES += \
+	%D%/db/connect.c %D%/db/connect.h \
 	%D%/db/engine.c %D%/db/engine.h \
 	%D%/db/journal.c %D%/db/journal.h \
 	%D%/db/lock.c %D%/db/lock.h \
 	%D%/db/observer.c %D%/db/observer.h \
 	%D%/db/pgconn.c %D%/db/pgconn.h \
+	%D%/db/pgconn_internal.h \
 	%D%/db/runner.c %D%/db/runner.h \
+	%D%/db/runner_apply.c \
+	%D%/db/runner_close.c \
+	%D%/db/runner_open.c \
 	%D%/db/runner_steps.c %D%/db/runner_steps.h \
 	%D%/db/session.c %D%/db/session.h \
 	%D%/db/sqlstate.c %D%/db/sqlstate.h \

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import pytest
 
-from harness.daemon import run
-from harness.process import free_port, is_root
+from harness.daemon import require_other_user, run
+from harness.process import free_port
 
 CONFIGURATION, USAGE = 4, 64
 SECRET = "hunter2-do-not-print"
@@ -197,8 +197,8 @@ def test_address_in_use(serve, drizzle, database):
     assert daemon.get("/livez").status == 200
 
 
-@pytest.mark.skipif(not is_root(), reason="needs root to be somebody else")
 def test_unreadable_configuration(workdir):
+    require_other_user("nobody")
     path = workdir / "secret.conf"
     path.write_text("layout = 'drizzle'\n")
     path.chmod(0o600)

@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import pytest
 
+from harness.daemon import require_other_user
 from harness.daemon import run as run_program
 from harness.folder import (T0, drizzle_folder, journal, sequence_folder,
                             tables, write)
-from harness.process import is_root
 from harness.wait import wait_until
 
 SQL = "CREATE TABLE ran (id int);"
@@ -376,8 +376,8 @@ def test_the_table_is_long_enough():
 
 @pytest.mark.parametrize("case", BAD, ids=lambda case: case.name)
 def test_bad_folder(case, start_daemon, database, workdir):
-    if case.user and not is_root():
-        pytest.skip("needs root to start the daemon as another user")
+    if case.user:
+        require_other_user(case.user)
     path = workdir / "drizzle"
     case.build(path)
     daemon = start_daemon("--migrations", path, "--database-url",

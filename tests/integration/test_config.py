@@ -65,13 +65,6 @@ def test_origin_is_told(workdir):
     assert "default" in text
 
 
-def test_config_file_from_the_environment(workdir):
-    path = workdir / "c.conf"
-    path.write_text("lock_wait = '11s'\n")
-    assert "11s" in line_of(
-        printed(env={"MIGRATIOND_CONFIG": path}), "lock_wait")
-
-
 def test_own_variable_before_database_url():
     text = printed(env={"DATABASE_URL": "postgresql://one/db",
                         "MIGRATIOND_DATABASE_URL": "postgresql://two/db"})

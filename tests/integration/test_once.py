@@ -11,9 +11,9 @@ import time
 
 import pytest
 
-from harness.daemon import binary, environment, run
+from harness.daemon import binary, environment, require_other_user, run
 from harness.folder import journal, tables, write
-from harness.process import alive, children, die_with_parent, is_root
+from harness.process import alive, children, die_with_parent
 from harness.wait import wait_until
 
 FINE, FILES, CONFIGURATION, FAILED = 0, 2, 4, 5
@@ -157,7 +157,6 @@ def test_interrupted_is_9(drizzle, database):
     ["--nosuchoption"],
     ["--migrations"],
     ["stray"],
-    ["--once", "--once=maybe"],
 ])
 def test_usage_is_64(args):
     done = run(*args)
@@ -266,8 +265,8 @@ def test_ephemeral_server_dies_with_a_killed_daemon(start_daemon, sample):
                 if "migrationd" in d}
 
 
-@pytest.mark.skipif(not is_root(), reason="only root can act as another user")
 def test_ephemeral_as_an_ordinary_user(sample):
+    require_other_user("postgres")
     done = run("--ephemeral", "--once", "--migrations", sample, timeout=120,
                user="postgres")
     assert done.returncode == FINE, done

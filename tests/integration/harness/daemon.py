@@ -10,7 +10,10 @@ import socket
 import subprocess
 import time
 
-from harness.process import CHECKOUT, as_user, die_with_parent, free_port
+import pytest
+
+from harness.process import (CHECKOUT, as_user, die_with_parent, free_port,
+                             is_root)
 from harness.wait import wait_until
 
 START_TIMEOUT = 20.0
@@ -71,6 +74,15 @@ def run(*args, env=None, timeout=60, cwd=None, user=None):
     assert_no_sanitizer_report(done.stderr)
     assert done.returncode >= 0, f"killed by a signal: {done}"
     return done
+
+
+def require_other_user(name):
+    """Skip, with the reason, where the daemon cannot be run as `name`."""
+    if not is_root():
+        pytest.skip("only root can act as another user")
+    if subprocess.run(["/usr/bin/test", "-x", binary()], check=False,
+                      **as_user(name)).returncode != 0:
+        pytest.skip(f"{name} cannot execute {binary()}")
 
 
 class Response:

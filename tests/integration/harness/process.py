@@ -4,6 +4,7 @@
 import ctypes
 import os
 import pathlib
+import pwd
 import signal
 import socket
 
@@ -34,7 +35,8 @@ def as_user(name):
     """Popen arguments that make the child run as `name` when we are root."""
     if not is_root():
         return {}
-    return {"user": name, "group": name, "extra_groups": []}
+    return {"user": name, "group": pwd.getpwnam(name).pw_gid,
+            "extra_groups": []}
 
 
 def children(pid):

@@ -49,10 +49,10 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/db/runner_apply.c \
 	%D%/db/runner_close.c \
 	%D%/db/runner_open.c \
-	%D%/db/runner_steps.c %D%/db/runner_steps.h \
+	%D%/db/runner_steps.h \
 	%D%/db/session.c %D%/db/session.h \
 	%D%/db/sqlstate.c %D%/db/sqlstate.h \
-	%D%/db/target_params.h \
+	%D%/db/target_params.c %D%/db/target_params.h \
 	%D%/db/tracking.c %D%/db/tracking.h \
 	%D%/db/tracking_drizzle.c \
 	%D%/db/tracking_migration_log.c \

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#pragma once
+
+/*
+ * Hashes and random names, by libcrypto.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define DIGEST_HEX 65 /* 64 hexadecimal digits and NUL */
+#define UUID_TEXT 37  /* 36 characters and NUL */
+
+/* Lower-case hexadecimal SHA-256. */
+void digest_sha256_hex(const void *data, size_t len, char hex[DIGEST_HEX]);
+
+/* First eight bytes of the SHA-256, big endian: a key for pg_advisory_lock. */
+int64_t digest_key64(const void *data, size_t len);
+
+/* A UUIDv7 (RFC 9562 section 5.7) of `now_us`: sorts by time, 74 random bits. */
+void digest_uuid7(int64_t now_us, char uuid[UUID_TEXT]);
+
+/* Whether two secrets are equal, in a time that does not depend on where they differ: both are
+ * hashed and the hashes compared by CRYPTO_memcmp. */
+bool digest_secret_equal(const char *a, const char *b);
+
+/* A random number in [0, below), for jitter. `below` > 0. */
+uint32_t digest_random(uint32_t below);

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#pragma once
+
+/*
+ * How a folder is laid out. One row per layout; a new layout is one file in core and one row in
+ * layout.c, nothing else.
+ *
+ * drizzle    meta/_journal.json lists the tags in order, <tag>.sql beside it; parts are cut at
+ *            "--> statement-breakpoint" (drizzle-kit 0.x, journal versions 5, 6, 7)
+ * sequence   NNNN_description.sql, NNN-description.sql or 14-digit timestamps; gaps are fine, order is numeric
+ */
+
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "base/macros.h"
+
+struct folder;
+
+struct layout {
+	const char *name;
+	const char *summary;  /* for --help and messages */
+	const char *tracking; /* the tracking table its own tool keeps: the default for this layout */
+	const char *remedy; /* what to type when a pending migration is out of order, for its people */
+
+	/* Whether the folder looks like this layout. `root` lists the folder. Rows are asked in order. */
+	bool (*detect)(struct file_dir *dir, const struct file_list *root);
+
+	/* Add every migration (folder_add), unregistered file and problem. -1 only where the folder cannot be told
+	 * apart into migrations at all (broken journal): err becomes a problem of the folder. */
+	int (*load)(struct folder *folder, struct file_dir *dir, const struct file_list *root,
+		    struct err *err);
+};
+
+extern const struct layout layout_drizzle;
+extern const struct layout layout_sequence;
+
+/* The row of that name, or NULL. */
+const struct layout *layout_find(const char *name);
+
+/* The first row that recognises the folder, or NULL. */
+const struct layout *layout_detect(struct file_dir *dir, const struct file_list *root);
+
+/* "drizzle, sequence": for messages and --help. Static. */
+const char *layout_names(void);

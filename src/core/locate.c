@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "core/locate.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/sqlscan.h"
+
+/* How many statements the parts before this one hold. */
+static unsigned
+statements_before(const struct migration *m, size_t part)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < part; i++) {
+		struct sqlscan scan;
+		struct sqlscan_statement statement;
+
+		sqlscan_init(&scan, m->parts[i].text, m->parts[i].len);
+		while (sqlscan_next(&scan, &statement))
+			n++;
+	}
+	return n;
+}
+
+/*
+ * The statement that holds byte `offset`, or the one with index `index` where there is no offset; the last where neither is found (a
+ * deferred check may fail behind the last one). Its index is left in *found. False: the part has no statement.
+ */
+static bool
+find_statement(const struct part *part, const size_t *offset, unsigned index,
+	       struct sqlscan_statement *out, unsigned *found)
+{
+	struct sqlscan scan;
+	struct sqlscan_statement statement;
+	unsigned n = 0;
+
+	sqlscan_init(&scan, part->text, part->len);
+	while (sqlscan_next(&scan, &statement)) {
+		*out = statement;
+		*found = n;
+		if (offset != NULL ? *offset < statement.offset + statement.len : n == index)
+			break;
+		n++;
+	}
+	return n > 0 || *found == 0;
+}
+
+/* The head of a statement on one line. */
+static void
+copy_excerpt(char *out, size_t size, const char *text, size_t len)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < len && n + 1 < size; i++) {
+		bool space = strchr(" \t\r\n", text[i]) != NULL;
+
+		if (space && n > 0 && out[n - 1] == ' ')
+			continue;
+		out[n++] = space ? ' ' : text[i];
+	}
+	/* Never end inside a UTF-8 sequence. */
+	while (n > 0 && n + 1 == size && ((unsigned char)out[n - 1] & 0xC0) == 0x80)
+		n--;
+	if (n > 0 && n + 1 == size && ((unsigned char)out[n - 1] & 0x80) != 0)
+		n--;
+	out[n] = '\0';
+}
+
+void
+locate_error(const struct migration *m, size_t part, unsigned long position, unsigned n_completed,
+	     struct err *err)
+{
+	const struct part *p = &m->parts[part];
+	struct sqlscan_statement statement = { 0 };
+	unsigned index = 0;
+	size_t offset = position > 0 ? migration_char_offset(p, position) : 0;
+
+	snprintf(err->file, sizeof(err->file), "%s", m->file);
+	if (find_statement(p, position > 0 ? &offset : NULL, n_completed, &statement, &index)) {
+		err->statement = statements_before(m, part) + index + 1;
+		copy_excerpt(err->excerpt, sizeof(err->excerpt), p->text + statement.offset,
+			     statement.len);
+	}
+	migration_locate(p, position > 0 ? offset : statement.offset, &err->line, &err->column);
+	if (position == 0)
+		err->column = 0;
+}

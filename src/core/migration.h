@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#pragma once
+
+/*
+ * One migration: a file of the folder with its identity, checksum and parts.
+ *
+ * Immutable once its folder is loaded; owned by the folder. What was hashed is what is
+ * executed: `text` is the only copy, the parts point into it.
+ *
+ * Two ways to name one, both unique in a folder:
+ *   id       what people type and read: "0003_add_users" (the file name without ".sql")
+ *   version  what a tracking table stores as the key: Drizzle the journal's `when` in decimal,
+ *            sequence folders the digits of the file name as written ("0003")
+ * `order` sorts and compares versions as numbers; a Drizzle folder keeps the order of its journal and uses
+ * `order` (= when) only to tell what is older than the newest applied.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/digest.h"
+#include "base/err.h"
+
+/* Exclusive. The names are API: see migration_state_name. */
+enum migration_state {
+	MIGRATION_APPLIED,
+	MIGRATION_BASELINE,	/* recorded without being run, as our journal knows */
+	MIGRATION_PENDING,
+	MIGRATION_RUNNING,
+	MIGRATION_FAILED,	/* the last run stopped at it; not applied */
+	MIGRATION_IN_DOUBT,	/* a non-transactional statement's outcome is not known */
+	MIGRATION_MODIFIED,	/* applied, and the file's content is another now */
+	MIGRATION_MISSING,	/* recorded, but the folder has no such file */
+	MIGRATION_OUT_OF_ORDER, /* not applied, older than the newest applied */
+	MIGRATION_UNREGISTERED, /* a file that the folder's journal does not list */
+	MIGRATION_INVALID,	/* unreadable, bad name, NUL byte, bad UTF-8 ... */
+	MIGRATION_STATE_COUNT
+};
+
+/* A piece that is sent as one query, cut at the layout's marker and otherwise untouched. */
+struct part {
+	const char *text; /* into migration.text; NOT NUL-terminated */
+	size_t len;
+	unsigned line; /* of its first byte in the file, from 1 */
+	unsigned column; /* of its first byte, from 1, in characters: a marker may stand inside a line */
+};
+
+struct migration {
+	const char *id;
+	const char *version;
+	const char *name; /* for people: "add_users" */
+	const char *file; /* path beneath the folder: "0003_add_users.sql" */
+	int64_t order;
+	size_t position; /* index in folder->migrations */
+
+	const char *text; /* decoded; NUL-terminated */
+	size_t text_len;
+	char checksum[DIGEST_HEX]; /* of the decoded text; "" when the file could not be read */
+	struct part *parts;
+	size_t n_parts;
+
+	/* Set when the file cannot be run; then state INVALID while it is not applied. An applied
+	 * migration with a problem is only reported (nobody needs its text any more). */
+	struct err problem;
+};
+
+/* "applied", "out_of_order", ...: the names in JSON, metrics and text. */
+const char *migration_state_name(enum migration_state state);
+
+/*
+ * Whether `id` is made of [A-Za-z0-9_.-] only, does not start with '.', has no ".." and is not longer than
+ * BOUND_NAME_BYTES. Else SECURITY_VIOLATION that says which character.
+ */
+int migration_check_id(const char *id, struct err *err) MUST_CHECK;
+
+/*
+ * Give `m` its text: decode (base/utf8.h), hash the decoded text, cut at `marker` (NULL: one part), and look
+ * for what must not run: NUL bytes, invalid UTF-8, a byte order mark, conflict markers at a line start ("<<<<<<< ",
+ * "=======", ">>>>>>> " as git leaves them, outside of which SQL may use the signs). The first of these is put into
+ * m->problem with its line. `data` stays with the caller; memory is taken from `ctx`.
+ */
+void migration_set_text(struct migration *m, const void *ctx, const char *data, size_t len,
+			const char *marker);
+
+/* The first line that git left of an unresolved merge conflict: it begins with "<<<<<<< " or ">>>>>>> ". 0 when there
+ * is none. A lone "=======" is not enough, a comment may well hold a row of them. */
+unsigned migration_conflict_line(const char *text, size_t len);
+
+/* Line and column (both from 1, column in characters) in the file of the `offset`-th byte of a part. */
+void migration_locate(const struct part *part, size_t offset, unsigned *line, unsigned *column);
+
+/* Byte offset of the `position`-th character (from 1, as PG_DIAG_STATEMENT_POSITION counts) in a part. */
+size_t migration_char_offset(const struct part *part, unsigned long position);

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#pragma once
+
+/*
+ * The plan: what stands where, and what a run would do about it. A pure function of
+ * folder + history + policy; it reads no clock, file or socket.
+ *
+ * Pending is a set difference, never a watermark. What drizzle-orm 0.x would skip in silence because its `when` is not above
+ * the newest created_at is `out_of_order`, and the policy says what becomes of it.
+ *
+ * How a row finds its migration (each row at most one migration, each migration any number of equal rows):
+ *   1. equal key and, where the table has checksums, equal checksum: applied
+ *   2. equal key, other checksum: modified
+ *   3. other or NULL key, equal checksum (a journal whose `when` was edited): applied
+ * What is left of the rows is `missing`; rows that record a failure never count.
+ *
+ *	struct plan *plan = plan_build(ctx, &input);
+ *
+ *	if (plan->refusal.category != CAT_NONE) ... refused, nothing may run
+ *	for (i < plan->n_steps) ... plan->steps[i].migration
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/folder.h"
+#include "core/history.h"
+
+enum plan_operation { PLAN_APPLY, PLAN_BASELINE };
+enum plan_out_of_order { OUT_OF_ORDER_REFUSE, OUT_OF_ORDER_APPLY, OUT_OF_ORDER_SKIP };
+enum plan_on_modified { ON_MODIFIED_WARN, ON_MODIFIED_REFUSE };
+enum plan_transaction { TRANSACTION_MIGRATION, TRANSACTION_RUN };
+
+struct plan_policy {
+	enum plan_out_of_order out_of_order;
+	enum plan_on_modified on_modified;
+	enum plan_transaction transaction;
+};
+
+struct plan_input {
+	const struct folder *folder;
+	const struct history *history; /* NULL: never read; then no state is known and there are no steps */
+	struct plan_policy policy;
+	enum plan_operation operation;
+	const char *target;  /* apply or baseline up to this one (id, file or version); NULL: all */
+	bool force;	     /* baseline: although the history is not empty */
+	const char *running; /* id of the migration that a run has in hand, or NULL */
+	const char *failed;  /* id of the migration that the last run stopped at, or NULL */
+	const char *failed_checksum; /* its checksum then: an edited file is pending again */
+};
+
+/* One line of /migrations: a migration, a row without one, or a file that nobody lists. */
+struct plan_item {
+	enum migration_state state;
+	const struct migration *migration; /* NULL for missing rows and unregistered files */
+	const struct history_row *row;	   /* NULL when not recorded */
+	const char *id;			   /* the migration's, else the row's name or key, else the file */
+};
+
+/* One migration to run or, in a baseline, to record. */
+struct plan_step {
+	const struct migration *migration;
+	/*
+	 * Whether the transaction ends after it. False for all but the last with TRANSACTION_RUN and in a baseline; and
+	 * where a later step's `order` is not above this one's (a Drizzle journal with hand-made `when`): both must become
+	 * visible together, or a crash between them would leave the second out of order.
+	 */
+	bool commit;
+};
+
+struct plan_problem {
+	enum migration_state state;
+	bool blocks; /* it is (part of) the reason why the plan is refused; else a warning */
+	struct err err;
+};
+
+struct plan {
+	struct plan_item *items; /* folder order, then missing rows, then unregistered files */
+	size_t n_items;
+	size_t counts[MIGRATION_STATE_COUNT];
+	struct plan_step *steps;
+	size_t n_steps;
+	struct plan_problem *problems;
+	size_t n_problems;
+	/* The first problem that blocks, with the full list and the remedy in text and hint; CAT_NONE: go. */
+	struct err refusal;
+};
+
+/*
+ * The plan, owned by `ctx`; it points into folder and history, which must outlive it.
+ *
+ * Refused (refusal set, no steps): a folder problem that blocks (its category); a pending migration that is invalid; a pending
+ * migration whose text ends the transaction it would run in (COMMIT, ROLLBACK ... found by sqlscan: SQL_ERROR with file and line);
+ * out of order with policy refuse (OUT_OF_ORDER; the hint gives layout->remedy); modified with policy refuse
+ * (CHECKSUM_MISMATCH); a NULL key in a Drizzle history (drizzle-orm would run everything again: SQL_ERROR... only a warning);
+ * unknown target (RESOURCE_NOT_FOUND); target already applied is fine (no steps). Baseline: a non-empty history without
+ * force (CHECKSUM_MISMATCH is wrong here: CAT_CONFIGURATION with http 409, exit 8).
+ * Invalid or modified files that are applied are warnings. Missing rows are warnings.
+ */
+struct plan *plan_build(const void *ctx, const struct plan_input *input);
+
+/* The item of that id, file or version, or NULL. */
+const struct plan_item *plan_find(const struct plan *plan, const char *name);

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#pragma once
+
+/*
+ * A run: one attempt to bring the database to where the folder is.
+ *
+ * Its course is a table of states (run.c); each row has a sentence that is at once log text, API text and the
+ * manual's picture. run_set_state is the only writer of `state`; it asserts that the table allows the step.
+ * The runner of db drives it; everybody else only reads.
+ *
+ *	NEW -> CONNECT -> PROBE -> LOCK -> PREPARE -> HISTORY -> PLAN
+ *	    -> [ BEGIN -> PART* -> RECORD -> COMMIT ]*  -> JOURNAL -> UNLOCK -> DONE
+ *	failure in a migration: ROLLBACK -> NOTE -> JOURNAL -> UNLOCK -> DONE
+ *
+ * Reference counted: the list of runs, the runner and each waiting request hold one.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/digest.h"
+#include "base/err.h"
+#include "core/plan.h"
+
+enum run_state {
+	RUN_NEW,
+	RUN_CONNECT,
+	RUN_PROBE,
+	RUN_LOCK,
+	RUN_PREPARE,
+	RUN_HISTORY,
+	RUN_PLAN,
+	RUN_BEGIN,
+	RUN_PART,
+	RUN_RECORD,
+	RUN_COMMIT,
+	RUN_ROLLBACK,
+	RUN_NOTE,
+	RUN_JOURNAL,
+	RUN_UNLOCK,
+	RUN_DONE,
+	RUN_STATE_COUNT
+};
+
+enum run_outcome { RUN_IN_PROGRESS, RUN_SUCCEEDED, RUN_FAILED, RUN_REFUSED, RUN_CANCELLED };
+
+/* What a caller asks for. Strings may be NULL. */
+struct run_request {
+	enum plan_operation operation;
+	const char *up_to;	  /* id, file or version; NULL: all */
+	bool force;		  /* baseline on a non-empty history */
+	const char *requested_by; /* "http 127.0.0.1", "start", "folder change", "once": for log and journal */
+};
+
+struct run_migration {
+	const char *id;
+	const char *version;
+	int64_t duration_us;
+};
+
+struct run {
+	unsigned refs;
+	char id[UUID_TEXT];
+	const char *target; /* name of the target: "default" */
+	enum plan_operation operation;
+	const char *up_to;
+	bool force;
+	const char *requested_by;
+
+	enum run_state state;
+	enum run_outcome outcome;
+	unsigned callers; /* requests that waited for it */
+
+	int64_t started_at_us; /* wall clock */
+	int64_t finished_at_us;
+	int64_t started_mono_us;
+	int64_t duration_us; /* once finished */
+	int64_t lock_wait_us;
+	unsigned lock_attempts;
+	char *lock_holder; /* who has the lock while we wait; NULL when not known */
+
+	size_t n_planned; /* steps of the plan */
+	const char *current;	  /* id of the migration in hand, or NULL */
+	int64_t current_mono_us; /* when it began */
+	uint64_t statements;	  /* sent on behalf of migrations */
+	struct run_migration *applied;
+	size_t n_applied;
+	char **warnings; /* what the plan warned of */
+	size_t n_warnings;
+	struct err err; /* of a run that did not succeed */
+};
+
+/* A new run in state NEW with one reference. Strings are copied. */
+struct run *run_new(const struct run_request *request, const char *target, int64_t now_us,
+		    int64_t mono_us);
+struct run *run_ref(struct run *run);
+void run_unref(struct run *run);
+
+/* Enter a state; the table must allow it. Logs the step at debug level. */
+void run_set_state(struct run *run, enum run_state state);
+
+/* Where the table sends a run whose present step failed. */
+enum run_state run_on_fail(enum run_state state);
+
+/* The migration in hand: `current`. */
+void run_begin_migration(struct run *run, const struct migration *migration, int64_t mono_us);
+
+/* A migration whose row is committed: it joins `applied`. Several may share a transaction. */
+void run_add_applied(struct run *run, const struct migration *migration, int64_t duration_us);
+
+void run_add_warning(struct run *run, const struct err *err);
+
+/*
+ * Set the outcome, which follows from run->err, and the times of the end; once only. None: SUCCEEDED; category CANCELLED: CANCELLED; set by the
+ * plan (`refused`): REFUSED; else FAILED. The state goes on to JOURNAL, UNLOCK and DONE by run_set_state.
+ */
+void run_conclude(struct run *run, bool refused, int64_t now_us, int64_t mono_us);
+
+static inline bool
+run_is_done(const struct run *run)
+{
+	return run->state == RUN_DONE;
+}
+
+/* "lock", "succeeded", "apply". */
+const char *run_state_name(enum run_state state);
+const char *run_outcome_name(enum run_outcome outcome);
+const char *run_operation_name(enum plan_operation operation);
+
+/* The sentence of the row: "waiting for another migrationd to finish". */
+const char *run_state_sentence(enum run_state state);
+
+/* The whole table, one row a line: "lock  ok: prepare  fail: done  waiting for ...". For the manual and the tests. */
+char *run_table_dump(const void *ctx);

@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "daemon/app.h"
+
+#include <assert.h>
+#include <signal.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "base/bounds.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "daemon/ephemeral.h"
+#include "daemon/listen.h"
+#include "daemon/notify.h"
+#include "daemon/options.h"
+#include "daemon/target.h"
+#include "daemon/watch.h"
+#include "db/pgconn.h"
+#include "http/httpd.h"
+
+#define HEARTBEAT_MS 500
+
+/* How long callers get, once no run is in progress any more, to take their answers. */
+#define LINGER_MS 1000
+
+enum app_phase { APP_RUNNING, APP_DRAINING, APP_CLOSING };
+
+struct app {
+	uv_loop_t loop;
+	uv_prepare_t prepare;
+	uv_signal_t signals[3]; /* TERM, INT, HUP */
+	uv_timer_t heartbeat;
+	uv_timer_t stop_timer; /* grace, then linger */
+	int64_t heartbeat_us;
+
+	const struct config_source *source;
+	struct config *config;
+	struct ephemeral *ephemeral;
+	struct metrics *metrics;
+	struct target *target;
+	struct watch *watch;
+	struct httpd *httpd;
+	struct api api;
+	struct listen_address addresses[2 * BOUND_LISTENERS];
+	size_t n_addresses;
+
+	enum app_phase phase;
+	bool changed; /* something to publish in the next tick */
+	bool was_busy;
+};
+
+static struct app *
+app_of(void *arg)
+{
+	return arg;
+}
+
+/* ---- what the API asks for ---- */
+
+static const struct status *
+op_status(void *arg)
+{
+	struct app *app = app_of(arg);
+
+	app->metrics->connects = pgconn_connects();
+	app->metrics->connect_failures = pgconn_connect_failures();
+	return target_status(app->target);
+}
+
+static struct run *
+op_run_start(void *arg, const struct run_request *request, bool *joined, struct err *err)
+{
+	return target_run_start(app_of(arg)->target, request, joined, err);
+}
+
+static void
+op_refresh(void *arg)
+{
+	target_refresh(app_of(arg)->target);
+}
+
+static int64_t
+op_heartbeat_age_us(void *arg)
+{
+	return clock_mono_us() - app_of(arg)->heartbeat_us;
+}
+
+static struct api_setting *
+op_settings(void *arg, const void *ctx, size_t *n)
+{
+	struct app *app = app_of(arg);
+	struct api_setting *settings = mem_array(ctx, struct api_setting, option_count);
+
+	*n = 0;
+	for (size_t i = 0; i < option_count; i++) {
+		if (option_table[i].flags & OPTION_FLAG_ONLY)
+			continue;
+		settings[(*n)++] = (struct api_setting){
+			.name = option_table[i].name,
+			.value = config_value_text(ctx, app->config, i),
+			.origin = app->config->origins[i],
+			.reloadable = (option_table[i].flags & OPTION_RELOAD) != 0,
+		};
+	}
+	return settings;
+}
+
+/* ---- configuration ---- */
+
+static void on_watch(void *arg, enum metrics_scan trigger);
+
+static void
+app_scan(struct app *app, enum metrics_scan trigger)
+{
+	bool moving = target_scan(app->target, trigger);
+	const struct folder *folder = target_status(app->target)->folder;
+
+	watch_rearm(app->watch, folder->device, folder->inode);
+	if (moving)
+		watch_again(app->watch);
+}
+
+static void
+on_watch(void *arg, enum metrics_scan trigger)
+{
+	app_scan(app_of(arg), trigger);
+}
+
+/* Use a configuration: what does not need a restart. */
+static void
+app_configure(struct app *app, struct config *config)
+{
+	struct config *old = app->config;
+
+	if (app->ephemeral != NULL)
+		config->database_url = ephemeral_url(app->ephemeral);
+	log_init(STDERR_FILENO, (enum log_format)config->log_format,
+		 (enum log_level)config->log_level);
+	app->config = config;
+	app->api.token = config->token;
+	app->api.guard.allowed_hosts = config->allowed_hosts;
+	watch_close(app->watch);
+	app->watch = watch_new(&app->loop, config->migrations, config->settle_ms,
+			       config->rescan_interval_ms, on_watch, app);
+	target_configure(app->target, config);
+	app_scan(app, SCAN_RELOAD);
+	if (old != config)
+		talloc_free(old);
+}
+
+static int
+app_reload(struct app *app, struct err *err)
+{
+	struct config *config = NULL;
+
+	notify_reloading();
+	app->metrics->config_reload_ok = false;
+	if (config_load(NULL, app->source, &config, err) == 0 &&
+	    config_check_reload(app->config, config, err) == 0) {
+		app_configure(app, config);
+		app->metrics->config_reload_ok = true;
+		app->metrics->config_reload_at_us = clock_now_us();
+		log_info("configuration reloaded");
+	} else {
+		talloc_free(config);
+		log_error_with(err, "configuration not reloaded, the old one stays");
+	}
+	notify_ready();
+	return err_is_set(err) ? -1 : 0;
+}
+
+static int
+op_reload(void *arg, struct err *err)
+{
+	return app_reload(app_of(arg), err);
+}
+
+static const struct api_ops app_ops = {
+	.status = op_status,
+	.run_start = op_run_start,
+	.refresh = op_refresh,
+	.reload = op_reload,
+	.settings = op_settings,
+	.heartbeat_age_us = op_heartbeat_age_us,
+};
+
+/* ---- the tick ---- */
+
+static void
+publish_status(struct app *app)
+{
+	const struct run *run = target_status(app->target)->run;
+	char sentence[256];
+
+	if (run != NULL)
+		notify_status("%s %s (%zu/%zu)", run_operation_name(run->operation),
+			      run->current != NULL ? run->current : run_state_sentence(run->state),
+			      run->n_applied, run->n_planned);
+	else
+		notify_status("%s", status_sentence(target_status(app->target), sentence,
+						    sizeof(sentence)));
+}
+
+static void app_close(struct app *app);
+
+/* Stopping: once no run is in progress, callers get a moment for their answers; then all handles close. */
+static void
+app_drain(struct app *app)
+{
+	if (target_is_busy(app->target))
+		return;
+	if (app->was_busy) {
+		app->was_busy = false;
+		uv_timer_stop(&app->stop_timer);
+	}
+	if (httpd_in_flight(app->httpd) == 0)
+		app_close(app);
+}
+
+static void
+on_linger_over(uv_timer_t *timer)
+{
+	app_close(app_of(timer->data));
+}
+
+static void
+on_prepare(uv_prepare_t *prepare)
+{
+	struct app *app = app_of(prepare->data);
+
+	if (app->changed && app->phase == APP_RUNNING)
+		publish_status(app);
+	app->changed = false;
+	httpd_tick(app->httpd);
+	if (app->phase == APP_DRAINING)
+		app_drain(app);
+	/* A run that ended in this turn: its callers were woken by the tick above; wait for them, but not for ever. */
+	if (app->phase == APP_DRAINING && !target_is_busy(app->target) &&
+	    !uv_is_active((uv_handle_t *)&app->stop_timer))
+		uv_timer_start(&app->stop_timer, on_linger_over, LINGER_MS, 0);
+}
+
+static void
+on_change(void *arg)
+{
+	app_of(arg)->changed = true;
+}
+
+static void
+on_heartbeat(uv_timer_t *timer)
+{
+	struct app *app = app_of(timer->data);
+	int64_t now_us = clock_mono_us();
+
+	app->metrics->loop_lag_us = now_us - app->heartbeat_us - HEARTBEAT_MS * 1000;
+	if (app->metrics->loop_lag_us < 0)
+		app->metrics->loop_lag_us = 0;
+	app->heartbeat_us = now_us;
+	if (notify_watchdog_ms() > 0)
+		notify_watchdog();
+}
+
+/* ---- stopping ---- */
+
+static void
+on_grace_over(uv_timer_t *timer)
+{
+	struct app *app = app_of(timer->data);
+
+	log_warning("grace time is over, cancelling the statement in progress");
+	target_stop(app->target, true);
+}
+
+static void
+app_stop(struct app *app, const char *why)
+{
+	if (app->phase == APP_RUNNING) {
+		log_info("stopping", LOG_STR("why", why));
+		notify_stopping();
+		app->phase = APP_DRAINING;
+		app->was_busy = target_is_busy(app->target);
+		httpd_quiesce(app->httpd);
+		target_stop(app->target, false);
+		if (app->was_busy)
+			uv_timer_start(&app->stop_timer, on_grace_over,
+				       (uint64_t)app->config->shutdown_grace_ms, 0);
+	} else if (app->phase == APP_DRAINING) {
+		log_warning("stopping now", LOG_STR("why", why));
+		target_stop(app->target, true);
+	}
+}
+
+static void
+on_signal(uv_signal_t *signal, int number)
+{
+	struct app *app = app_of(signal->data);
+	struct err err = { 0 };
+
+	if (number == SIGHUP) {
+		if (app->phase == APP_RUNNING && app_reload(app, &err) < 0)
+			return; /* logged; the old configuration stays */
+	} else {
+		app_stop(app, number == SIGTERM ? "SIGTERM" : "SIGINT");
+	}
+}
+
+static void
+app_close(struct app *app)
+{
+	if (app->phase == APP_CLOSING)
+		return;
+	app->phase = APP_CLOSING;
+	httpd_close(app->httpd);
+	watch_close(app->watch);
+	target_close(app->target);
+	for (size_t i = 0; i < ARRAY_SIZE(app->signals); i++)
+		uv_close((uv_handle_t *)&app->signals[i], NULL);
+	uv_close((uv_handle_t *)&app->heartbeat, NULL);
+	uv_close((uv_handle_t *)&app->stop_timer, NULL);
+	uv_close((uv_handle_t *)&app->prepare, NULL);
+	for (size_t i = 0; i < app->n_addresses; i++)
+		listen_unlink(&app->addresses[i]);
+}
+
+/* ---- starting ---- */
+
+static int
+listen_on(struct app *app, const char **texts, bool is_probe, struct err *err)
+{
+	for (size_t i = 0; texts != NULL && texts[i] != NULL; i++) {
+		struct listen_address *address = &app->addresses[app->n_addresses];
+		struct listener_facts facts = { .is_probe = is_probe };
+		int fd;
+
+		if (listen_parse(app, texts[i], address, err) < 0 ||
+		    listen_open(address, &fd, err) < 0)
+			return -1;
+		app->n_addresses++;
+		facts.is_unix = address->is_unix;
+		if (httpd_add_listener(app->httpd, fd, &facts, err) < 0)
+			return -1;
+		log_info(is_probe ? "listening for probes" : "listening",
+			 LOG_STR("address", texts[i]));
+	}
+	return 0;
+}
+
+/* The sockets that systemd opened for us, or our own. */
+static int
+app_listen(struct app *app, struct err *err)
+{
+	bool is_probe[2 * BOUND_LISTENERS];
+	int n = listen_inherited(is_probe, (int)ARRAY_SIZE(is_probe));
+
+	for (int i = 0; i < n; i++) {
+		struct listener_facts facts = { .is_probe = is_probe[i] };
+
+		if (httpd_add_listener(app->httpd, LISTEN_FDS_START + i, &facts, err) < 0)
+			return -1;
+	}
+	if (n > 0) {
+		log_info("listening on inherited sockets", LOG_INT("sockets", n));
+		return 0;
+	}
+	return listen_on(app, app->config->listen, false, err) < 0
+		       ? -1
+		       : listen_on(app, app->config->probe_listen, true, err);
+}
+
+static void
+app_init(struct app *app)
+{
+	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP };
+
+	uv_loop_init(&app->loop);
+	for (size_t i = 0; i < ARRAY_SIZE(app->signals); i++) {
+		uv_signal_init(&app->loop, &app->signals[i]);
+		app->signals[i].data = app;
+		uv_signal_start(&app->signals[i], on_signal, numbers[i]);
+	}
+	uv_prepare_init(&app->loop, &app->prepare);
+	app->prepare.data = app;
+	uv_prepare_start(&app->prepare, on_prepare);
+	uv_timer_init(&app->loop, &app->heartbeat);
+	app->heartbeat.data = app;
+	app->heartbeat_us = clock_mono_us();
+	uv_timer_start(&app->heartbeat, on_heartbeat, HEARTBEAT_MS, HEARTBEAT_MS);
+	uv_timer_init(&app->loop, &app->stop_timer);
+	app->stop_timer.data = app;
+
+	app->metrics = metrics_new(app, clock_now_us());
+	app->target = target_new(&app->loop, app->metrics, on_change, app);
+	app->api = (struct api){
+		.ops = &app_ops,
+		.app = app,
+		.metrics = app->metrics,
+		.now_mono_us = clock_mono_us,
+	};
+	app->httpd = httpd_new(&app->loop, &app->api, app->config->request_timeout_ms);
+}
+
+enum exit_code
+app_run(struct config *config, const struct config_source *source)
+{
+	struct app *app = mem_zero(NULL, struct app);
+	struct err err = { 0 };
+	enum exit_code exit_code = EXIT_FINE;
+
+	app->config = config;
+	app->source = source;
+	if (config->ephemeral && ephemeral_start(app, &app->ephemeral, &err) < 0) {
+		log_error_with(&err, "no private PostgreSQL");
+		exit_code = err_exit_code(&err);
+		goto out;
+	}
+	app_init(app);
+	if (app_listen(app, &err) < 0) {
+		log_error_with(&err, "cannot listen");
+		exit_code = err_exit_code(&err);
+		target_configure(app->target, config);
+		app_close(app);
+	} else {
+		app_configure(app, config);
+		notify_ready();
+	}
+	uv_run(&app->loop, UV_RUN_DEFAULT);
+	/* Every handle was closed on purpose: one that is left is a leak of ours. */
+	int busy = uv_loop_close(&app->loop);
+	assert(busy == 0);
+	(void)busy;
+	log_info("stopped");
+out:
+	if (app->ephemeral != NULL)
+		ephemeral_stop(app->ephemeral);
+	talloc_free(app->config);
+	talloc_free(app);
+	return exit_code;
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#pragma once
+
+/*
+ * The configuration: one generation, immutable once loaded, a talloc context of its own.
+ * flags > environment > file > credentials > default; each value remembers where it came from.
+ *
+ *	struct config_source source = { .argc = argc, .argv = argv, .environ = environ };
+ *	struct config *config = NULL;
+ *
+ *	if (config_load(NULL, &source, &config, &err) < 0) ...
+ *	log_init(STDERR_FILENO, config->log_format, config->log_level);
+ *	config_log_warnings(config);
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "core/plan.h"
+#include "db/target_params.h"
+
+/* Actions among the flags. */
+struct config {
+	/* actions */
+	const char *config_path; /* the file that was read, or NULL */
+	bool help, version, check_config, print_config, once;
+
+	/* what and where */
+	const char *migrations;
+	const char *database_url;
+	const char *password_file;
+	bool ephemeral;
+	int layout;   /* 0: auto; else the layout of that number in layout_names, from 1 */
+	int tracking; /* 0: auto; else likewise in tracking_names */
+	const char *tracking_schema;
+	const char *tracking_table;
+	const char *instance;
+
+	/* how */
+	int transaction;  /* enum plan_transaction */
+	int out_of_order; /* enum plan_out_of_order */
+	int on_modified;  /* enum plan_on_modified */
+	bool journal;
+	bool apply_on_start;
+	bool apply_on_change;
+	int64_t lock_wait_ms;
+	int64_t connect_timeout_ms;
+	int64_t connect_wait_ms;
+	int64_t refresh_interval_ms;
+	int64_t rescan_interval_ms;
+	int64_t settle_ms;
+	int64_t shutdown_grace_ms;
+
+	/* HTTP */
+	const char **listen; /* NULL-terminated, as are the other lists; NULL: none */
+	const char **probe_listen;
+	const char *token_file;
+	const char **allowed_hosts;
+	bool insecure;
+	int64_t request_timeout_ms;
+
+	/* log */
+	int log_format; /* enum log_format */
+	int log_level;	/* enum log_level */
+
+	/* derived */
+	const char **origins; /* by index of option_table: "default", "file:12", "env NAME", "flag",
+				 "credential NAME" */
+	const char *token;    /* read from token_file at load; NULL: none */
+	const char *layout_name; /* what `layout` and `tracking` stand for; NULL for auto */
+	const char *tracking_name;
+	const char **warnings; /* for the log, which is not set up yet while a configuration is loaded */
+	size_t n_warnings;
+};
+
+/* Where to read from. argv and environment are main's; tests make their own. */
+struct config_source {
+	int argc;
+	char *const *argv;
+	char *const *environ;
+};
+
+/*
+ * Load a generation. CONFIGURATION names file:line, flag or variable, the value (never a secret's)
+ * and what is allowed; an unknown flag has exit code EXIT_USAGE and a "did you mean". With help or
+ * version, errors elsewhere are not looked for.
+ */
+int config_load(const void *ctx, const struct config_source *source, struct config **out,
+    struct err *err) MUST_CHECK;
+
+/* What was odd but no error: one line each. */
+void config_log_warnings(const struct config *config);
+
+/* Whether the running daemon may go from `old` to `new`: CONFIGURATION that names the first option
+ * that needs a restart. */
+int config_check_reload(const struct config *old, const struct config *new, struct err *err)
+    MUST_CHECK;
+
+/* The parameters of a target with folder layout `layout` (NULL: not known; then tracking auto means
+ * drizzle). Points into the configuration. */
+void config_target_params(const struct config *config, const char *layout,
+    struct target_params *out);
+
+/* "drizzle", or NULL for auto. */
+const char *config_layout_name(const struct config *config);
+
+/* The value of a row as text, masked where secret, owned by ctx; "" when unset. */
+char *config_value_text(const void *ctx, const struct config *config, size_t row);
+
+/* --print-config: the file that would give this configuration, with an origin comment per line. */
+void config_print(FILE *out, const struct config *config);
+
+/* --help. */
+void config_help(FILE *out);

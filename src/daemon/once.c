@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "daemon/once.h"
+
+#include <assert.h>
+#include <signal.h>
+#include <stdio.h>
+#include <uv.h>
+
+#include "base/bounds.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "daemon/ephemeral.h"
+#include "db/runner.h"
+#include "http/json.h"
+#include "http/plain.h"
+
+struct once {
+	uv_loop_t loop;
+	uv_signal_t signals[2];
+	struct folder *folder;
+	struct target_params params;
+	struct run *run;
+	struct runner *runner;
+	bool told; /* to stop, once already */
+};
+
+static void
+on_change(void *arg UNUSED)
+{
+}
+
+static void
+once_close_signals(struct once *once)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(once->signals); i++)
+		uv_close((uv_handle_t *)&once->signals[i], NULL);
+}
+
+static void
+on_done(void *arg, struct history *history UNUSED)
+{
+	struct once *once = arg;
+
+	once->runner = NULL;
+	once_close_signals(once);
+}
+
+static void
+on_signal(uv_signal_t *signal, int number UNUSED)
+{
+	struct once *once = signal->data;
+
+	if (once->runner == NULL)
+		return;
+	if (once->told)
+		runner_cancel(once->runner, "told to stop twice");
+	else
+		runner_finish_early(once->runner, "told to stop");
+	once->told = true;
+}
+
+static void
+once_apply(struct once *once)
+{
+	static const int numbers[] = { SIGTERM, SIGINT };
+	const struct folder_problem *blocker = folder_blocker(once->folder);
+	struct runner_events events = { on_change, on_done, once };
+
+	if (blocker != NULL) {
+		once->run->err = blocker->err;
+		run_conclude(once->run, true, clock_now_us(), clock_mono_us());
+		run_set_state(once->run, RUN_DONE);
+		return;
+	}
+	uv_loop_init(&once->loop);
+	for (size_t i = 0; i < ARRAY_SIZE(once->signals); i++) {
+		uv_signal_init(&once->loop, &once->signals[i]);
+		once->signals[i].data = once;
+		uv_signal_start(&once->signals[i], on_signal, numbers[i]);
+	}
+	once->runner = runner_start(&once->loop, &once->params, once->run, once->folder, &events);
+	uv_run(&once->loop, UV_RUN_DEFAULT);
+	int busy = uv_loop_close(&once->loop);
+	assert(busy == 0);
+	(void)busy;
+}
+
+static void
+once_print(const struct once *once, bool json)
+{
+	struct text out;
+
+	if (json) {
+		json_t *document = json_run(once->run, false);
+
+		json_dumpf(document, stdout, JSON_INDENT(2));
+		putchar('\n');
+		json_decref(document);
+		return;
+	}
+	text_init(&out, once, BOUND_REPLY_BYTES);
+	plain_run(&out, once->run);
+	fputs(out.data, stdout);
+}
+
+enum exit_code
+once_run(struct config *config)
+{
+	struct once *once = mem_zero(NULL, struct once);
+	struct run_request request = { .operation = PLAN_APPLY, .requested_by = "once" };
+	struct ephemeral *ephemeral = NULL;
+	struct err err = { 0 };
+	enum exit_code exit_code;
+
+	if (config->ephemeral) {
+		if (ephemeral_start(once, &ephemeral, &err) < 0) {
+			log_error_with(&err, "no private PostgreSQL");
+			exit_code = err_exit_code(&err);
+			goto out;
+		}
+		config->database_url = ephemeral_url(ephemeral);
+	}
+	once->folder = folder_load(config->migrations, config_layout_name(config), clock_now_us());
+	config_target_params(config,
+			     once->folder->layout != NULL ? once->folder->layout->name : NULL,
+			     &once->params);
+	once->params.name = "default";
+	once->run = run_new(&request, once->params.name, clock_now_us(), clock_mono_us());
+	once_apply(once);
+	once_print(once, config->log_format == LOG_FORMAT_JSON);
+	exit_code = once->run->outcome == RUN_SUCCEEDED ? EXIT_FINE : err_exit_code(&once->run->err);
+	run_unref(once->run);
+	folder_unref(once->folder);
+out:
+	if (ephemeral != NULL)
+		ephemeral_stop(ephemeral);
+	talloc_free(once);
+	return exit_code;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#pragma once
+
+/*
+ * A target: one database with its folder, tracking table and policy. It owns the folder, the last known history, the plan made
+ * of both, the runs, the observer and the runner, and keeps one struct status up to date.
+ *
+ *	watch  -> target_scan()         folder changed -> new plan
+ *	observer -> new history         -> new plan
+ *	target_run_start()              -> runner -> history -> new plan
+ */
+
+#include <uv.h>
+
+#include "core/status.h"
+#include "daemon/config.h"
+#include "http/metrics.h"
+
+struct target;
+
+struct target *target_new(uv_loop_t *loop, struct metrics *metrics, void (*on_change)(void *arg), void *arg);
+
+/* Take a (new) configuration: it must outlive the target or the next call. Rescans, starts a new observer. A run in progress keeps the old one,
+ * so the caller keeps an old configuration until target_is_busy() is false. */
+void target_configure(struct target *target, const struct config *config);
+
+/* Read the folder again. True when it may still be changing: look again soon. */
+bool target_scan(struct target *target, enum metrics_scan trigger);
+
+const struct status *target_status(struct target *target);
+
+/* See struct api_ops. */
+struct run *target_run_start(struct target *target, const struct run_request *request, bool *joined, struct err *err);
+void target_refresh(struct target *target);
+bool target_is_busy(const struct target *target);
+
+/* Stopping: no new run; the one in progress ends after the migration in hand, or now. */
+void target_stop(struct target *target, bool now);
+
+/* Close everything; the target frees itself when its handles are closed. */
+void target_close(struct target *target);

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "db/runner.h"
+
+#include <assert.h>
+
+#include "base/bounds.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "db/runner_steps.h"
+
+#define RUNNER_MAGIC 0x52554e52u
+
+static const struct runner_step *const step_table[RUN_STATE_COUNT] = {
+	[RUN_CONNECT] = &runner_step_connect, [RUN_PROBE] = &runner_step_probe,
+	[RUN_LOCK] = &runner_step_lock,	      [RUN_PREPARE] = &runner_step_prepare,
+	[RUN_HISTORY] = &runner_step_history, [RUN_PLAN] = &runner_step_plan,
+	[RUN_BEGIN] = &runner_step_begin,     [RUN_PART] = &runner_step_part,
+	[RUN_RECORD] = &runner_step_record,   [RUN_COMMIT] = &runner_step_commit,
+	[RUN_ROLLBACK] = &runner_step_rollback, [RUN_NOTE] = &runner_step_note,
+	[RUN_JOURNAL] = &runner_step_journal, [RUN_UNLOCK] = &runner_step_unlock,
+};
+
+static struct runner *
+runner_of(void *arg)
+{
+	struct runner *runner = arg;
+
+	assert(runner->magic == RUNNER_MAGIC);
+	return runner;
+}
+
+static void
+on_timer_closed(uv_handle_t *handle)
+{
+	struct runner *runner = runner_of(handle->data);
+
+	folder_unref(runner->folder);
+	run_unref(runner->run);
+	runner->magic = 0;
+	talloc_free(runner);
+}
+
+/* The run is over: tell the owner, let everything go. */
+static void
+runner_end(struct runner *runner)
+{
+	struct runner_events events = runner->events;
+
+	pgconn_close(runner->conn);
+	runner->conn = NULL;
+	run_conclude(runner->run, runner->refused, clock_now_us(), clock_mono_us());
+	run_set_state(runner->run, RUN_DONE);
+	uv_timer_stop(&runner->timer);
+	events.on_done(events.arg, runner->history);
+	uv_close((uv_handle_t *)&runner->timer, on_timer_closed);
+}
+
+/* Enter `state`, and the states behind it, until one waits for an answer. */
+static void
+runner_go(struct runner *runner, enum run_state state)
+{
+	while (state != RUN_DONE) {
+		run_set_state(runner->run, state);
+		talloc_free_children(runner->scratch);
+		runner->stage = 0;
+		enum run_state next = step_table[state]->enter(runner);
+		if (next == state)
+			break;
+		state = next;
+	}
+	if (state == RUN_DONE)
+		runner_end(runner);
+	else
+		runner->events.on_change(runner->events.arg);
+}
+
+/* A step said what comes next. */
+static void
+runner_follow(struct runner *runner, enum run_state next)
+{
+	if (next == runner->run->state)
+		runner->events.on_change(runner->events.arg);
+	else
+		runner_go(runner, next);
+}
+
+static void
+on_reply(void *arg, const struct pgconn_reply *reply)
+{
+	struct runner *runner = runner_of(arg);
+
+	runner_follow(runner, step_table[runner->run->state]->answer(runner, reply));
+}
+
+static void
+on_timer(uv_timer_t *timer)
+{
+	struct runner *runner = runner_of(timer->data);
+
+	runner_follow(runner, step_table[runner->run->state]->resume(runner));
+}
+
+/* The first step, from the loop: the caller of runner_start sees no event before it returns. */
+static void
+on_start(uv_timer_t *timer)
+{
+	runner_go(runner_of(timer->data), RUN_CONNECT);
+}
+
+static void
+on_notice(void *arg, const char *severity, const char *sqlstate, const char *message)
+{
+	struct runner *runner = runner_of(arg);
+
+	if (runner->notices++ >= BOUND_NOTICES_PER_RUN)
+		return;
+	log_info("notice from the server", LOG_STR("severity", severity),
+		 LOG_STR("sqlstate", sqlstate), LOG_STR("notice", message),
+		 LOG_STR("migration", runner->run->current), LOG_STR("run", runner->run->id));
+}
+
+void
+runner_connect(struct runner *runner)
+{
+	struct err err = { 0 };
+
+	pgconn_close(runner->conn);
+	runner->conn = pgconn_new(runner->loop);
+	pgconn_on_notice(runner->conn, on_notice, runner);
+	if (connect_start(runner->conn, runner->params, on_reply, runner, &err) < 0) {
+		err.exit_code = EXIT_CONFIGURATION;
+		runner->run->err = err;
+		runner_pause(runner, 0);
+	}
+}
+
+void
+runner_query(struct runner *runner, const char *sql)
+{
+	pgconn_query(runner->conn, sql, on_reply, runner);
+}
+
+void
+runner_send(struct runner *runner, const struct pgconn_statement *statement)
+{
+	pgconn_run(runner->conn, statement, on_reply, runner);
+}
+
+void
+runner_execute(struct runner *runner, const char *sql, size_t len)
+{
+	pgconn_execute(runner->conn, sql, len, on_reply, runner);
+}
+
+void
+runner_pause(struct runner *runner, uint64_t pause_ms)
+{
+	uv_timer_start(&runner->timer, on_timer, pause_ms, 0);
+}
+
+enum run_state
+runner_fail(struct runner *runner, const struct err *err)
+{
+	struct run *run = runner->run;
+
+	if (!err_is_set(&run->err))
+		run->err = *err;
+	/* The server says 57014 for a cancel as for a timeout; only we know which it was. */
+	if (runner->cancelled && run->err.category == CAT_STATEMENT_TIMEOUT) {
+		run->err.category = CAT_CANCELLED;
+		err_hint(&run->err, "%s", runner->stop_reason);
+	}
+	if (!pgconn_is_open(runner->conn))
+		return RUN_DONE;
+	return run_on_fail(run->state);
+}
+
+/* Told to stop: the run ends where it is. */
+enum run_state
+runner_fail_stopped(struct runner *runner)
+{
+	struct err err = { 0 };
+
+	err_set(&err, CAT_CANCELLED, "cancelled before it was complete: %s", runner->stop_reason);
+	err_hint(&err, "nothing is half done; POST /apply goes on from here");
+	return runner_fail(runner, &err);
+}
+
+bool
+runner_is_stopping(const struct runner *runner)
+{
+	return runner->finish_early || runner->cancelled;
+}
+
+const struct plan_step *
+runner_step_now(const struct runner *runner)
+{
+	if (runner->plan == NULL || runner->step >= runner->plan->n_steps)
+		return NULL;
+	return &runner->plan->steps[runner->step];
+}
+
+struct runner *
+runner_start(uv_loop_t *loop, const struct target_params *params, struct run *run,
+	     struct folder *folder, const struct runner_events *events)
+{
+	struct runner *runner = mem_zero(NULL, struct runner);
+
+	runner->magic = RUNNER_MAGIC;
+	runner->loop = loop;
+	runner->params = params;
+	runner->run = run_ref(run);
+	runner->folder = folder_ref(folder);
+	runner->events = *events;
+	runner->scratch = mem_context(runner, "step");
+	uv_timer_init(loop, &runner->timer);
+	runner->timer.data = runner;
+	uv_timer_start(&runner->timer, on_start, 0, 0);
+	return runner;
+}
+
+/* Waiting in a pause, the run can end at once. */
+static bool
+runner_is_paused(const struct runner *runner)
+{
+	return uv_is_active((const uv_handle_t *)&runner->timer) != 0 &&
+	       runner->run->state != RUN_NEW;
+}
+
+void
+runner_finish_early(struct runner *runner, const char *reason)
+{
+	runner->finish_early = true;
+	if (runner->stop_reason == NULL)
+		runner->stop_reason = mem_strdup(runner, reason);
+	if (runner_is_paused(runner))
+		runner_pause(runner, 0);
+}
+
+void
+runner_cancel(struct runner *runner, const char *reason)
+{
+	runner->cancelled = true;
+	runner_finish_early(runner, reason);
+	/* What follows a migration (note, journal, unlock) is short and is left to end by itself. */
+	if (runner->run->state < RUN_ROLLBACK)
+		pgconn_cancel(runner->conn);
+}

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "db/runner_steps.h"
+
+/*
+ * From nothing to a plan: the states CONNECT, PROBE, LOCK, PREPARE, HISTORY, PLAN.
+ */
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "db/lock.h"
+
+/* ---- CONNECT ---- */
+
+static enum run_state
+connect_enter(struct runner *runner)
+{
+	runner->attempt = 0;
+	runner->since_mono_us = clock_mono_us();
+	runner_connect(runner);
+	return RUN_CONNECT;
+}
+
+static enum run_state
+connect_answer(struct runner *runner, const struct pgconn_reply *reply)
+{
+	int64_t waited_us = clock_mono_us() - runner->since_mono_us;
+
+	if (!err_is_set(&reply->err))
+		return runner_is_stopping(runner) ? runner_fail_stopped(runner) : RUN_PROBE;
+	if (runner_is_stopping(runner))
+		return runner_fail_stopped(runner);
+	if (!connect_may_retry(&reply->err) || waited_us / 1000 >= runner->params->connect_wait_ms)
+		return runner_fail(runner, &reply->err);
+	log_warning_with(&reply->err, "cannot connect yet, trying again",
+			 LOG_STR("run", runner->run->id));
+	runner_pause(runner, connect_pause_ms(runner->attempt++));
+	return RUN_CONNECT;
+}
+
+static enum run_state
+connect_resume(struct runner *runner)
+{
+	if (runner_is_stopping(runner))
+		return runner_fail_stopped(runner);
+	if (err_is_set(&runner->run->err)) /* the password file could not be read */
+		return runner_fail(runner, &runner->run->err);
+	runner_connect(runner);
+	return RUN_CONNECT;
+}
+
+/* ---- PROBE ---- */
+
+static enum run_state
+probe_enter(struct runner *runner)
+{
+	runner_query(runner, connect_probe_sql(runner->scratch, runner->conn));
+	return RUN_PROBE;
+}
+
+static enum run_state
+probe_answer(struct runner *runner, const struct pgconn_reply *reply)
+{
+	struct err err = reply->err;
+
+	if (err_is_set(&err) || engine_read(&runner->engine, runner->conn, reply->result, &err) < 0 ||
+	    engine_check_writable(&runner->engine, &err) < 0)
+		return runner_fail(runner, &err);
+	runner->table = connect_tracking_table(runner->params, &runner->engine);
+	runner->lock_key = lock_key(runner->engine.database, runner->table.schema,
+				    runner->table.table);
+	return RUN_LOCK;
+}
+
+/* ---- LOCK: try, and while another has it, ask who and try again ---- */
+
+enum { LOCK_TRY, LOCK_HOLDER };
+
+static enum run_state
+lock_attempt(struct runner *runner)
+{
+	struct pgconn_statement statement = lock_try(runner->scratch, runner->lock_key);
+
+	runner->stage = LOCK_TRY;
+	runner->run->lock_attempts++;
+	runner_send(runner, &statement);
+	return RUN_LOCK;
+}
+
+static enum run_state
+lock_enter(struct runner *runner)
+{
+	runner->attempt = 0;
+	runner->since_mono_us = clock_mono_us();
+	return lock_attempt(runner);
+}
+
+static enum run_state
+lock_not_in_time(struct runner *runner)
+{
+	struct err err = { 0 };
+	char span[32];
+
+	err_set(&err, CAT_LOCK_TIMEOUT, "another session held the lock for more than %s: %s",
+		clock_format_span(runner->run->lock_wait_us, span, sizeof(span)),
+		runner->run->lock_holder);
+	err_hint(&err, "wait for it and call again, or end it: SELECT pg_terminate_backend(PID)");
+	return runner_fail(runner, &err);
+}
+
+/* Another has it: note who, then wait a little. */
+static enum run_state
+lock_held_elsewhere(struct runner *runner, const PGresult *result)
+{
+	char holder[256];
+
+	lock_holder_read(result, holder, sizeof(holder));
+	talloc_free(runner->run->lock_holder);
+	runner->run->lock_holder = mem_strdup(runner->run, holder);
+	if (runner->run->lock_wait_us / 1000 >= runner->params->lock_wait_ms)
+		return lock_not_in_time(runner);
+	if (runner->attempt == 0)
+		log_info("waiting for the lock", LOG_STR("holder", holder),
+			 LOG_STR("run", runner->run->id));
+	runner_pause(runner, lock_pause_ms(runner->attempt++));
+	return RUN_LOCK;
+}
+
+static enum run_state
+lock_answer_step(struct runner *runner, const struct pgconn_reply *reply)
+{
+	if (err_is_set(&reply->err))
+		return runner_fail(runner, &reply->err);
+	runner->run->lock_wait_us = clock_mono_us() - runner->since_mono_us;
+	if (runner->stage == LOCK_HOLDER)
+		return lock_held_elsewhere(runner, reply->result);
+	if (lock_answer(reply->result)) {
+		runner->locked = true;
+		return runner_is_stopping(runner) ? runner_fail_stopped(runner) : RUN_PREPARE;
+	}
+	struct pgconn_statement statement = lock_holder(runner->scratch, runner->lock_key);
+
+	runner->stage = LOCK_HOLDER;
+	runner_send(runner, &statement);
+	return RUN_LOCK;
+}
+
+static enum run_state
+lock_resume(struct runner *runner)
+{
+	return runner_is_stopping(runner) ? runner_fail_stopped(runner) : lock_attempt(runner);
+}
+
+/* ---- PREPARE: look first, so that no CREATE right is needed where all is there ---- */
+
+enum { PREPARE_LOOK, PREPARE_CREATE };
+
+static enum run_state
+prepare_enter(struct runner *runner)
+{
+	struct pgconn_statement statement = tracking_look(runner->scratch, &runner->table);
+
+	runner_send(runner, &statement);
+	return RUN_PREPARE;
+}
+
+static enum run_state
+prepare_answer(struct runner *runner, const struct pgconn_reply *reply)
+{
+	struct err err = reply->err;
+
+	if (err_is_set(&err)) {
+		err_wrap(&err, "tracking table %s.%s", runner->table.schema, runner->table.table);
+		return runner_fail(runner, &err);
+	}
+	if (runner->stage == PREPARE_CREATE)
+		return RUN_HISTORY;
+	tracking_read_look(runner, reply->result, &runner->look);
+	if (runner->look.table_exists)
+		return tracking_check(&runner->table, &runner->look, &err) < 0
+			       ? runner_fail(runner, &err)
+			       : RUN_HISTORY;
+	struct pgconn_statement create = runner->table.kind->create(runner->scratch, &runner->table,
+								    &runner->look);
+
+	runner->stage = PREPARE_CREATE;
+	runner_send(runner, &create);
+	return RUN_PREPARE;
+}
+
+/* ---- HISTORY ---- */
+
+static enum run_state
+history_enter(struct runner *runner)
+{
+	struct pgconn_statement statement = runner->table.kind->read(runner->scratch,
+								     &runner->table);
+
+	runner_send(runner, &statement);
+	return RUN_HISTORY;
+}
+
+static enum run_state
+history_answer(struct runner *runner, const struct pgconn_reply *reply)
+{
+	struct err err = reply->err;
+
+	if (err_is_set(&err) || tracking_read_history(runner, &runner->table, reply->result,
+						      clock_now_us(), &runner->history, &err) < 0)
+		return runner_fail(runner, &err);
+	runner->history->table_exists = true;
+	return RUN_PLAN;
+}
+
+/* ---- PLAN ---- */
+
+static enum run_state
+plan_enter(struct runner *runner)
+{
+	struct run *run = runner->run;
+	struct plan_input input = {
+		.folder = runner->folder,
+		.history = runner->history,
+		.policy = runner->params->policy,
+		.operation = run->operation,
+		.target = run->up_to,
+		.force = run->force,
+	};
+
+	runner->plan = plan_build(runner, &input);
+	run->n_planned = runner->plan->n_steps;
+	for (size_t i = 0; i < runner->plan->n_problems; i++)
+		if (!runner->plan->problems[i].blocks)
+			run_add_warning(run, &runner->plan->problems[i].err);
+	if (err_is_set(&runner->plan->refusal)) {
+		runner->refused = true;
+		return runner_fail(runner, &runner->plan->refusal);
+	}
+	runner->durations_us = mem_array(runner, int64_t, run->n_planned + 1);
+	return run->n_planned > 0 ? RUN_BEGIN : RUN_JOURNAL;
+}
+
+const struct runner_step runner_step_connect = { connect_enter, connect_answer, connect_resume };
+const struct runner_step runner_step_probe = { probe_enter, probe_answer, NULL };
+const struct runner_step runner_step_lock = { lock_enter, lock_answer_step, lock_resume };
+const struct runner_step runner_step_prepare = { prepare_enter, prepare_answer, NULL };
+const struct runner_step runner_step_history = { history_enter, history_answer, NULL };
+const struct runner_step runner_step_plan = { plan_enter, NULL, NULL };

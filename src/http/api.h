@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#pragma once
+
+/*
+ * What the HTTP layer needs from the daemon, as functions: http never includes db, and the whole API can be tested with a made-up struct.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/status.h"
+#include "http/guard.h"
+#include "http/metrics.h"
+
+struct request;
+
+/* One line of /config. */
+struct api_setting {
+	const char *name;
+	const char *value;  /* masked where secret */
+	const char *origin; /* "default", "file:12", "env MIGRATIOND_LAYOUT", "flag" */
+	bool reloadable;
+};
+
+struct api_ops {
+	/* The present status of the target. Valid until the loop turns. */
+	const struct status *(*status)(void *app);
+	/*
+	 * Start a run, or join the one in progress (`*joined`). One reference is the caller's. NULL with err: another kind of run is in
+	 * progress (409, its id in the text), stopping (503).
+	 */
+	struct run *(*run_start)(void *app, const struct run_request *request, bool *joined, struct err *err);
+	/* Ask for a fresh look at database and folder; status()->database.refreshed_at_us moves when it came back. */
+	void (*refresh)(void *app);
+	/* Reload the configuration; all or nothing. */
+	int (*reload)(void *app, struct err *err);
+	/* All settings; owned by ctx. */
+	struct api_setting *(*settings)(void *app, const void *ctx, size_t *n);
+	/* Age of the loop's heartbeat in microseconds. */
+	int64_t (*heartbeat_age_us)(void *app);
+};
+
+struct api {
+	const struct api_ops *ops;
+	void *app;
+	struct metrics *metrics;
+	struct guard_policy guard;
+	const char *token; /* NULL: none configured */
+	const char *base_url; /* "http://127.0.0.1:8432", for advice texts */
+	int64_t (*now_mono_us)(void);
+};
+
+/* Handlers, by file. */
+void api_get_root(struct request *request); /* api_read.c */
+void api_get_status(struct request *request);
+void api_get_migrations(struct request *request);
+void api_get_migration(struct request *request);
+void api_get_plan(struct request *request);
+void api_get_runs(struct request *request);
+void api_get_run(struct request *request);
+void api_get_config(struct request *request);
+void api_get_version(struct request *request);
+void api_get_livez(struct request *request); /* api_probe.c */
+void api_get_readyz(struct request *request);
+void api_get_current(struct request *request);
+void api_get_metrics(struct request *request);
+void api_post_apply(struct request *request); /* api_write.c */
+void api_post_baseline(struct request *request);
+void api_post_reload(struct request *request);

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#pragma once
+
+/*
+ * Metrics: counters that modules raise, and the Prometheus text exposition of them and of the status. Rendering takes constant
+ * time, never asks the database, and its series are bounded: labels come from closed lists only (routes, methods, categories, states).
+ * Text format 0.0.4 (https://prometheus.io/docs/instrumenting/exposition_formats/), or OpenMetrics 1.0 where the scraper prefers it.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/text.h"
+#include "core/status.h"
+
+#define METRICS_BUCKETS 13
+
+struct metrics_histogram {
+	const double *bounds; /* upper bounds in seconds, ascending */
+	unsigned n_bounds;    /* +Inf not counted */
+	uint64_t counts[METRICS_BUCKETS + 1];
+	double sum;
+	uint64_t count;
+};
+
+enum metrics_scan { SCAN_EVENT, SCAN_TIMER, SCAN_REQUEST, SCAN_RELOAD, SCAN_TRIGGER_COUNT };
+
+struct metrics_http; /* per route, method and code */
+
+/* All that is counted. One per process, owned by the app. Fields are raised directly by their owners, but runs and requests, which have functions. */
+struct metrics {
+	int64_t started_at_us;
+	bool config_reload_ok;
+	int64_t config_reload_at_us;
+	uint64_t runs[2]; /* by enum plan_operation */
+	uint64_t run_failures[2];
+	uint64_t errors[CAT_COUNT];
+	uint64_t migrations_applied;
+	uint64_t statements;
+	struct metrics_histogram run_duration; /* apply only */
+	struct metrics_histogram migration_duration;
+	struct metrics_histogram lock_wait;
+	bool last_run_ok;
+	int64_t last_run_at_us;
+	int64_t last_run_ok_at_us;
+	int64_t last_run_duration_us;
+	uint64_t last_run_migrations;
+	uint64_t scans[SCAN_TRIGGER_COUNT];
+	int64_t scan_duration_us;
+	uint64_t connects, connect_failures; /* set by the app before rendering */
+	uint64_t requests_in_flight;
+	int64_t loop_lag_us;
+	struct metrics_http *http;
+};
+
+/* Zeroed, buckets set. */
+struct metrics *metrics_new(const void *ctx, int64_t now_us);
+
+/* A run is done: counts it, its migrations, statements, waits, errors. */
+void metrics_count_run(struct metrics *metrics, const struct run *run);
+
+/* A request was answered. `seconds` < 0: leave it out of the histogram. */
+void metrics_count_request(struct metrics *metrics, const char *route, const char *method, unsigned code, double seconds);
+
+/* All families. `openmetrics`: that format, else text 0.0.4. */
+void metrics_render(struct text *out, const struct metrics *metrics, const struct status *status, bool openmetrics);

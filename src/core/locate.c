@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "core/sqlscan.h"
 
 /* How many statements the parts before this one hold. */
@@ -29,47 +30,50 @@ statements_before(const struct migration *m, size_t part)
  */
 static bool
 find_statement(const struct part *part, const size_t *offset, unsigned index,
-	       struct sqlscan_statement *out, unsigned *found)
+    struct sqlscan_statement *out, unsigned *found)
 {
 	struct sqlscan scan;
 	struct sqlscan_statement statement;
 	unsigned n = 0;
+	bool done = false;
 
 	sqlscan_init(&scan, part->text, part->len);
-	while (sqlscan_next(&scan, &statement)) {
+	while (!done && sqlscan_next(&scan, &statement)) {
 		*out = statement;
 		*found = n;
-		if (offset != NULL ? *offset < statement.offset + statement.len : n == index)
-			break;
+		done = offset != NULL ? *offset < statement.offset + statement.len
+				      : n == index;
 		n++;
 	}
-	return n > 0 || *found == 0;
+	return n > 0;
 }
 
-/* The head of a statement on one line. */
+/* The head of a statement on one line, cut between characters. */
 static void
 copy_excerpt(char *out, size_t size, const char *text, size_t len)
 {
-	size_t n = 0;
+	size_t n = 0, step;
 
-	for (size_t i = 0; i < len && n + 1 < size; i++) {
+	for (size_t i = 0; i < len; i += step) {
 		bool space = strchr(" \t\r\n", text[i]) != NULL;
+		size_t skip;
 
+		step = utf8_sequence((const unsigned char *)text + i, len - i, &skip);
+		if (step == 0)
+			step = skip;
 		if (space && n > 0 && out[n - 1] == ' ')
 			continue;
-		out[n++] = space ? ' ' : text[i];
+		if (n + step >= size)
+			break;
+		memcpy(out + n, space ? " " : text + i, step);
+		n += step;
 	}
-	/* Never end inside a UTF-8 sequence. */
-	while (n > 0 && n + 1 == size && ((unsigned char)out[n - 1] & 0xC0) == 0x80)
-		n--;
-	if (n > 0 && n + 1 == size && ((unsigned char)out[n - 1] & 0x80) != 0)
-		n--;
 	out[n] = '\0';
 }
 
 void
-locate_error(const struct migration *m, size_t part, unsigned long position, unsigned n_completed,
-	     struct err *err)
+locate_error(const struct migration *m, size_t part, unsigned long position,
+    unsigned n_completed, struct err *err)
 {
 	const struct part *p = &m->parts[part];
 	struct sqlscan_statement statement = { 0 };
@@ -77,12 +81,14 @@ locate_error(const struct migration *m, size_t part, unsigned long position, uns
 	size_t offset = position > 0 ? migration_char_offset(p, position) : 0;
 
 	snprintf(err->file, sizeof(err->file), "%s", m->file);
-	if (find_statement(p, position > 0 ? &offset : NULL, n_completed, &statement, &index)) {
+	if (find_statement(
+		p, position > 0 ? &offset : NULL, n_completed, &statement, &index)) {
 		err->statement = statements_before(m, part) + index + 1;
-		copy_excerpt(err->excerpt, sizeof(err->excerpt), p->text + statement.offset,
-			     statement.len);
+		copy_excerpt(err->excerpt, sizeof(err->excerpt),
+		    p->text + statement.offset, statement.len);
 	}
-	migration_locate(p, position > 0 ? offset : statement.offset, &err->line, &err->column);
+	migration_locate(
+	    p, position > 0 ? offset : statement.offset, &err->line, &err->column);
 	if (position == 0)
 		err->column = 0;
 }

@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * What speaks against a plan, and what its reader should know. Part of plan_build: plan.c
- * makes items and steps, plan_judge looks at them, adds the problems and sets the refusal.
+ * What speaks against a plan, and what its reader should know. Part of
+ * plan_build: plan.c makes items and steps, plan_judge looks at them, adds the
+ * problems and sets the refusal.
  */
 
 #include "core/plan.h"

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "core/plan.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "core/plan_judge.h"
+#include "core/plan_match.h"
+
+const char *
+plan_row_label(const struct history_row *row)
+{
+	const char *words[] = { row->name, row->key, row->checksum };
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		if (words[i] != NULL && words[i][0] != '\0')
+			return words[i];
+	}
+	return "(row without a name)";
+}
+
+/* ---- the newest applied ---- */
+
+static void
+find_newest(struct plan_draft *draft)
+{
+	const struct history *history = draft->input->history;
+
+	for (size_t i = 0; i < history->n_rows; i++) {
+		const struct history_row *row = &history->rows[i];
+		const struct migration *m = draft->match->owner[i];
+		int64_t order = m != NULL ? m->order : row->order;
+
+		if (row->failed)
+			continue;
+		draft->n_recorded++;
+		draft->n_missing += m == NULL;
+		if ((m == NULL && !row->has_order) ||
+		    (draft->has_newest && order <= draft->newest))
+			continue;
+		draft->has_newest = true;
+		draft->newest = order;
+		draft->newest_id = m != NULL ? m->id : plan_row_label(row);
+	}
+}
+
+/* ---- states ---- */
+
+static bool
+is_name(const char *name, const struct migration *m)
+{
+	return name != NULL && strcmp(name, m->id) == 0;
+}
+
+/* What failed is not what lies there now, once the file was edited. */
+static bool
+has_failed(const struct plan_input *input, const struct migration *m,
+    const struct history_row *row)
+{
+	const char *checksum = row != NULL ? row->checksum : NULL;
+
+	if (is_name(input->failed, m))
+		checksum = input->failed_checksum;
+	else if (row == NULL)
+		return false;
+	return checksum == NULL || strcmp(checksum, m->checksum) == 0;
+}
+
+static enum migration_state
+recorded_state(const struct plan_found *found)
+{
+	if (found->modified)
+		return MIGRATION_MODIFIED;
+	return found->row->baseline ? MIGRATION_BASELINE : MIGRATION_APPLIED;
+}
+
+/*
+ * Of one that is not recorded. Where it may run in spite of its age, a failure
+ * is the greater news.
+ */
+static enum migration_state
+open_state(const struct plan_draft *draft, const struct migration *m,
+    const struct plan_found *found)
+{
+	const struct plan_input *input = draft->input;
+	bool older = draft->has_newest && m->order <= draft->newest;
+	bool may_run = input->policy.out_of_order == OUT_OF_ORDER_APPLY;
+
+	if (is_name(input->running, m))
+		return MIGRATION_RUNNING;
+	if (err_is_set(&m->problem))
+		return MIGRATION_INVALID;
+	if (older && !may_run)
+		return MIGRATION_OUT_OF_ORDER;
+	if (has_failed(input, m, found->failed))
+		return MIGRATION_FAILED;
+	return older ? MIGRATION_OUT_OF_ORDER : MIGRATION_PENDING;
+}
+
+/* ---- items ---- */
+
+static void
+add_item(struct plan *plan, struct plan_item item)
+{
+	plan->counts[item.state]++;
+	plan->items[plan->n_items++] = item;
+}
+
+static void
+add_migrations(struct plan_draft *draft)
+{
+	const struct folder *folder = draft->input->folder;
+
+	for (size_t i = 0; i < folder->n_migrations; i++) {
+		const struct migration *m = folder->migrations[i];
+		const struct plan_found *found = &draft->match->found[i];
+		bool recorded = found->row != NULL;
+
+		add_item(draft->plan,
+		    (struct plan_item){
+			.state = recorded ? recorded_state(found)
+					  : open_state(draft, m, found),
+			.migration = m,
+			.row = recorded ? found->row : found->failed,
+			.id = m->id,
+		    });
+	}
+}
+
+static void
+add_missing(struct plan_draft *draft)
+{
+	const struct history *history = draft->input->history;
+
+	for (size_t i = 0; i < history->n_rows; i++) {
+		const struct history_row *row = &history->rows[i];
+
+		if (draft->match->owner[i] == NULL && !row->failed)
+			add_item(draft->plan,
+			    (struct plan_item){
+				.state = MIGRATION_MISSING,
+				.row = row,
+				.id = plan_row_label(row),
+			    });
+	}
+}
+
+static void
+add_unregistered(struct plan_draft *draft)
+{
+	const struct folder *folder = draft->input->folder;
+
+	for (size_t i = 0; i < folder->n_unregistered; i++)
+		add_item(draft->plan,
+		    (struct plan_item){
+			.state = MIGRATION_UNREGISTERED,
+			.id = folder->unregistered[i],
+		    });
+}
+
+static void
+make_items(struct plan_draft *draft)
+{
+	const struct folder *folder = draft->input->folder;
+	struct plan *plan = draft->plan;
+
+	plan->items = mem_array(plan, struct plan_item,
+	    folder->n_migrations + draft->n_missing + folder->n_unregistered);
+	if (draft->match != NULL) {
+		add_migrations(draft);
+		add_missing(draft);
+	}
+	add_unregistered(draft);
+}
+
+/* ---- steps ---- */
+
+static void
+find_scope(struct plan_draft *draft)
+{
+	const struct plan_input *input = draft->input;
+	const struct migration *target = NULL;
+
+	draft->scope = input->folder->n_migrations;
+	if (input->target == NULL)
+		return;
+	target = folder_find(input->folder, input->target);
+	draft->target_unknown = target == NULL;
+	draft->scope = target != NULL ? target->position + 1 : 0;
+}
+
+static bool
+is_step(const struct plan_draft *draft, enum migration_state state)
+{
+	switch (state) {
+	case MIGRATION_PENDING:
+	case MIGRATION_RUNNING:
+	case MIGRATION_FAILED:
+	case MIGRATION_INVALID:
+		return true;
+	case MIGRATION_OUT_OF_ORDER:
+		return draft->input->operation == PLAN_BASELINE ||
+		    draft->input->policy.out_of_order == OUT_OF_ORDER_APPLY;
+	case MIGRATION_APPLIED:
+	case MIGRATION_BASELINE:
+	case MIGRATION_IN_DOUBT:
+	case MIGRATION_MODIFIED:
+	case MIGRATION_MISSING:
+	case MIGRATION_UNREGISTERED:
+	case MIGRATION_STATE_COUNT:
+		break;
+	}
+	return false;
+}
+
+static void
+make_steps(struct plan_draft *draft)
+{
+	struct plan *plan = draft->plan;
+
+	plan->steps = mem_array(plan, struct plan_step, draft->scope);
+	if (draft->match == NULL)
+		return;
+	for (size_t i = 0; i < draft->scope; i++) {
+		if (is_step(draft, plan->items[i].state))
+			plan->steps[plan->n_steps++].migration = plan->items[i].migration;
+	}
+}
+
+/*
+ * A transaction may end where all that comes later is newer than all that came
+ * before: else a crash there would leave some of it out of order.
+ */
+static void
+mark_commits(struct plan_draft *draft)
+{
+	const struct plan_input *input = draft->input;
+	struct plan *plan = draft->plan;
+	bool together = input->operation == PLAN_BASELINE ||
+	    input->policy.transaction == TRANSACTION_RUN;
+	int64_t *later = mem_array(plan, int64_t, plan->n_steps + 1);
+	int64_t highest = INT64_MIN;
+
+	later[plan->n_steps] = INT64_MAX;
+	for (size_t i = plan->n_steps; i-- > 0;) {
+		int64_t order = plan->steps[i].migration->order;
+
+		later[i] = order < later[i + 1] ? order : later[i + 1];
+	}
+	for (size_t i = 0; i < plan->n_steps; i++) {
+		struct plan_step *step = &plan->steps[i];
+		bool last = i + 1 == plan->n_steps;
+
+		if (step->migration->order > highest)
+			highest = step->migration->order;
+		step->commit = last || (!together && highest < later[i + 1]);
+	}
+	talloc_free(later);
+}
+
+struct plan *
+plan_build(const void *ctx, const struct plan_input *input)
+{
+	struct plan *plan = mem_zero(ctx, struct plan);
+	struct plan_draft draft = { .input = input, .plan = plan };
+
+	if (input->history != NULL) {
+		draft.match = plan_match(plan, input->folder, input->history);
+		find_newest(&draft);
+	}
+	find_scope(&draft);
+	make_items(&draft);
+	make_steps(&draft);
+	plan_judge(&draft);
+	if (err_is_set(&plan->refusal))
+		plan->n_steps = 0;
+	mark_commits(&draft);
+	talloc_free(draft.match);
+	return plan;
+}
+
+const struct plan_item *
+plan_find(const struct plan *plan, const char *name)
+{
+	const struct plan_item *by_file = NULL;
+	const struct plan_item *by_version = NULL;
+
+	for (size_t i = 0; i < plan->n_items; i++) {
+		const struct plan_item *item = &plan->items[i];
+		const struct migration *m = item->migration;
+		const char *version = m != NULL ? m->version : NULL;
+
+		if (m == NULL && item->row != NULL)
+			version = item->row->key;
+		if (strcmp(item->id, name) == 0)
+			return item;
+		if (by_file == NULL && m != NULL && strcmp(m->file, name) == 0)
+			by_file = item;
+		if (by_version == NULL && version != NULL && strcmp(version, name) == 0)
+			by_version = item;
+	}
+	return by_file != NULL ? by_file : by_version;
+}

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "core/plan_judge.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/bounds.h"
+#include "base/mem.h"
+#include "core/locate.h"
+#include "core/sqlscan.h"
+
+/* ---- ids for a sentence: the first five, and how many more ---- */
+
+#define LISTED 5
+
+struct id_list {
+	const struct plan_item *first;
+	size_t n;
+	char text[LISTED * (BOUND_NAME_BYTES + 2) +
+	    sizeof(" and 18446744073709551615 more")];
+};
+
+static void
+list_append(struct id_list *list, const char *before, const char *id)
+{
+	size_t used = strlen(list->text);
+
+	snprintf(list->text + used, sizeof(list->text) - used, "%s%.*s", before,
+	    (int)BOUND_NAME_BYTES, id);
+}
+
+static void
+list_end(struct id_list *list)
+{
+	char more[64];
+
+	if (list->n <= LISTED)
+		return;
+	snprintf(more, sizeof(more), " and %zu more", list->n - LISTED);
+	list_append(list, more, "");
+}
+
+/*
+ * The items in that state before position `scope`; those without a migration
+ * have no position.
+ */
+static struct id_list
+list_items(const struct plan *plan, enum migration_state state, size_t scope)
+{
+	struct id_list list = { 0 };
+
+	for (size_t i = 0; i < plan->n_items; i++) {
+		const struct plan_item *item = &plan->items[i];
+
+		if (item->state != state ||
+		    (item->migration != NULL && item->migration->position >= scope))
+			continue;
+		if (list.n == 0)
+			list.first = item;
+		if (list.n++ < LISTED)
+			list_append(&list, list.n > 1 ? ", " : "", item->id);
+	}
+	list_end(&list);
+	return list;
+}
+
+/* ---- problems ---- */
+
+/* What the folder says of a file is said of its migration, too. */
+static struct plan_problem *
+find_listed(const struct plan *plan, const struct err *err)
+{
+	for (size_t i = 0; i < plan->n_problems; i++) {
+		const struct err *other = &plan->problems[i].err;
+
+		if (strcmp(other->file, err->file) == 0 && other->line == err->line &&
+		    strcmp(other->text, err->text) == 0)
+			return &plan->problems[i];
+	}
+	return NULL;
+}
+
+static void
+add_problem(struct plan_draft *draft, enum migration_state state, bool blocks,
+    const struct err *err)
+{
+	struct plan *plan = draft->plan;
+
+	if (find_listed(plan, err) != NULL)
+		return;
+	draft->n_blocking += blocks;
+	if (plan->n_problems == BOUND_PLAN_PROBLEMS)
+		return;
+	plan->problems =
+	    mem_grow(plan, plan->problems, struct plan_problem, plan->n_problems + 1);
+	plan->problems[plan->n_problems++] =
+	    (struct plan_problem){ .state = state, .blocks = blocks, .err = *err };
+}
+
+static void
+name_migration(struct err *err, const struct migration *m)
+{
+	snprintf(err->migration, sizeof(err->migration), "%s", m->id);
+	err_where(err, m->file, 0);
+}
+
+static void
+add_folder_problems(struct plan_draft *draft, bool blocks)
+{
+	const struct folder *folder = draft->input->folder;
+
+	for (size_t i = 0; i < folder->n_problems; i++) {
+		const struct folder_problem *problem = &folder->problems[i];
+
+		if (problem->blocks == blocks)
+			add_problem(draft, problem->state, blocks, &problem->err);
+	}
+}
+
+static void
+judge_target(struct plan_draft *draft)
+{
+	struct err err = { 0 };
+
+	if (!draft->target_unknown)
+		return;
+	err_set(&err, CAT_RESOURCE_NOT_FOUND,
+	    "there is no migration \"%.*s\" in the folder", (int)BOUND_NAME_BYTES,
+	    draft->input->target);
+	err_hint(
+	    &err, "GET /migrations lists them: an id, a file name or a version will do");
+	add_problem(draft, MIGRATION_MISSING, true, &err);
+}
+
+/* Over a history a baseline would hide what never ran. */
+static void
+judge_baseline(struct plan_draft *draft)
+{
+	struct err err = { .http_status = 409, .exit_code = EXIT_REFUSED };
+
+	if (draft->input->operation != PLAN_BASELINE || draft->input->force ||
+	    draft->n_recorded == 0)
+		return;
+	err_set(&err, CAT_CONFIGURATION,
+	    "the tracking table is not empty: %zu row%s of applied migrations",
+	    draft->n_recorded, draft->n_recorded == 1 ? "" : "s");
+	err_hint(&err,
+	    "a baseline is for a database that has the objects and no record of them; "
+	    "force records what is not recorded yet, without running it");
+	add_problem(draft, MIGRATION_APPLIED, true, &err);
+}
+
+/* ---- what a file must not do ---- */
+
+/*
+ * The statement that takes the file out of the transaction it runs in: with the
+ * next COMMIT or ROLLBACK the rows of earlier migrations are kept or lost
+ * against the plan. A BEGIN does nothing by itself, so the COMMIT to it is
+ * named when there is one.
+ */
+struct control {
+	enum sqlscan_control kind;
+	size_t part;
+	unsigned statement; /* index in the part */
+	char word[32];
+};
+
+static void
+note_control(struct control *control, enum sqlscan_control kind, size_t part,
+    unsigned statement, const char *text)
+{
+	size_t len = 0;
+
+	*control = (struct control){ .kind = kind, .part = part, .statement = statement };
+	for (; len < sizeof(control->word) - 1; len++) {
+		char upper = (char)(text[len] & ~0x20);
+
+		if (upper < 'A' || upper > 'Z')
+			break;
+		control->word[len] = upper;
+	}
+}
+
+static struct control
+find_control(const struct migration *m)
+{
+	struct control found = { .kind = SQLSCAN_NONE };
+
+	for (size_t part = 0; part < m->n_parts; part++) {
+		const char *text = m->parts[part].text;
+		struct sqlscan_statement st;
+		struct sqlscan scan;
+
+		sqlscan_init(&scan, text, m->parts[part].len);
+		for (unsigned i = 0; sqlscan_next(&scan, &st); i++) {
+			enum sqlscan_control kind =
+			    sqlscan_control(text + st.offset, st.len);
+
+			if (kind == SQLSCAN_NONE ||
+			    (kind == SQLSCAN_BEGIN && found.kind == SQLSCAN_BEGIN))
+				continue;
+			note_control(&found, kind, part, i, text + st.offset);
+			if (kind != SQLSCAN_BEGIN)
+				return found;
+		}
+	}
+	return found;
+}
+
+static void
+judge_control(struct plan_draft *draft, const struct migration *m)
+{
+	struct control control = find_control(m);
+	struct err err = { .exit_code = EXIT_REFUSED };
+
+	if (control.kind == SQLSCAN_NONE)
+		return;
+	err_set(&err, CAT_SQL_ERROR,
+	    "%s %s the transaction that migrationd opened for the file", control.word,
+	    control.kind == SQLSCAN_BEGIN ? "cannot begin inside" : "ends");
+	err_hint(
+	    &err, "remove it; each migration already runs in a transaction of its own");
+	name_migration(&err, m);
+	locate_error(m, control.part, 0, control.statement, &err);
+	add_problem(draft, MIGRATION_INVALID, true, &err);
+}
+
+/*
+ * A baseline needs of a file no more than the checksum that goes into the row.
+ */
+static void
+judge_step(struct plan_draft *draft, const struct migration *m)
+{
+	bool baseline = draft->input->operation == PLAN_BASELINE;
+
+	if (err_is_set(&m->problem)) {
+		if (!baseline || m->checksum[0] == '\0')
+			add_problem(draft, MIGRATION_INVALID, true, &m->problem);
+	} else if (!baseline) {
+		judge_control(draft, m);
+	}
+}
+
+/* ---- what the history says ---- */
+
+static void
+judge_out_of_order(struct plan_draft *draft)
+{
+	const struct layout *layout = draft->input->folder->layout;
+	enum plan_out_of_order policy = draft->input->policy.out_of_order;
+	struct id_list list =
+	    list_items(draft->plan, MIGRATION_OUT_OF_ORDER, draft->scope);
+	struct err err = { 0 };
+
+	if (list.n == 0 || policy == OUT_OF_ORDER_APPLY ||
+	    draft->input->operation == PLAN_BASELINE)
+		return;
+	err_set(&err, CAT_OUT_OF_ORDER,
+	    "%zu migration%s not newer than the newest applied, %.*s%s: %s", list.n,
+	    list.n == 1 ? " is" : "s are", (int)BOUND_NAME_BYTES, draft->newest_id,
+	    policy == OUT_OF_ORDER_SKIP ? ", and left out" : "", list.text);
+	name_migration(&err, list.first->migration);
+	if (layout != NULL)
+		err_hint(&err, "%s", layout->remedy);
+	add_problem(draft, MIGRATION_OUT_OF_ORDER, policy == OUT_OF_ORDER_REFUSE, &err);
+}
+
+static void
+judge_modified(struct plan_draft *draft)
+{
+	const struct plan_input *input = draft->input;
+	bool blocks = input->operation == PLAN_APPLY &&
+	    input->policy.on_modified == ON_MODIFIED_REFUSE;
+	struct id_list list = list_items(draft->plan, MIGRATION_MODIFIED, SIZE_MAX);
+	struct err err = { 0 };
+
+	if (list.n == 0)
+		return;
+	err_set(&err, CAT_CHECKSUM_MISMATCH, "%zu applied migration%s changed since: %s",
+	    list.n, list.n == 1 ? " was" : "s were", list.text);
+	err_hint(&err,
+	    "put the file back as it was applied, and the change into a new migration");
+	name_migration(&err, list.first->migration);
+	add_problem(draft, MIGRATION_MODIFIED, blocks, &err);
+}
+
+static void
+warn_of_missing(struct plan_draft *draft)
+{
+	struct id_list list = list_items(draft->plan, MIGRATION_MISSING, SIZE_MAX);
+	struct err err = { 0 };
+
+	if (list.n == 0)
+		return;
+	err_set(&err, CAT_RESOURCE_NOT_FOUND,
+	    "%zu recorded migration%s no file in the folder: %s", list.n,
+	    list.n == 1 ? " has" : "s have", list.text);
+	err_hint(
+	    &err, "right when a newer release has applied them; else put the files back");
+	add_problem(draft, MIGRATION_MISSING, false, &err);
+}
+
+/*
+ * Only a Drizzle table allows NULL there. Its migrator orders by created_at
+ * DESC, which sorts NULL first, and takes the NULL for 0.
+ */
+static void
+warn_of_null_keys(struct plan_draft *draft)
+{
+	const struct history *history = draft->input->history;
+	struct err err = { 0 };
+	size_t n = 0;
+
+	for (size_t i = 0; i < history->n_rows; i++)
+		n += history->rows[i].key == NULL && !history->rows[i].failed;
+	if (n == 0 || history->key != HISTORY_BY_VERSION)
+		return;
+	err_set(&err, CAT_SQL_ERROR,
+	    "%zu row%s of the tracking table without created_at: drizzle-orm 0.x would run all migrations again",
+	    n, n == 1 ? "" : "s");
+	err_hint(
+	    &err, "set created_at to the `when` of its journal entry, or delete the row");
+	add_problem(draft, MIGRATION_MISSING, false, &err);
+}
+
+static void
+warn_of_applied_files(struct plan_draft *draft)
+{
+	for (size_t i = 0; i < draft->plan->n_items; i++) {
+		const struct migration *m = draft->plan->items[i].migration;
+
+		if (m != NULL && err_is_set(&m->problem) &&
+		    draft->match->found[i].row != NULL)
+			add_problem(draft, MIGRATION_INVALID, false, &m->problem);
+	}
+}
+
+static void
+set_refusal(const struct plan_draft *draft)
+{
+	const struct plan_problem *first = draft->plan->problems;
+	struct err *refusal = &draft->plan->refusal;
+	size_t len, more;
+
+	if (draft->n_blocking == 0)
+		return;
+	while (!first->blocks)
+		first++;
+	*refusal = first->err;
+	len = strlen(refusal->text);
+	more = draft->n_blocking - 1;
+	if (more > 0)
+		snprintf(refusal->text + len, sizeof(refusal->text) - len,
+		    " (and %zu more problem%s)", more, more == 1 ? "" : "s");
+}
+
+void
+plan_judge(struct plan_draft *draft)
+{
+	add_folder_problems(draft, true);
+	judge_target(draft);
+	judge_baseline(draft);
+	for (size_t i = 0; i < draft->plan->n_steps; i++)
+		judge_step(draft, draft->plan->steps[i].migration);
+	judge_out_of_order(draft);
+	judge_modified(draft);
+	if (draft->input->history != NULL) {
+		warn_of_missing(draft);
+		warn_of_null_keys(draft);
+		warn_of_applied_files(draft);
+	}
+	add_folder_problems(draft, false);
+	set_refusal(draft);
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "core/plan_match.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+/* Which word of a migration a row's key is held against. */
+enum match_key {
+	MATCH_VERSION,
+	MATCH_FILE,
+	MATCH_ID,
+	MATCH_NO_KEY
+};
+
+struct match_rule {
+	enum match_key key;
+	bool checksum; /* the checksums must be equal, too */
+};
+
+/*
+ * In the order in which they are tried; each is tried for all rows before the
+ * next, so that the better match wins whatever the order of the rows. A file
+ * name is stored as it is, or without ".sql", which is the id.
+ */
+static const struct match_rule rules_by_version[] = {
+	{ MATCH_VERSION, true },
+	{ MATCH_VERSION, false },
+	{ MATCH_NO_KEY, true },
+};
+
+static const struct match_rule rules_by_file[] = {
+	{ MATCH_FILE, true },
+	{ MATCH_FILE, false },
+	{ MATCH_ID, true },
+	{ MATCH_ID, false },
+	{ MATCH_NO_KEY, true },
+};
+
+/*
+ * A migration under the words of one rule; "" for a word that the rule does not
+ * look at.
+ */
+struct match_entry {
+	const char *key;
+	const char *checksum;
+	size_t position;
+	size_t
+	    taken; /* of the first entry of equal words: how many from here on have a row */
+};
+
+struct match_index {
+	struct match_entry *entries; /* sorted by key, checksum, position */
+	size_t n;
+};
+
+struct matcher {
+	const struct folder *folder;
+	const struct history *history;
+	const struct match_rule *rule;
+	struct match_index index;
+	struct plan_match *match;
+};
+
+static int
+compare_words(const struct match_entry *a, const struct match_entry *b)
+{
+	int order = strcmp(a->key, b->key);
+
+	return order != 0 ? order : strcmp(a->checksum, b->checksum);
+}
+
+static int
+compare_entries(const void *left, const void *right)
+{
+	const struct match_entry *a = left;
+	const struct match_entry *b = right;
+	int order = compare_words(a, b);
+
+	return order != 0 ? order
+			  : (a->position > b->position) - (a->position < b->position);
+}
+
+static const char *
+key_of(const struct migration *m, enum match_key key)
+{
+	switch (key) {
+	case MATCH_VERSION:
+		return m->version;
+	case MATCH_FILE:
+		return m->file;
+	case MATCH_ID:
+		return m->id;
+	case MATCH_NO_KEY:
+		break;
+	}
+	return "";
+}
+
+static void
+fill_index(struct matcher *matcher)
+{
+	const struct match_rule *rule = matcher->rule;
+	struct match_index *index = &matcher->index;
+
+	index->n = 0;
+	for (size_t i = 0; i < matcher->folder->n_migrations; i++) {
+		const struct migration *m = matcher->folder->migrations[i];
+
+		/* of a file that could not be read */
+		if (rule->checksum && m->checksum[0] == '\0')
+			continue;
+		index->entries[index->n++] = (struct match_entry){
+			.key = key_of(m, rule->key),
+			.checksum = rule->checksum ? m->checksum : "",
+			.position = i,
+		};
+	}
+	qsort(index->entries, index->n, sizeof(struct match_entry), compare_entries);
+}
+
+/* The first entry with the words of `wanted`, or NULL. */
+static struct match_entry *
+find_head(const struct match_index *index, const struct match_entry *wanted)
+{
+	size_t low = 0, high = index->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (compare_words(&index->entries[middle], wanted) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == index->n || compare_words(&index->entries[low], wanted) != 0)
+		return NULL;
+	return &index->entries[low];
+}
+
+/*
+ * Of the migrations with equal words (a journal with one `when` twice, files of
+ * nothing but a comment) the first without a row, or NULL. The count in `head`
+ * keeps many equal ones from being counted again each time.
+ */
+static struct match_entry *
+find_free(const struct matcher *matcher, struct match_entry *head)
+{
+	const struct match_entry *end = matcher->index.entries + matcher->index.n;
+	struct match_entry *entry;
+
+	for (;; head->taken++) {
+		entry = head + head->taken;
+		if (entry == end || compare_words(entry, head) != 0)
+			return NULL;
+		if (matcher->match->found[entry->position].row == NULL)
+			return entry;
+	}
+}
+
+static bool
+has_text(const char *s)
+{
+	return s != NULL && s[0] != '\0';
+}
+
+static void
+match_applied(const struct matcher *matcher, struct match_entry *head, size_t row_number)
+{
+	const struct history_row *row = &matcher->history->rows[row_number];
+	struct match_entry *entry = find_free(matcher, head);
+	const struct migration *m;
+	struct plan_found *found;
+
+	if (entry == NULL) {
+		/*
+		 * Recorded more than once is no harm. An equal text alone does
+		 * not make it the same migration.
+		 */
+		if (matcher->rule->key != MATCH_NO_KEY)
+			matcher->match->owner[row_number] =
+			    matcher->folder->migrations[head->position];
+		return;
+	}
+	m = matcher->folder->migrations[entry->position];
+	found = &matcher->match->found[entry->position];
+	found->row = row;
+	found->modified = has_text(row->checksum) && m->checksum[0] != '\0' &&
+	    strcmp(row->checksum, m->checksum) != 0;
+	matcher->match->owner[row_number] = m;
+}
+
+static void
+match_row(const struct matcher *matcher, size_t row_number)
+{
+	const struct match_rule *rule = matcher->rule;
+	const struct history_row *row = &matcher->history->rows[row_number];
+	struct match_entry wanted = { .key = "", .checksum = "" };
+	struct match_entry *head;
+
+	if (rule->key != MATCH_NO_KEY)
+		wanted.key = row->key;
+	if (rule->checksum)
+		wanted.checksum = row->checksum;
+	if (wanted.key == NULL || (rule->checksum && !has_text(wanted.checksum)))
+		return;
+	head = find_head(&matcher->index, &wanted);
+	if (head == NULL)
+		return;
+	if (!row->failed)
+		match_applied(matcher, head, row_number);
+	else if (!rule->checksum)
+		matcher->match->found[head->position].failed = row;
+}
+
+struct plan_match *
+plan_match(const void *ctx, const struct folder *folder, const struct history *history)
+{
+	struct plan_match *match = mem_zero(ctx, struct plan_match);
+	struct matcher matcher = { .folder = folder, .history = history, .match = match };
+	bool by_file = history->key == HISTORY_BY_FILE;
+	const struct match_rule *rules = by_file ? rules_by_file : rules_by_version;
+	size_t n_rules =
+	    by_file ? ARRAY_SIZE(rules_by_file) : ARRAY_SIZE(rules_by_version);
+
+	match->found = mem_array(match, struct plan_found, folder->n_migrations);
+	match->owner = mem_array(match, const struct migration *, history->n_rows);
+	matcher.index.entries =
+	    mem_array(match, struct match_entry, folder->n_migrations);
+	for (size_t i = 0; i < n_rules; i++) {
+		matcher.rule = &rules[i];
+		fill_index(&matcher);
+		for (size_t row = 0; row < history->n_rows; row++) {
+			if (match->owner[row] == NULL)
+				match_row(&matcher, row);
+		}
+	}
+	talloc_free(matcher.index.entries);
+	return match;
+}

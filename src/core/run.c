@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "core/run.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+
+#define BIT(state) (1u << (state))
+
+/*
+ * A new state is one row here; the steps that go with it are in
+ * db/runner_steps.c. Besides what `next` and `on_fail` allow, each state may go
+ * to DONE: a lost connection leaves nothing to undo or unlock.
+ */
+static const struct run_row {
+	const char *name;
+	unsigned next; /* bits of the states that follow when all is well */
+	enum run_state on_fail;
+	const char *sentence;
+} rows[RUN_STATE_COUNT] = {
+	/* clang-format off */
+	[RUN_NEW] = { "new", BIT(RUN_CONNECT), RUN_DONE,
+		"waiting to start" },
+	[RUN_CONNECT] = { "connect", BIT(RUN_PROBE), RUN_DONE,
+		"connecting to the database" },
+	[RUN_PROBE] = { "probe", BIT(RUN_LOCK), RUN_DONE,
+		"looking what server this is, and whether it can be written to" },
+	[RUN_LOCK] = { "lock", BIT(RUN_PREPARE), RUN_DONE,
+		"waiting for another migrationd to finish" },
+	[RUN_PREPARE] = { "prepare", BIT(RUN_HISTORY), RUN_JOURNAL,
+		"creating the tracking table, unless it is there" },
+	[RUN_HISTORY] = { "history", BIT(RUN_PLAN), RUN_JOURNAL,
+		"reading what is applied already" },
+	[RUN_PLAN] = { "plan", BIT(RUN_BEGIN) | BIT(RUN_JOURNAL), RUN_JOURNAL,
+		"deciding what has to run" },
+	[RUN_BEGIN] = { "begin", BIT(RUN_PART) | BIT(RUN_RECORD), RUN_ROLLBACK,
+		"opening a transaction for the next migration" },
+	[RUN_PART] = { "part", BIT(RUN_PART) | BIT(RUN_RECORD), RUN_ROLLBACK,
+		"running the SQL of a migration" },
+	[RUN_RECORD] = { "record", BIT(RUN_COMMIT) | BIT(RUN_BEGIN), RUN_ROLLBACK,
+		"writing the migration's row into the tracking table" },
+	[RUN_COMMIT] = { "commit", BIT(RUN_BEGIN) | BIT(RUN_JOURNAL), RUN_ROLLBACK,
+		"committing, which keeps the migration and its row" },
+	[RUN_ROLLBACK] = { "rollback", BIT(RUN_NOTE), RUN_NOTE,
+		"undoing what was not committed" },
+	[RUN_NOTE] = { "note", BIT(RUN_JOURNAL), RUN_JOURNAL,
+		"noting the failure, where the tracking table keeps failures" },
+	[RUN_JOURNAL] = { "journal", BIT(RUN_UNLOCK), RUN_UNLOCK,
+		"writing the run into the journal" },
+	[RUN_UNLOCK] = { "unlock", BIT(RUN_DONE), RUN_DONE,
+		"giving the lock back" },
+	[RUN_DONE] = { "done", 0, RUN_DONE,
+		"finished" },
+	/* clang-format on */
+};
+
+struct run *
+run_new(const struct run_request *request, const char *target, int64_t now_us,
+    int64_t mono_us)
+{
+	struct run *run = mem_zero(NULL, struct run);
+
+	run->refs = 1;
+	digest_uuid7(now_us, run->id);
+	run->target = mem_strdup(run, target);
+	run->operation = request->operation;
+	run->up_to = mem_strdup(run, request->up_to);
+	run->force = request->force;
+	run->requested_by = mem_strdup(run, request->requested_by);
+	run->started_at_us = now_us;
+	run->started_mono_us = mono_us;
+	return run;
+}
+
+struct run *
+run_ref(struct run *run)
+{
+	run->refs++;
+	return run;
+}
+
+void
+run_unref(struct run *run)
+{
+	if (run != NULL && --run->refs == 0)
+		talloc_free(run);
+}
+
+void
+run_set_state(struct run *run, enum run_state state)
+{
+	const struct run_row *row = &rows[run->state];
+
+	assert((row->next & BIT(state)) || state == row->on_fail || state == RUN_DONE);
+	assert(run->state != RUN_DONE);
+	log_debug(rows[state].sentence, LOG_STR("run", run->id),
+	    LOG_STR("from", row->name), LOG_STR("to", rows[state].name),
+	    LOG_STR("migration", run->current));
+	run->state = state;
+}
+
+enum run_state
+run_on_fail(enum run_state state)
+{
+	return rows[state].on_fail;
+}
+
+void
+run_begin_migration(struct run *run, const struct migration *migration, int64_t mono_us)
+{
+	run->current = mem_strdup(run, migration->id);
+	run->current_mono_us = mono_us;
+}
+
+void
+run_add_applied(struct run *run, const struct migration *migration, int64_t duration_us)
+{
+	size_t n = run->n_applied;
+
+	run->applied = mem_grow(run, run->applied, struct run_migration, n + 1);
+	run->applied[n] = (struct run_migration){
+		.id = mem_strdup(run, migration->id),
+		.version = mem_strdup(run, migration->version),
+		.duration_us = duration_us,
+	};
+	run->n_applied = n + 1;
+	run->current = NULL;
+}
+
+void
+run_add_warning(struct run *run, const struct err *err)
+{
+	char line[2048];
+
+	run->warnings = mem_grow(run, run->warnings, char *, run->n_warnings + 1);
+	run->warnings[run->n_warnings++] =
+	    mem_strdup(run, err_format(err, line, sizeof(line)));
+}
+
+static enum run_outcome
+outcome_of(const struct run *run, bool refused)
+{
+	if (!err_is_set(&run->err))
+		return RUN_SUCCEEDED;
+	if (run->err.category == CAT_CANCELLED)
+		return RUN_CANCELLED;
+	return refused ? RUN_REFUSED : RUN_FAILED;
+}
+
+void
+run_conclude(struct run *run, bool refused, int64_t now_us, int64_t mono_us)
+{
+	if (run->outcome != RUN_IN_PROGRESS)
+		return;
+	run->outcome = outcome_of(run, refused);
+	run->current = NULL;
+	run->finished_at_us = now_us;
+	run->duration_us = mono_us - run->started_mono_us;
+}
+
+const char *
+run_state_name(enum run_state state)
+{
+	return rows[state].name;
+}
+
+const char *
+run_outcome_name(enum run_outcome outcome)
+{
+	static const char *const names[] = {
+		[RUN_IN_PROGRESS] = "in_progress",
+		[RUN_SUCCEEDED] = "succeeded",
+		[RUN_FAILED] = "failed",
+		[RUN_REFUSED] = "refused",
+		[RUN_CANCELLED] = "cancelled",
+	};
+
+	return names[outcome];
+}
+
+const char *
+run_operation_name(enum plan_operation operation)
+{
+	return operation == PLAN_BASELINE ? "baseline" : "apply";
+}
+
+const char *
+run_state_sentence(enum run_state state)
+{
+	return rows[state].sentence;
+}
+
+char *
+run_table_dump(const void *ctx)
+{
+	struct text text;
+
+	text_init(&text, ctx, 8192);
+	for (unsigned state = 0; state < RUN_STATE_COUNT; state++) {
+		const struct run_row *row = &rows[state];
+		const char *before = "";
+
+		text_addf(&text, "%s  ok: ", row->name);
+		for (unsigned next = 0; next < RUN_STATE_COUNT; next++) {
+			if ((row->next & BIT(next)) == 0)
+				continue;
+			text_addf(&text, "%s%s", before, rows[next].name);
+			before = ", ";
+		}
+		text_addf(&text, "%s  fail: %s  %s\n", row->next == 0 ? "-" : "",
+		    state == RUN_DONE ? "-" : rows[row->on_fail].name, row->sentence);
+	}
+	return text.data;
+}

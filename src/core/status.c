@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "core/status.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/macros.h"
+
+static const char *
+plural(size_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
+/* The first item in that state, or NULL. */
+static const struct plan_item *
+first_item(const struct plan *plan, enum migration_state state)
+{
+	for (size_t i = 0; i < plan->n_items; i++) {
+		if (plan->items[i].state == state)
+			return &plan->items[i];
+	}
+	return NULL;
+}
+
+/* ---- current ---- */
+
+static void
+current_sentence(const struct status *status, char *buf, size_t size)
+{
+	const struct plan *plan = status->plan;
+	size_t n = plan->counts[MIGRATION_APPLIED] + plan->counts[MIGRATION_BASELINE];
+	const char *newest = "";
+	char notes[128] = "";
+	size_t len = 0;
+
+	for (size_t i = 0; i < plan->n_items; i++) {
+		if (plan->items[i].state == MIGRATION_APPLIED ||
+		    plan->items[i].state == MIGRATION_BASELINE)
+			newest = plan->items[i].id;
+	}
+	if (plan->counts[MIGRATION_OUT_OF_ORDER] > 0)
+		len = (size_t)snprintf(notes, sizeof(notes),
+		    "; %zu left out as out of order",
+		    plan->counts[MIGRATION_OUT_OF_ORDER]);
+	if (plan->counts[MIGRATION_MISSING] > 0)
+		snprintf(notes + len, sizeof(notes) - len,
+		    "; %zu recorded without a file", plan->counts[MIGRATION_MISSING]);
+	if (n == 0)
+		snprintf(
+		    buf, size, "nothing to apply: no migrations in the folder%s", notes);
+	else
+		snprintf(buf, size, "%zu migration%s applied, newest is %s%s", n,
+		    plural(n), newest, notes);
+}
+
+static void
+no_advice(const struct status *status UNUSED, char *buf UNUSED, size_t size UNUSED)
+{
+}
+
+/* ---- pending ---- */
+
+static void
+pending_sentence(const struct status *status, char *buf, size_t size)
+{
+	const struct plan *plan = status->plan;
+
+	snprintf(buf, size, "%zu migration%s pending, next is %s", plan->n_steps,
+	    plural(plan->n_steps), plan->steps[0].migration->id);
+}
+
+static void
+pending_advice(const struct status *status, char *buf, size_t size)
+{
+	if (status->database.in_recovery)
+		snprintf(buf, size, "this is a standby: apply on the primary");
+	else
+		snprintf(buf, size, "POST /apply runs them; GET /plan shows them first");
+}
+
+/* ---- failed ---- */
+
+/* The error that the last run ended with, when it was in this migration. */
+static const struct err *
+error_of(const struct status *status, const struct plan_item *item)
+{
+	const struct run *run = status->last_run;
+
+	if (run == NULL || strcmp(run->err.migration, item->id) != 0)
+		return NULL;
+	return &run->err;
+}
+
+static void
+failed_sentence(const struct status *status, char *buf, size_t size)
+{
+	const struct plan_item *item = first_item(status->plan, MIGRATION_FAILED);
+	const struct err *err = error_of(status, item);
+	char text[1536] = "";
+
+	if (err != NULL)
+		err_format(err, text, sizeof(text));
+	else if (item->row != NULL && item->row->error != NULL)
+		snprintf(text, sizeof(text), "%s", item->row->error);
+	snprintf(buf, size, "%s failed%s%s", item->id, text[0] != '\0' ? ": " : "", text);
+}
+
+static void
+failed_advice(const struct status *status, char *buf, size_t size)
+{
+	const struct plan_item *item = first_item(status->plan, MIGRATION_FAILED);
+	const struct err *err = error_of(status, item);
+
+	if (err != NULL)
+		snprintf(buf, size,
+		    "mend %s, then POST /apply; GET /runs/%s has the whole error%s%s",
+		    item->migration->file, status->last_run->id,
+		    err->hint[0] != '\0' ? "; " : "", err->hint);
+	else
+		snprintf(buf, size, "mend %s, then POST /apply", item->migration->file);
+}
+
+/* ---- refused ---- */
+
+static void
+refused_sentence(const struct status *status, char *buf, size_t size)
+{
+	char text[1536];
+
+	snprintf(buf, size, "refused: %s",
+	    err_format(&status->plan->refusal, text, sizeof(text)));
+}
+
+static void
+refused_advice(const struct status *status, char *buf, size_t size)
+{
+	const char *hint = status->plan->refusal.hint;
+
+	snprintf(buf, size, "%s%sGET /plan lists what stands in the way", hint,
+	    hint[0] != '\0' ? "; " : "");
+}
+
+/* ---- drift ---- */
+
+static void
+drift_sentence(const struct status *status, char *buf, size_t size)
+{
+	size_t n = status->plan->counts[MIGRATION_MODIFIED];
+
+	snprintf(buf, size, "%zu applied migration%s changed since, %s%s", n,
+	    n == 1 ? " was" : "s were", n == 1 ? "" : "the first is ",
+	    first_item(status->plan, MIGRATION_MODIFIED)->id);
+}
+
+static void
+drift_advice(const struct status *status, char *buf, size_t size)
+{
+	const struct plan_item *item = first_item(status->plan, MIGRATION_MODIFIED);
+
+	snprintf(buf, size,
+	    "put %s back as it was applied, and the change into a new migration; "
+	    "GET /migrations/%s has both checksums",
+	    item->migration->file, item->id);
+}
+
+/* ---- unreachable ---- */
+
+static void
+unreachable_sentence(const struct status *status, char *buf, size_t size)
+{
+	const struct database_facts *database = &status->database;
+	char text[1536];
+
+	if (!database->looked)
+		snprintf(buf, size, "the database has not been looked at yet");
+	else
+		snprintf(buf, size, "the database cannot be %s: %s",
+		    database->reachable ? "read" : "reached",
+		    err_format(&database->err, text, sizeof(text)));
+}
+
+static void
+unreachable_advice(const struct status *status, char *buf, size_t size)
+{
+	const struct database_facts *database = &status->database;
+
+	if (!database->looked)
+		return;
+	if (database->err.hint[0] != '\0')
+		snprintf(buf, size, "%s", database->err.hint);
+	else
+		snprintf(buf, size,
+		    "see that the server runs and takes connections from here; it is tried again by itself");
+}
+
+/* ---- invalid ---- */
+
+static const struct err *
+invalid_error(const struct status *status)
+{
+	const struct folder_problem *blocker = folder_blocker(status->folder);
+
+	if (blocker != NULL)
+		return &blocker->err;
+	return &first_item(status->plan, MIGRATION_INVALID)->migration->problem;
+}
+
+static void
+invalid_sentence(const struct status *status, char *buf, size_t size)
+{
+	char text[1536];
+
+	snprintf(buf, size, "the folder is not right: %s",
+	    err_format(invalid_error(status), text, sizeof(text)));
+}
+
+static void
+invalid_advice(const struct status *status, char *buf, size_t size)
+{
+	const char *hint = invalid_error(status)->hint;
+
+	snprintf(buf, size, "%s",
+	    hint[0] != '\0' ? hint : "mend the file; the folder is read again by itself");
+}
+
+/* ---- */
+
+static const struct verdict_row {
+	const char *name;
+	void (*sentence)(const struct status *status, char *buf, size_t size);
+	void (*advice)(const struct status *status, char *buf, size_t size);
+} verdicts[VERDICT_COUNT] = {
+	[VERDICT_CURRENT] = { "current", current_sentence, no_advice },
+	[VERDICT_PENDING] = { "pending", pending_sentence, pending_advice },
+	[VERDICT_FAILED] = { "failed", failed_sentence, failed_advice },
+	[VERDICT_REFUSED] = { "refused", refused_sentence, refused_advice },
+	[VERDICT_DRIFT] = { "drift", drift_sentence, drift_advice },
+	[VERDICT_UNREACHABLE] = { "unreachable", unreachable_sentence,
+	    unreachable_advice },
+	[VERDICT_INVALID] = { "invalid", invalid_sentence, invalid_advice },
+};
+
+enum verdict
+status_verdict(const struct status *status)
+{
+	const struct plan *plan = status->plan;
+
+	if (folder_blocker(status->folder) != NULL || plan->counts[MIGRATION_INVALID] > 0)
+		return VERDICT_INVALID;
+	if (!status->database.reachable || status->database.refreshed_at_us == 0)
+		return VERDICT_UNREACHABLE;
+	if (plan->counts[MIGRATION_FAILED] > 0)
+		return VERDICT_FAILED;
+	if (err_is_set(&plan->refusal))
+		return VERDICT_REFUSED;
+	if (plan->counts[MIGRATION_MODIFIED] > 0)
+		return VERDICT_DRIFT;
+	return plan->n_steps > 0 ? VERDICT_PENDING : VERDICT_CURRENT;
+}
+
+const char *
+verdict_name(enum verdict verdict)
+{
+	return verdicts[verdict].name;
+}
+
+static bool
+is_running(const struct status *status)
+{
+	return status->run != NULL && !run_is_done(status->run);
+}
+
+static void
+running_sentence(const struct run *run, char *buf, size_t size)
+{
+	int len = snprintf(buf, size, "%s in progress: %s",
+	    run_operation_name(run->operation), run_state_sentence(run->state));
+	size_t used = (size_t)len < size ? (size_t)len : size;
+
+	if (run->current != NULL)
+		snprintf(buf + used, size - used, " (%s, %zu of %zu done)", run->current,
+		    run->n_applied, run->n_planned);
+	else if (run->state == RUN_LOCK && run->lock_holder != NULL)
+		snprintf(buf + used, size - used, " (%s)", run->lock_holder);
+}
+
+const char *
+status_sentence(const struct status *status, char *buf, size_t size)
+{
+	if (is_running(status))
+		running_sentence(status->run, buf, size);
+	else
+		verdicts[status_verdict(status)].sentence(status, buf, size);
+	return buf;
+}
+
+const char *
+status_advice(const struct status *status, char *buf, size_t size)
+{
+	buf[0] = '\0';
+	if (is_running(status))
+		snprintf(buf, size, "GET /runs/%s follows it", status->run->id);
+	else
+		verdicts[status_verdict(status)].advice(status, buf, size);
+	return buf;
+}

@@ -60,6 +60,8 @@ mark_cut(char *buf, size_t size)
 	buf[at + dots] = '\0';
 }
 
+static void fill(char *buf, size_t size, const char *fmt, va_list ap) PRINTF_LIKE(3, 0);
+
 static void
 fill(char *buf, size_t size, const char *fmt, va_list ap)
 {

@@ -134,7 +134,7 @@ walk_open(int root, const char *path, int flags)
 		return fail(path[0] ? EXDEV : ENOENT);
 	if (strlen(path) >= PATH_MAX)
 		return fail(ENAMETOOLONG);
-	strcpy(walk.pending, path);
+	memcpy(walk.pending, path, strlen(path));
 	while (rc == 0 && found < 0) {
 		rc = walk_next(&walk, name);
 		if (rc == 0)

@@ -54,7 +54,8 @@ struct line {
 	bool cut;
 };
 
-/* systemd says in JOURNAL_STREAM which file the journal reads; a redirection makes it another one. */
+/* systemd says in JOURNAL_STREAM which file the journal reads; a redirection since then makes it
+ * another one. */
 static bool
 is_journal(int fd)
 {

@@ -72,13 +72,16 @@ text_vaddf(struct text *text, const char *fmt, va_list ap)
 	va_list again;
 	size_t len = 0;
 
-	va_copy(again, ap);
-	/* a negative length (a text beyond INT_MAX) becomes one that no maximum allows */
-	len = (size_t)vsnprintf(NULL, 0, fmt, again);
-	va_end(again);
-	if (!reserve(text, len))
-		return;
-	vsnprintf(text->data + text->len, len + 1, fmt, ap);
+	/* into the room there is; once more when that was not enough */
+	do {
+		if (!reserve(text, len))
+			return;
+		va_copy(again, ap);
+		/* a negative length (beyond INT_MAX) becomes one that no maximum allows */
+		len = (size_t)vsnprintf(
+		    text->data + text->len, text->cap - text->len + 1, fmt, again);
+		va_end(again);
+	} while (len > text->cap - text->len);
 	text->len += len;
 }
 

@@ -8,35 +8,39 @@
  */
 
 /* Folder */
-#define BOUND_FILE_BYTES (64u << 20)	/* one migration; pg_dump baselines reach tens of MB */
-#define BOUND_FOLDER_BYTES (512u << 20) /* all migrations of one folder */
-#define BOUND_FOLDER_FILES 20000u	/* directory entries looked at */
-#define BOUND_JOURNAL_BYTES (16u << 20) /* meta/_journal.json */
-#define BOUND_NAME_BYTES 200u		/* one migration's id: PATH_MAX leaves room, screens do not */
-#define BOUND_FOLDER_PROBLEMS 200u	/* problems listed; the rest is counted */
-#define BOUND_PLAN_PROBLEMS 400u   /* the folder's, and as many of its own */
+/* one migration; pg_dump baselines reach tens of MB */
+#define BOUND_FILE_BYTES    (64u << 20)
+#define BOUND_FOLDER_BYTES  (512u << 20) /* all migrations of one folder */
+#define BOUND_FOLDER_FILES  20000u       /* directory entries looked at */
+#define BOUND_JOURNAL_BYTES (16u << 20)  /* meta/_journal.json */
+/* one migration's id: longer ones fit no screen */
+#define BOUND_NAME_BYTES      200u
+#define BOUND_FOLDER_PROBLEMS 200u /* problems listed; the rest is counted */
+#define BOUND_PLAN_PROBLEMS   400u /* the folder's, and as many of its own */
 
 /* Database */
-#define BOUND_HISTORY_ROWS 200000u	/* rows read from a tracking table */
-#define BOUND_SERVER_TEXT 8192u		/* error text kept from the server */
-#define BOUND_NOTICES_PER_RUN 1000u	/* notices logged in one run; the rest is counted */
-#define BOUND_SQL (1u << 20)		/* a bookkeeping statement of ours */
+#define BOUND_HISTORY_ROWS    200000u /* rows read from a tracking table */
+#define BOUND_SERVER_TEXT     8192u   /* error text kept from the server */
+#define BOUND_NOTICES_PER_RUN 1000u   /* notices logged in one run; the rest is counted */
+#define BOUND_ADDRESSES       32u /* addresses of the hosts of one connection string */
+#define BOUND_SQL             (1u << 20) /* a bookkeeping statement of ours */
 
 /* Runs */
 #define BOUND_RUNS_KEPT 100u /* finished runs kept in memory for /runs */
 
 /* HTTP */
-#define BOUND_BODY_BYTES (64u << 10)	/* request body */
-#define BOUND_TARGET_BYTES 4096u	/* request target, raw */
-#define BOUND_CONNECTION_BYTES (16u << 10) /* libmicrohttpd's memory for one connection */
-#define BOUND_CONNECTIONS 256u		/* API listener */
-#define BOUND_PROBE_CONNECTIONS 64u	/* probe listener */
-#define BOUND_PARKED_REQUESTS 192u	/* below BOUND_CONNECTIONS, so that /status still gets in */
-#define BOUND_REPLY_BYTES (64u << 20)	/* a rendered answer */
+#define BOUND_BODY_BYTES        (64u << 10) /* request body */
+#define BOUND_TARGET_BYTES      4096u       /* request target, raw */
+#define BOUND_CONNECTION_BYTES  (16u << 10) /* libmicrohttpd's memory for one connection */
+#define BOUND_CONNECTIONS       256u        /* API listener */
+#define BOUND_PROBE_CONNECTIONS 64u         /* probe listener */
+/* below BOUND_CONNECTIONS, so that /status still gets in */
+#define BOUND_PARKED_REQUESTS 192u
+#define BOUND_REPLY_BYTES     (64u << 20) /* a rendered answer */
 
 /* Configuration and log */
 #define BOUND_CONFIG_VALUE 8192u
 #define BOUND_SECRET_BYTES 8192u /* token or password file */
-#define BOUND_LISTENERS 8u
+#define BOUND_LISTENERS    8u
 /* A pipe takes PIPE_BUF bytes in one piece or not at all, so a line is never torn. */
 #define BOUND_LOG_LINE 4096u

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #define DIGEST_HEX 65 /* 64 hexadecimal digits and NUL */
-#define UUID_TEXT 37  /* 36 characters and NUL */
+#define UUID_TEXT  37 /* 36 characters and NUL */
 
 /* Lower-case hexadecimal SHA-256. */
 void digest_sha256_hex(const void *data, size_t len, char hex[DIGEST_HEX]);

@@ -55,22 +55,22 @@ enum exit_code {
 	EXIT_REFUSED = 8,
 	EXIT_CANCELLED = 9,
 	EXIT_INTERNAL = 70, /* sysexits.h EX_SOFTWARE: our own bug */
-	EXIT_USAGE = 64	    /* sysexits.h EX_USAGE */
+	EXIT_USAGE = 64     /* sysexits.h EX_USAGE */
 };
 
 struct err {
 	enum category category; /* CAT_NONE: nothing happened */
-	int http_status;	/* 0: the category's; set where the case is finer */
-	int exit_code;		/* 0: the category's; set where the case is finer */
-	char sqlstate[6];	/* "" when the server said none */
-	char text[1024];	/* one sentence, lower case, no full stop */
-	char detail[1024];	/* the server's DETAIL, or "" */
-	char hint[1024];	/* what to do next, or "" */
-	char context[512];	/* the server's CONTEXT (PL/pgSQL lines), or "" */
+	int http_status;        /* 0: the category's; set where the case is finer */
+	int exit_code;          /* 0: the category's; set where the case is finer */
+	char sqlstate[6];       /* "" when the server said none */
+	char text[1024];        /* one sentence, lower case, no full stop */
+	char detail[1024];      /* the server's DETAIL, or "" */
+	char hint[1024];        /* what to do next, or "" */
+	char context[512];      /* the server's CONTEXT (PL/pgSQL lines), or "" */
 
 	char migration[256]; /* id of the migration concerned, or "" */
-	char file[256];	     /* file concerned, relative to the folder, or "" */
-	unsigned line;	     /* from 1; 0 when not known */
+	char file[256];      /* file concerned, relative to the folder, or "" */
+	unsigned line;       /* from 1; 0 when not known */
 	unsigned column;     /* from 1, in characters; 0 when not known */
 	unsigned statement;  /* which statement of the file, from 1; 0 when not known */
 	char excerpt[256];   /* head of that statement, or "" */
@@ -80,13 +80,14 @@ struct err {
  * Set category and text, unless an error is set already (first error wins).
  * Returns -1 always, so that `return err_set(...)` reads well.
  */
-int err_set(struct err *err, enum category category, const char *fmt, ...) PRINTF_LIKE(3, 4);
+int err_set(struct err *err, enum category category, const char *fmt, ...)
+    PRINTF_LIKE(3, 4);
 
 /* As err_set, with ": " and strerror(errnum) behind the text. ENOENT and the like choose
  * the category: ENOENT and ENOTDIR RESOURCE_NOT_FOUND, EACCES and EPERM PERMISSION_DENIED,
  * ELOOP and EXDEV SECURITY_VIOLATION, others `category`. */
-int err_set_errno(struct err *err, enum category category, int errnum, const char *fmt, ...)
-	PRINTF_LIKE(4, 5);
+int err_set_errno(struct err *err, enum category category, int errnum, const char *fmt,
+    ...) PRINTF_LIKE(4, 5);
 
 /* Set the hint, unless there is one. */
 void err_hint(struct err *err, const char *fmt, ...) PRINTF_LIKE(2, 3);

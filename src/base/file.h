@@ -5,10 +5,11 @@
  * Reading a folder and its files safely.
  *
  * All files of one scan are opened beneath one directory descriptor, so that a folder that is
- * swapped in the middle (ConfigMap, git-sync) cannot give a mix of two versions, and so that no
- * name or link reaches outside: openat2(RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS), and where the
- * kernel lacks it (or a sandbox hides it) a walk of our own with the same verdicts. Links that
- * stay inside the folder work, as ConfigMaps need them.
+ * swapped in the middle (git-sync) cannot give a mix of two versions, and so that no name or link
+ * reaches outside: openat2(RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS), and where the kernel lacks it
+ * (or a sandbox hides it) a walk of our own with the same verdicts. Links that stay inside the
+ * folder work, as ConfigMaps need them. Those swap a link inside the folder (..data): there a scan
+ * is one version only if the stamps of a second one are the same (file_dir_stamp).
  *
  *	struct file_dir *dir;
  *	struct file_list list;
@@ -30,47 +31,51 @@
 
 struct file_dir {
 	int fd;
-	char *path;	  /* as given, for messages */
-	bool no_openat2;  /* use the fallback walk; set on ENOSYS or EPERM, and by tests */
-	dev_t device;	  /* of the directory behind `path`, links followed */
+	char *path;      /* as given, for messages */
+	bool no_openat2; /* use the fallback walk; set on ENOSYS or EPERM, and by tests */
+	dev_t device;    /* of the directory behind `path`, links followed */
 	ino_t inode;
 };
 
 struct file_list {
-	char **names; /* sorted by bytes; no "." and ".."; entries that start with '.' are left out */
+	char **names; /* sorted by bytes; those that start with '.' are left out */
 	size_t n;
 };
 
 /* Open a folder. Closed when the struct is freed (talloc destructor). RESOURCE_NOT_FOUND when
  * there is none. */
-int file_dir_open(const void *ctx, const char *path, struct file_dir **out, struct err *err) MUST_CHECK;
+int file_dir_open(
+    const void *ctx, const char *path, struct file_dir **out, struct err *err) MUST_CHECK;
 
-/* Names in the sub-folder `sub` ("" for the folder itself), at most BOUND_FOLDER_FILES. */
-int file_dir_list(struct file_dir *dir, const void *ctx, const char *sub, struct file_list *out,
-		  struct err *err) MUST_CHECK;
+/* Names in the sub-folder `sub` ("" for the folder itself). CONFIGURATION when it has more than
+ * BOUND_FOLDER_FILES entries, hidden ones included. */
+int file_dir_list(struct file_dir *dir, const void *ctx, const char *sub,
+    struct file_list *out, struct err *err) MUST_CHECK;
 
 /* Whether a regular file of that name can be opened beneath the folder. */
 bool file_dir_has(struct file_dir *dir, const char *name);
 
 /*
- * The whole file, NUL-terminated behind its `*len` bytes, owned by `ctx`. Errors: SECURITY_VIOLATION
- * (leaves the folder), RESOURCE_NOT_FOUND (missing, not a regular file), PERMISSION_DENIED,
- * CONFIGURATION (larger than `max`). err names the file.
+ * The whole file, NUL-terminated behind its `*len` bytes, owned by `ctx`. Errors:
+ * SECURITY_VIOLATION (leaves the folder), RESOURCE_NOT_FOUND (missing, not a regular file,
+ * unreadable), PERMISSION_DENIED, CONFIGURATION (larger than `max`). err names the file.
  */
-int file_dir_read(struct file_dir *dir, const void *ctx, const char *name, size_t max, char **data,
-		  size_t *len, struct err *err) MUST_CHECK;
+int file_dir_read(struct file_dir *dir, const void *ctx, const char *name, size_t max,
+    char **data, size_t *len, struct err *err) MUST_CHECK;
 
 /*
- * size and mtime (ns) of `name` folded into `*stamp`, for "has it stood still since the last look".
+ * size and mtime (ns) of `name`, links followed, folded into `*stamp`, for "has it stood still
+ * since the last look". A folder will do, and no right to read is needed.
  */
 int file_dir_stamp(struct file_dir *dir, const char *name, unsigned long long *stamp,
-		   struct err *err) MUST_CHECK;
+    struct err *err) MUST_CHECK;
 
 /* A file anywhere, by path: configuration, token, password. Links are followed. */
 int file_read(const void *ctx, const char *path, size_t max, char **data, size_t *len,
-	      struct err *err) MUST_CHECK;
+    struct err *err) MUST_CHECK;
 
-/* A one-line secret from a file: trailing newline removed, empty refused. `*loose` (may be NULL)
+/* A one-line secret from a file of at most BOUND_SECRET_BYTES: the newline at its end removed;
+ * empty, a second line or a NUL byte are refused with CONFIGURATION. `*loose` (may be NULL)
  * tells that others than the owner and group may read it. */
 int file_read_secret(const void *ctx, const char *path, char **secret, bool *loose,
-		     struct err *err) MUST_CHECK;
+    struct err *err) MUST_CHECK;

@@ -8,7 +8,8 @@
  * folder, run, request) and dies with it. Running out of memory ends the process:
  * the server rolls an open transaction back and the supervisor starts us again,
  * which is safer than an error path that nobody has ever run. Sizes that come
- * from outside are bounded before they get here (base/bounds.h).
+ * from outside are bounded before they get here (base/bounds.h); talloc itself
+ * refuses a single piece of 256 MiB and more.
  *
  *	struct plan *plan = mem_zero(ctx, struct plan);
  *	plan->steps = mem_array(plan, struct plan_step, n);
@@ -21,14 +22,15 @@
 #include "base/macros.h"
 
 /* A zeroed struct, or an array of `n` zeroed elements, owned by `ctx`. */
-#define mem_zero(ctx, type) ((type *)mem_alloc((ctx), 1, sizeof(type), #type))
+#define mem_zero(ctx, type)     ((type *)mem_alloc((ctx), 1, sizeof(type), #type))
 #define mem_array(ctx, type, n) ((type *)mem_alloc((ctx), (n), sizeof(type), #type))
 
 /*
  * The array `p` grown to `n` elements, the new ones not zeroed. `p` may be NULL. Owned
  * by `ctx` when new, else by whoever owned it.
  */
-#define mem_grow(ctx, p, type, n) ((type *)mem_realloc((ctx), (p), (n), sizeof(type), #type))
+#define mem_grow(ctx, p, type, n) \
+	((type *)mem_realloc((ctx), (p), (n), sizeof(type), #type))
 
 void *mem_alloc(const void *ctx, size_t n, size_t size, const char *type);
 void *mem_realloc(const void *ctx, void *p, size_t n, size_t size, const char *type);

@@ -45,15 +45,16 @@ void text_vaddf(struct text *text, const char *fmt, va_list ap) PRINTF_LIKE(2, 0
  * bytes that are not UTF-8 replaced by U+FFFD. RFC 8259 section 7. */
 void text_add_json_string(struct text *text, const char *s);
 
-/* One character of it, for a buffer of one's own: the first of the `len` bytes (at least 1) at `s`,
- * escaped into `out`, which is not NUL-terminated. Returns its length; `*took` bytes of `s` are done. */
+/* One character of it, for a buffer of one's own: the first of the `len` bytes (at least 1) at
+ * `s`, escaped into `out`, which is not NUL-terminated. Returns its length there; `*took` is its
+ * length in `s`. */
 #define TEXT_JSON_CHAR 8
 size_t text_json_char(const char *s, size_t len, size_t *took, char out[TEXT_JSON_CHAR]);
 
 /* An SQL identifier with its quotes, '"' doubled. PostgreSQL 15 section 4.1.1. */
 void text_add_identifier(struct text *text, const char *name);
 
-/* An SQL literal with its quotes: "'" doubled; with a backslash inside, E'' and both
+/* An SQL literal with its quotes: "'" doubled; with a backslash inside, E'...' and both
  * doubled, so it is right whatever standard_conforming_strings says. */
 void text_add_literal(struct text *text, const char *value);
 

@@ -18,7 +18,8 @@ size_t utf8_sequence(const unsigned char *s, size_t len, size_t *skip);
 bool utf8_is_valid(const char *data, size_t len, size_t *offset);
 
 /*
- * The text with each invalid subpart replaced by U+FFFD, owned by `ctx`, NUL-terminated,
- * its length in `*out_len`. A byte order mark is kept, as Node.js' fs.readFileSync().toString() does.
+ * The text with each invalid subpart replaced by U+FFFD, owned by `ctx`, NUL-terminated, its length
+ * in `*out_len`; up to three times as long as `len`. A byte order mark is kept, as Node.js'
+ * fs.readFileSync().toString() does.
  */
 char *utf8_replace(const void *ctx, const char *data, size_t len, size_t *out_len);

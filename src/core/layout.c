@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "core/layout.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* In the order in which a folder is asked what it is: the most particular first. */
+static const struct layout *const layouts[] = {
+	&layout_drizzle,
+	&layout_sequence,
+};
+
+const struct layout *
+layout_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(layouts); i++) {
+		if (strcmp(layouts[i]->name, name) == 0)
+			return layouts[i];
+	}
+	return NULL;
+}
+
+const struct layout *
+layout_detect(struct file_dir *dir, const struct file_list *root)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(layouts); i++) {
+		if (layouts[i]->detect(dir, root))
+			return layouts[i];
+	}
+	return NULL;
+}
+
+const char *
+layout_names(void)
+{
+	static char names[256];
+	size_t len = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(layouts); i++)
+		len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s",
+		    i ? ", " : "", layouts[i]->name);
+	return names;
+}

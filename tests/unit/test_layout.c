@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/layout.h"
+
+static void
+test_find(void **state)
+{
+	(void)state;
+	assert_ptr_equal(layout_find("drizzle"), &layout_drizzle);
+	assert_ptr_equal(layout_find("sequence"), &layout_sequence);
+	assert_null(layout_find("auto"));
+	assert_null(layout_find(""));
+}
+
+static void
+test_names_lists_every_row(void **state)
+{
+	(void)state;
+	assert_string_equal(layout_names(), "drizzle, sequence");
+	assert_string_equal(layout_names(), "drizzle, sequence");
+}
+
+static void
+test_rows_are_complete(void **state)
+{
+	static const struct layout *const rows[] = { &layout_drizzle, &layout_sequence };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		assert_non_null(strstr(layout_names(), rows[i]->name));
+		assert_string_not_equal(rows[i]->summary, "");
+		assert_string_not_equal(rows[i]->tracking, "");
+		/* the way on that the plan prints */
+		assert_non_null(strstr(rows[i]->remedy, "out_of_order = apply"));
+	}
+	assert_string_equal(layout_drizzle.tracking, "drizzle");
+	assert_string_equal(layout_sequence.tracking, "schema_migrations");
+}
+
+static void
+test_a_folder_that_nobody_knows(void **state)
+{
+	char *names[] = { (char *)(uintptr_t) "README.md",
+		(char *)(uintptr_t) "init.sql" };
+	const struct file_list strays = { names, ARRAY_SIZE(names) };
+	const struct file_list empty = { 0 };
+
+	(void)state;
+	assert_null(layout_detect(NULL, &strays));
+	assert_null(layout_detect(NULL, &empty));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_find),
+		cmocka_unit_test(test_names_lists_every_row),
+		cmocka_unit_test(test_rows_are_complete),
+		cmocka_unit_test(test_a_folder_that_nobody_knows),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -83,6 +83,8 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/daemon/notify.c %D%/daemon/notify.h \
 	%D%/daemon/once.c %D%/daemon/once.h \
 	%D%/daemon/options.c %D%/daemon/options.h \
+	%D%/daemon/report.c %D%/daemon/report.h \
+	%D%/daemon/run_list.c %D%/daemon/run_list.h \
 	%D%/daemon/target.c %D%/daemon/target.h \
 	%D%/daemon/watch.c %D%/daemon/watch.h
 

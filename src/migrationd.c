@@ -49,7 +49,8 @@ main(int argc, char **argv)
 	struct err err = { 0 };
 
 	open_standard_descriptors();
-	sigaction(SIGPIPE, &(struct sigaction){ .sa_handler = SIG_IGN }, NULL); /* a client or a log reader that went away is an error code, not a death */
+	sigaction(SIGPIPE, &(struct sigaction){ .sa_handler = SIG_IGN },
+	    NULL); /* a client or a log reader that went away is an error code, not a death */
 	setlocale(LC_CTYPE, "C.UTF-8");
 	log_init(STDERR_FILENO, LOG_FORMAT_TEXT, LOG_INFO);
 	if (config_load(NULL, &source, &config, &err) < 0)
@@ -58,7 +59,7 @@ main(int argc, char **argv)
 	int exit_code = EXIT_FINE;
 
 	log_init(STDERR_FILENO, (enum log_format)config->log_format,
-		 (enum log_level)config->log_level);
+	    (enum log_level)config->log_level);
 	if (config->help) {
 		config_help(stdout);
 	} else if (config->version) {
@@ -70,7 +71,8 @@ main(int argc, char **argv)
 	} else if (config->once) {
 		exit_code = (int)once_run(config);
 	} else {
-		return (int)app_run(config, &source); /* it owns the configuration from here on */
+		return (int)app_run(
+		    config, &source); /* it owns the configuration from here on */
 	}
 	talloc_free(config);
 	return exit_code;

@@ -24,7 +24,11 @@
 /* How long callers get, once no run is in progress any more, to take their answers. */
 #define LINGER_MS 1000
 
-enum app_phase { APP_RUNNING, APP_DRAINING, APP_CLOSING };
+enum app_phase {
+	APP_RUNNING,
+	APP_DRAINING,
+	APP_CLOSING
+};
 
 struct app {
 	uv_loop_t loop;
@@ -136,13 +140,13 @@ app_configure(struct app *app, struct config *config)
 	if (app->ephemeral != NULL)
 		config->database_url = ephemeral_url(app->ephemeral);
 	log_init(STDERR_FILENO, (enum log_format)config->log_format,
-		 (enum log_level)config->log_level);
+	    (enum log_level)config->log_level);
 	app->config = config;
 	app->api.token = config->token;
 	app->api.guard.allowed_hosts = config->allowed_hosts;
 	watch_close(app->watch);
 	app->watch = watch_new(&app->loop, config->migrations, config->settle_ms,
-			       config->rescan_interval_ms, on_watch, app);
+	    config->rescan_interval_ms, on_watch, app);
 	target_configure(app->target, config);
 	app_scan(app, SCAN_RELOAD);
 	if (old != config)
@@ -195,11 +199,12 @@ publish_status(struct app *app)
 
 	if (run != NULL)
 		notify_status("%s %s (%zu/%zu)", run_operation_name(run->operation),
-			      run->current != NULL ? run->current : run_state_sentence(run->state),
-			      run->n_applied, run->n_planned);
+		    run->current != NULL ? run->current : run_state_sentence(run->state),
+		    run->n_applied, run->n_planned);
 	else
-		notify_status("%s", status_sentence(target_status(app->target), sentence,
-						    sizeof(sentence)));
+		notify_status("%s",
+		    status_sentence(
+			target_status(app->target), sentence, sizeof(sentence)));
 }
 
 static void app_close(struct app *app);
@@ -284,7 +289,7 @@ app_stop(struct app *app, const char *why)
 		target_stop(app->target, false);
 		if (app->was_busy)
 			uv_timer_start(&app->stop_timer, on_grace_over,
-				       (uint64_t)app->config->shutdown_grace_ms, 0);
+			    (uint64_t)app->config->shutdown_grace_ms, 0);
 	} else if (app->phase == APP_DRAINING) {
 		log_warning("stopping now", LOG_STR("why", why));
 		target_stop(app->target, true);
@@ -341,7 +346,7 @@ listen_on(struct app *app, const char **texts, bool is_probe, struct err *err)
 		if (httpd_add_listener(app->httpd, fd, &facts, err) < 0)
 			return -1;
 		log_info(is_probe ? "listening for probes" : "listening",
-			 LOG_STR("address", texts[i]));
+		    LOG_STR("address", texts[i]));
 	}
 	return 0;
 }
@@ -364,8 +369,8 @@ app_listen(struct app *app, struct err *err)
 		return 0;
 	}
 	return listen_on(app, app->config->listen, false, err) < 0
-		       ? -1
-		       : listen_on(app, app->config->probe_listen, true, err);
+	    ? -1
+	    : listen_on(app, app->config->probe_listen, true, err);
 }
 
 static void

@@ -79,7 +79,8 @@ once_apply(struct once *once)
 		once->signals[i].data = once;
 		uv_signal_start(&once->signals[i], on_signal, numbers[i]);
 	}
-	once->runner = runner_start(&once->loop, &once->params, once->run, once->folder, &events);
+	once->runner =
+	    runner_start(&once->loop, &once->params, once->run, once->folder, &events);
 	uv_run(&once->loop, UV_RUN_DEFAULT);
 	int busy = uv_loop_close(&once->loop);
 	assert(busy == 0);
@@ -121,15 +122,17 @@ once_run(struct config *config)
 		}
 		config->database_url = ephemeral_url(ephemeral);
 	}
-	once->folder = folder_load(config->migrations, config_layout_name(config), clock_now_us());
+	once->folder =
+	    folder_load(config->migrations, config_layout_name(config), clock_now_us());
 	config_target_params(config,
-			     once->folder->layout != NULL ? once->folder->layout->name : NULL,
-			     &once->params);
+	    once->folder->layout != NULL ? once->folder->layout->name : NULL,
+	    &once->params);
 	once->params.name = "default";
 	once->run = run_new(&request, once->params.name, clock_now_us(), clock_mono_us());
 	once_apply(once);
 	once_print(once, config->log_format == LOG_FORMAT_JSON);
-	exit_code = once->run->outcome == RUN_SUCCEEDED ? EXIT_FINE : err_exit_code(&once->run->err);
+	exit_code = once->run->outcome == RUN_SUCCEEDED ? EXIT_FINE
+							: err_exit_code(&once->run->err);
 	run_unref(once->run);
 	folder_unref(once->folder);
 out:

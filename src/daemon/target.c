@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include "daemon/target.h"
 
-#include <stdio.h>
 #include <string.h>
 
-#include "base/bounds.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "daemon/report.h"
+#include "daemon/run_list.h"
 #include "db/observer.h"
 #include "db/runner.h"
 
@@ -22,14 +22,14 @@ struct target {
 	void (*on_change)(void *arg);
 	void *arg;
 	const struct config *config;
-	struct target_params *params;	  /* as configured now */
+	struct target_params *params;     /* as configured now */
 	struct target_params *run_params; /* as they were when the run began */
 
-	struct folder *folder;	  /* in use */
+	struct folder *folder;    /* in use */
 	struct folder *candidate; /* seen once, still to be seen unchanged; NULL: none */
 	struct history *history;  /* last known; NULL: never read */
 	int64_t history_floor_us; /* older histories than this are stale */
-	struct plan *plan;	  /* of both, made when asked for; NULL: make it */
+	struct plan *plan;        /* of both, made when asked for; NULL: make it */
 
 	struct observer *observer;
 	struct runner *runner;
@@ -37,11 +37,10 @@ struct target {
 	uv_timer_t settle_timer;
 	unsigned settle_looks;
 
-	struct run *runs[BOUND_RUNS_KEPT]; /* newest first */
-	size_t n_runs;
+	struct run_list runs;
 	char *failed_id; /* where the last run stopped, and the file's content then */
 	char *failed_checksum;
-	bool want_run;	  /* apply_on_start or apply_on_change is waiting for its chance */
+	bool want_run; /* apply_on_start or apply_on_change is waiting for its chance */
 	const char *want_reason;
 	bool stopping;
 
@@ -80,15 +79,6 @@ target_plan(struct target *target)
 	return target->plan;
 }
 
-static const struct run *
-last_finished(const struct target *target)
-{
-	for (size_t i = 0; i < target->n_runs; i++)
-		if (run_is_done(target->runs[i]))
-			return target->runs[i];
-	return NULL;
-}
-
 const struct status *
 target_status(struct target *target)
 {
@@ -98,9 +88,9 @@ target_status(struct target *target)
 	status->folder = target->folder;
 	status->plan = target_plan(target);
 	status->run = target->run;
-	status->last_run = last_finished(target);
-	status->runs = target->runs;
-	status->n_runs = target->n_runs;
+	status->last_run = run_list_last_finished(&target->runs);
+	status->runs = target->runs.runs;
+	status->n_runs = target->runs.n;
 	status->stopping = target->stopping;
 	if (target->run != NULL && target->run->state > RUN_LOCK) {
 		status->lock.held = status->lock.ours = true;
@@ -109,35 +99,6 @@ target_status(struct target *target)
 }
 
 /* ---- runs ---- */
-
-static void
-keep_run(struct target *target, struct run *run)
-{
-	if (target->n_runs == BOUND_RUNS_KEPT)
-		run_unref(target->runs[--target->n_runs]);
-	memmove(target->runs + 1, target->runs, target->n_runs * sizeof(target->runs[0]));
-	target->runs[0] = run_ref(run);
-	target->n_runs++;
-}
-
-static void
-log_run(const struct run *run, const char *environment)
-{
-	const char *message = run->outcome != RUN_SUCCEEDED ? "run did not succeed"
-			      : run->n_applied > 0	    ? "migrations completed successfully"
-							    : "nothing to do";
-
-	log_event(run->outcome == RUN_SUCCEEDED ? LOG_INFO : LOG_ERROR,
-		  run->outcome == RUN_SUCCEEDED ? NULL : &run->err, message,
-		  LOG_FIELDS(LOG_STR("run", run->id),
-			     LOG_STR("operation", run_operation_name(run->operation)),
-			     LOG_STR("outcome", run_outcome_name(run->outcome)),
-			     LOG_INT("filesProcessed", run->n_applied),
-			     LOG_INT("migrationDuration",
-				     (run->duration_us - run->lock_wait_us) / 1000),
-			     LOG_INT("totalDuration", run->duration_us / 1000),
-			     LOG_STR("environment", environment)));
-}
 
 /* A run that may work later by itself keeps the wish for it alive. */
 static bool
@@ -177,7 +138,7 @@ run_ended(struct target *target, struct history *history)
 	note_failed_migration(target, run);
 	if (!is_worth_another_try(run))
 		target->want_run = false;
-	log_run(run, target->config->instance);
+	report_run_end(run, target->config->instance);
 	metrics_count_run(target->metrics, run);
 	target->run = NULL;
 	target->runner = NULL;
@@ -215,14 +176,15 @@ run_begin(struct target *target)
 			err_set(err, CAT_CANCELLED, "migrationd is stopping");
 		else
 			*err = blocker->err;
-		run_conclude(target->run, !target->stopping, clock_now_us(), clock_mono_us());
+		run_conclude(
+		    target->run, !target->stopping, clock_now_us(), clock_mono_us());
 		run_set_state(target->run, RUN_DONE);
 		run_ended(target, NULL);
 		return;
 	}
 	target->run_params = target_params_copy(target, target->params);
-	target->runner = runner_start(target->loop, target->run_params, target->run,
-				      target->folder, &events);
+	target->runner = runner_start(
+	    target->loop, target->run_params, target->run, target->folder, &events);
 }
 
 static void
@@ -243,32 +205,33 @@ is_same_request(const struct run *run, const struct run_request *request)
 	const char *b = request->up_to != NULL ? request->up_to : "";
 
 	return run->operation == request->operation && strcmp(a, b) == 0 &&
-	       run->force == request->force;
+	    run->force == request->force;
 }
 
 struct run *
 target_run_start(struct target *target, const struct run_request *request, bool *joined,
-		 struct err *err)
+    struct err *err)
 {
 	if (target->stopping) {
-		err_set(err, CAT_CANCELLED, "migrationd is stopping and takes no new run");
+		err_set(
+		    err, CAT_CANCELLED, "migrationd is stopping and takes no new run");
 		err->http_status = 503;
 		return NULL;
 	}
 	if (target->run != NULL && !is_same_request(target->run, request)) {
 		err_set(err, CAT_CANCELLED, "another run is in progress: %s %s",
-			run_operation_name(target->run->operation), target->run->id);
-		err_hint(err, "wait for it (GET /runs/%s), then call again", target->run->id);
+		    run_operation_name(target->run->operation), target->run->id);
+		err_hint(
+		    err, "wait for it (GET /runs/%s), then call again", target->run->id);
 		err->http_status = 409;
 		return NULL;
 	}
 	*joined = target->run != NULL;
 	if (target->run == NULL) {
-		target->run = run_new(request, TARGET_NAME, clock_now_us(), clock_mono_us());
-		keep_run(target, target->run);
-		log_info("run started", LOG_STR("run", target->run->id),
-			 LOG_STR("operation", run_operation_name(request->operation)),
-			 LOG_STR("requestedBy", request->requested_by));
+		target->run =
+		    run_new(request, TARGET_NAME, clock_now_us(), clock_mono_us());
+		run_list_add(&target->runs, target->run);
+		report_run_start(target->run);
 		target->settle_looks = 0;
 		uv_timer_start(&target->settle_timer, on_settle, 0, 0);
 		target_changed(target);
@@ -281,7 +244,8 @@ target_run_start(struct target *target, const struct run_request *request, bool 
 static void
 target_try_wanted(struct target *target)
 {
-	struct run_request request = { .operation = PLAN_APPLY, .requested_by = target->want_reason };
+	struct run_request request = { .operation = PLAN_APPLY,
+		.requested_by = target->want_reason };
 	struct err err = { 0 };
 	bool joined;
 
@@ -289,9 +253,10 @@ target_try_wanted(struct target *target)
 	    !target->status.database.reachable)
 		return;
 	if (target_plan(target)->counts[MIGRATION_FAILED] > 0) {
-		log_warning("not applied: a migration failed and has not changed since; POST /apply "
-			    "tries it again",
-			    LOG_STR("migration", target->failed_id));
+		log_warning(
+		    "not applied: a migration failed and has not changed since; POST /apply "
+		    "tries it again",
+		    LOG_STR("migration", target->failed_id));
 		target->want_run = false;
 		return;
 	}
@@ -308,18 +273,6 @@ target_want_run(struct target *target, const char *reason)
 
 /* ---- the database ---- */
 
-/* Runs of the time before this process, behind our own. */
-static void
-keep_old_runs(struct target *target, const struct observation *seen)
-{
-	for (size_t i = 0; i < seen->n_runs; i++) {
-		if (target->n_runs < BOUND_RUNS_KEPT)
-			target->runs[target->n_runs++] = seen->runs[i];
-		else
-			run_unref(seen->runs[i]);
-	}
-}
-
 static void
 on_observation(void *arg, const struct observation *seen)
 {
@@ -335,11 +288,13 @@ on_observation(void *arg, const struct observation *seen)
 		status->database.reachable = false;
 		status->database.err = seen->database.err;
 	}
-	if (seen->history != NULL && seen->history->read_at_us >= target->history_floor_us) {
+	if (seen->history != NULL &&
+	    seen->history->read_at_us >= target->history_floor_us) {
 		talloc_free(target->history);
 		target->history = talloc_steal(target, seen->history);
 	}
-	keep_old_runs(target, seen);
+	for (size_t i = 0; i < seen->n_runs; i++)
+		run_list_add_old(&target->runs, seen->runs[i]);
 	target_changed(target);
 	target_try_wanted(target);
 }
@@ -358,7 +313,8 @@ target_observe(struct target *target)
 	struct target_params params;
 	const struct layout *layout = target->folder->layout;
 
-	config_target_params(target->config, layout != NULL ? layout->name : NULL, &params);
+	config_target_params(
+	    target->config, layout != NULL ? layout->name : NULL, &params);
 	params.name = TARGET_NAME;
 	if (target->observer != NULL && target_params_equal(target->params, &params)) {
 		target->params->policy = params.policy;
@@ -372,22 +328,10 @@ target_observe(struct target *target)
 	target->history = NULL;
 	target->params = target_params_copy(target, &params);
 	target->observer = observer_new(target->loop, target->params,
-					(uint64_t)target->config->refresh_interval_ms,
-					on_observation, target);
+	    (uint64_t)target->config->refresh_interval_ms, on_observation, target);
 }
 
 /* ---- the folder ---- */
-
-static void
-log_folder(const struct folder *folder)
-{
-	log_info("folder read", LOG_STR("path", folder->path),
-		 LOG_STR("layout", folder->layout != NULL ? folder->layout->name : "none"),
-		 LOG_INT("migrations", folder->n_migrations),
-		 LOG_INT("problems", folder->n_problems));
-	for (size_t i = 0; i < folder->n_problems; i++)
-		log_warning_with(&folder->problems[i].err, "problem in the folder");
-}
 
 static void
 use_folder(struct target *target, struct folder *folder)
@@ -396,7 +340,7 @@ use_folder(struct target *target, struct folder *folder)
 
 	folder_unref(target->folder);
 	target->folder = folder;
-	log_folder(folder);
+	report_folder(folder);
 	target_observe(target);
 	target_changed(target);
 	if (!first && target->config->apply_on_change)
@@ -408,7 +352,7 @@ target_scan(struct target *target, enum metrics_scan trigger)
 {
 	int64_t began_us = clock_mono_us();
 	struct folder *now = folder_load(target->config->migrations,
-					 config_layout_name(target->config), clock_now_us());
+	    config_layout_name(target->config), clock_now_us());
 	struct folder *before = target->candidate;
 	bool moving = false;
 
@@ -420,7 +364,8 @@ target_scan(struct target *target, enum metrics_scan trigger)
 		target->folder->device = now->device;
 		target->folder->inode = now->inode;
 		folder_unref(now);
-	} else if (target->folder == NULL || (before != NULL && folder_is_settled(before, now))) {
+	} else if (target->folder == NULL ||
+	    (before != NULL && folder_is_settled(before, now))) {
 		use_folder(target, now);
 	} else {
 		target->candidate = now;
@@ -433,7 +378,8 @@ target_scan(struct target *target, enum metrics_scan trigger)
 /* ---- life ---- */
 
 struct target *
-target_new(uv_loop_t *loop, struct metrics *metrics, void (*on_change)(void *arg), void *arg)
+target_new(
+    uv_loop_t *loop, struct metrics *metrics, void (*on_change)(void *arg), void *arg)
 {
 	struct target *target = mem_zero(NULL, struct target);
 
@@ -481,8 +427,7 @@ on_settle_closed(uv_handle_t *handle)
 {
 	struct target *target = handle->data;
 
-	for (size_t i = 0; i < target->n_runs; i++)
-		run_unref(target->runs[i]);
+	run_list_clear(&target->runs);
 	folder_unref(target->folder);
 	folder_unref(target->candidate);
 	talloc_free(target);

@@ -10,8 +10,8 @@
 #include "db/session.h"
 
 int
-connect_start(struct pgconn *conn, const struct target_params *params, pgconn_reply_fn *fn,
-	      void *arg, struct err *err)
+connect_start(struct pgconn *conn, const struct target_params *params,
+    pgconn_reply_fn *fn, void *arg, struct err *err)
 {
 	void *ctx = mem_context(NULL, "connect");
 	char *password = NULL;
@@ -26,8 +26,8 @@ connect_start(struct pgconn *conn, const struct target_params *params, pgconn_re
 		.conninfo = params->database_url,
 		.password = password,
 		.application_name = params->instance != NULL
-					    ? mem_printf(ctx, "migrationd %s", params->instance)
-					    : "migrationd",
+		    ? mem_printf(ctx, "migrationd %s", params->instance)
+		    : "migrationd",
 		.connect_timeout_ms = params->connect_timeout_ms,
 	};
 	pgconn_open(conn, &where, fn, arg);
@@ -58,8 +58,10 @@ connect_tracking_table(const struct target_params *params, const struct engine *
 	if (table.schema == NULL)
 		table.schema = kind->default_schema;
 	if (table.schema == NULL)
-		table.schema = engine->current_schema[0] != '\0' ? engine->current_schema : "public";
-	table.table = params->tracking_table != NULL ? params->tracking_table : kind->default_table;
+		table.schema =
+		    engine->current_schema[0] != '\0' ? engine->current_schema : "public";
+	table.table =
+	    params->tracking_table != NULL ? params->tracking_table : kind->default_table;
 	return table;
 }
 
@@ -69,8 +71,9 @@ connect_may_retry(const struct err *err)
 	const char *state = err->sqlstate;
 
 	return err->category == CAT_NETWORK_ERROR &&
-	       (state[0] == '\0' || strncmp(state, "08", 2) == 0 || strcmp(state, "57P03") == 0 ||
-		strcmp(state, "53300") == 0 || strcmp(state, "57P01") == 0);
+	    (state[0] == '\0' || strncmp(state, "08", 2) == 0 ||
+		strcmp(state, "57P03") == 0 || strcmp(state, "53300") == 0 ||
+		strcmp(state, "57P01") == 0);
 }
 
 uint64_t

@@ -19,12 +19,12 @@ enum look_stage {
 	LOOK_IDLE,
 	LOOK_CONNECT,
 	LOOK_PROBE,
-	LOOK_TABLE,	 /* is the tracking table there */
-	LOOK_ROWS,	 /* its rows */
-	LOOK_HOLDER,	 /* who holds the lock */
-	LOOK_JOURNAL,	 /* is our journal there */
-	LOOK_BASELINED,	 /* which rows are baselines */
-	LOOK_RUNS,	 /* the newest runs, at the first look */
+	LOOK_TABLE,     /* is the tracking table there */
+	LOOK_ROWS,      /* its rows */
+	LOOK_HOLDER,    /* who holds the lock */
+	LOOK_JOURNAL,   /* is our journal there */
+	LOOK_BASELINED, /* which rows are baselines */
+	LOOK_RUNS,      /* the newest runs, at the first look */
 	LOOK_REPORT,
 };
 
@@ -40,7 +40,7 @@ struct observer {
 	struct pgconn *conn;
 	enum look_stage stage;
 	unsigned failures; /* connects in a row that failed */
-	bool again;	   /* asked for while a look was under way */
+	bool again;        /* asked for while a look was under way */
 	bool runs_read;
 	bool was_reachable; /* to log the change, once */
 
@@ -81,7 +81,7 @@ log_reachable(struct observer *observer)
 
 	if (facts->reachable && !observer->was_reachable)
 		log_info("database reachable", LOG_STR("database", facts->name),
-			 LOG_STR("server", facts->server_version));
+		    LOG_STR("server", facts->server_version));
 	if (!facts->reachable && (observer->was_reachable || observer->failures == 1))
 		log_warning_with(&facts->err, "database not reachable");
 	observer->was_reachable = facts->reachable;
@@ -113,7 +113,8 @@ send_statement(struct observer *observer, struct pgconn_statement statement)
 static int64_t
 key_of(const struct observer *observer)
 {
-	return lock_key(observer->engine.database, observer->table.schema, observer->table.table);
+	return lock_key(
+	    observer->engine.database, observer->table.schema, observer->table.table);
 }
 
 /* Ask the next question. */
@@ -123,15 +124,16 @@ observer_enter(struct observer *observer, enum look_stage stage)
 	observer->stage = stage;
 	switch (stage) {
 	case LOOK_PROBE:
-		pgconn_query(observer->conn, connect_probe_sql(observer->look, observer->conn),
-			     on_reply, observer);
+		pgconn_query(observer->conn,
+		    connect_probe_sql(observer->look, observer->conn), on_reply,
+		    observer);
 		break;
 	case LOOK_TABLE:
 		send_statement(observer, tracking_look(observer->look, &observer->table));
 		break;
 	case LOOK_ROWS:
 		send_statement(observer,
-			       observer->table.kind->read(observer->look, &observer->table));
+		    observer->table.kind->read(observer->look, &observer->table));
 		break;
 	case LOOK_HOLDER:
 		send_statement(observer, lock_holder(observer->look, key_of(observer)));
@@ -140,11 +142,13 @@ observer_enter(struct observer *observer, enum look_stage stage)
 		send_statement(observer, *journal_look());
 		break;
 	case LOOK_BASELINED:
-		send_statement(observer, journal_baselined(observer->look, observer->params->name));
+		send_statement(
+		    observer, journal_baselined(observer->look, observer->params->name));
 		break;
 	case LOOK_RUNS:
-		send_statement(observer, journal_recent(observer->look, observer->params->name,
-							BOUND_RUNS_KEPT));
+		send_statement(observer,
+		    journal_recent(
+			observer->look, observer->params->name, BOUND_RUNS_KEPT));
 		break;
 	case LOOK_IDLE:
 	case LOOK_CONNECT:
@@ -162,15 +166,16 @@ read_probe(struct observer *observer, const struct pgconn_reply *reply)
 	struct observation *seen = &observer->seen;
 	struct tracking_facts *tracking = &seen->tracking;
 
-	if (engine_read(&observer->engine, observer->conn, reply->result, &seen->database.err) < 0)
+	if (engine_read(&observer->engine, observer->conn, reply->result,
+		&seen->database.err) < 0)
 		return LOOK_REPORT;
 	engine_to_facts(&observer->engine, &seen->database);
 	seen->database.reachable = true;
 	seen->database.refreshed_at_us = clock_now_us();
 	observer->table = connect_tracking_table(observer->params, &observer->engine);
 	tracking->kind = observer->table.kind->name;
-	snprintf(tracking->table, sizeof(tracking->table), "%s.%s", observer->table.schema,
-		 observer->table.table);
+	snprintf(tracking->table, sizeof(tracking->table), "%s.%s",
+	    observer->table.schema, observer->table.table);
 	return LOOK_TABLE;
 }
 
@@ -197,8 +202,8 @@ read_rows(struct observer *observer, const struct pgconn_reply *reply)
 {
 	struct observation *seen = &observer->seen;
 
-	if (tracking_read_history(observer->look, &observer->table, reply->result, clock_now_us(),
-				  &seen->history, &seen->database.err) == 0)
+	if (tracking_read_history(observer->look, &observer->table, reply->result,
+		clock_now_us(), &seen->history, &seen->database.err) == 0)
 		seen->history->table_exists = true;
 	return LOOK_HOLDER;
 }
@@ -227,8 +232,8 @@ read_baselined(struct observer *observer, const struct pgconn_reply *reply)
 {
 	if (observer->seen.history != NULL)
 		for (int i = 0; i < PQntuples(reply->result); i++)
-			history_mark_baseline(observer->seen.history,
-					      PQgetvalue(reply->result, i, 0));
+			history_mark_baseline(
+			    observer->seen.history, PQgetvalue(reply->result, i, 0));
 	return observer->runs_read ? LOOK_REPORT : LOOK_RUNS;
 }
 
@@ -344,7 +349,8 @@ start_connect(struct observer *observer)
 	observer->stage = LOOK_CONNECT;
 	observer->conn = pgconn_new(observer->loop);
 	pgconn_on_lost(observer->conn, on_lost, observer);
-	if (connect_start(observer->conn, observer->params, on_reply, observer, &err) == 0)
+	if (connect_start(observer->conn, observer->params, on_reply, observer, &err) ==
+	    0)
 		return;
 	drop_connection(observer);
 	observer->seen.database.err = err;
@@ -377,7 +383,7 @@ on_timer(uv_timer_t *timer)
 
 struct observer *
 observer_new(uv_loop_t *loop, const struct target_params *params, uint64_t interval_ms,
-	     observer_fn *fn, void *arg)
+    observer_fn *fn, void *arg)
 {
 	struct observer *observer = mem_zero(NULL, struct observer);
 

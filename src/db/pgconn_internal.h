@@ -17,8 +17,8 @@
 #include "db/pgconn.h"
 
 enum want {
-	WANT_DONE,   /* what was asked for is finished: reply, then watch the idle socket */
-	WANT_READ,   /* the socket, readable */
+	WANT_DONE, /* what was asked for is finished: reply, then watch the idle socket */
+	WANT_READ, /* the socket, readable */
 	WANT_WRITE,  /* the socket, writable */
 	WANT_BOTH,   /* the socket, either */
 	WANT_TURN,   /* the next turn of the loop */
@@ -26,7 +26,11 @@ enum want {
 	WANT_CLOSED, /* the connection is over: tear down, reply */
 };
 
-enum copy { COPY_NONE, COPY_IN, COPY_OUT };
+enum copy {
+	COPY_NONE,
+	COPY_IN,
+	COPY_OUT
+};
 
 /* A socket being watched. Its own allocation: libuv frees a handle later than libpq its socket. */
 struct watch {
@@ -73,11 +77,13 @@ struct pgconn {
 	enum copy copy;
 	bool copy_refused;
 	struct cancel *cancel;
-	struct err goodbye; /* what the server said before it hung up on an idle session */
+	struct err
+	    goodbye; /* what the server said before it hung up on an idle session */
 
 	void (*on_lost)(void *arg, const struct err *err);
 	void *on_lost_arg;
-	void (*on_notice)(void *arg, const char *severity, const char *sqlstate, const char *message);
+	void (*on_notice)(
+	    void *arg, const char *severity, const char *sqlstate, const char *message);
 	void *on_notice_arg;
 };
 

@@ -12,13 +12,20 @@
 #define RUNNER_MAGIC 0x52554e52u
 
 static const struct runner_step *const step_table[RUN_STATE_COUNT] = {
-	[RUN_CONNECT] = &runner_step_connect, [RUN_PROBE] = &runner_step_probe,
-	[RUN_LOCK] = &runner_step_lock,	      [RUN_PREPARE] = &runner_step_prepare,
-	[RUN_HISTORY] = &runner_step_history, [RUN_PLAN] = &runner_step_plan,
-	[RUN_BEGIN] = &runner_step_begin,     [RUN_PART] = &runner_step_part,
-	[RUN_RECORD] = &runner_step_record,   [RUN_COMMIT] = &runner_step_commit,
-	[RUN_ROLLBACK] = &runner_step_rollback, [RUN_NOTE] = &runner_step_note,
-	[RUN_JOURNAL] = &runner_step_journal, [RUN_UNLOCK] = &runner_step_unlock,
+	[RUN_CONNECT] = &runner_step_connect,
+	[RUN_PROBE] = &runner_step_probe,
+	[RUN_LOCK] = &runner_step_lock,
+	[RUN_PREPARE] = &runner_step_prepare,
+	[RUN_HISTORY] = &runner_step_history,
+	[RUN_PLAN] = &runner_step_plan,
+	[RUN_BEGIN] = &runner_step_begin,
+	[RUN_PART] = &runner_step_part,
+	[RUN_RECORD] = &runner_step_record,
+	[RUN_COMMIT] = &runner_step_commit,
+	[RUN_ROLLBACK] = &runner_step_rollback,
+	[RUN_NOTE] = &runner_step_note,
+	[RUN_JOURNAL] = &runner_step_journal,
+	[RUN_UNLOCK] = &runner_step_unlock,
 };
 
 static struct runner *
@@ -116,8 +123,8 @@ on_notice(void *arg, const char *severity, const char *sqlstate, const char *mes
 	if (runner->notices++ >= BOUND_NOTICES_PER_RUN)
 		return;
 	log_info("notice from the server", LOG_STR("severity", severity),
-		 LOG_STR("sqlstate", sqlstate), LOG_STR("notice", message),
-		 LOG_STR("migration", runner->run->current), LOG_STR("run", runner->run->id));
+	    LOG_STR("sqlstate", sqlstate), LOG_STR("notice", message),
+	    LOG_STR("migration", runner->run->current), LOG_STR("run", runner->run->id));
 }
 
 void
@@ -182,7 +189,8 @@ runner_fail_stopped(struct runner *runner)
 {
 	struct err err = { 0 };
 
-	err_set(&err, CAT_CANCELLED, "cancelled before it was complete: %s", runner->stop_reason);
+	err_set(&err, CAT_CANCELLED, "cancelled before it was complete: %s",
+	    runner->stop_reason);
 	err_hint(&err, "nothing is half done; POST /apply goes on from here");
 	return runner_fail(runner, &err);
 }
@@ -203,7 +211,7 @@ runner_step_now(const struct runner *runner)
 
 struct runner *
 runner_start(uv_loop_t *loop, const struct target_params *params, struct run *run,
-	     struct folder *folder, const struct runner_events *events)
+    struct folder *folder, const struct runner_events *events)
 {
 	struct runner *runner = mem_zero(NULL, struct runner);
 
@@ -225,7 +233,7 @@ static bool
 runner_is_paused(const struct runner *runner)
 {
 	return uv_is_active((const uv_handle_t *)&runner->timer) != 0 &&
-	       runner->run->state != RUN_NEW;
+	    runner->run->state != RUN_NEW;
 }
 
 void

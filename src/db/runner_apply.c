@@ -31,9 +31,9 @@ begin_enter(struct runner *runner)
 	text_init(&sql, runner->scratch, BOUND_SQL);
 	session_add_fresh_start(&sql, runner->engine.version, !runner->in_transaction);
 	text_addf(&sql,
-		  "SELECT pg_catalog.pg_try_advisory_xact_lock(%" PRId64
-		  "), pg_catalog.txid_current()",
-		  runner->lock_key);
+	    "SELECT pg_catalog.pg_try_advisory_xact_lock(%" PRId64
+	    "), pg_catalog.txid_current()",
+	    runner->lock_key);
 	runner->in_transaction = true;
 	runner_query(runner, sql.data);
 	return RUN_BEGIN;
@@ -45,7 +45,8 @@ begin_answer(struct runner *runner, const struct pgconn_reply *reply)
 	struct err err = reply->err;
 
 	if (!err_is_set(&err) && !lock_answer(reply->result))
-		err_set(&err, CAT_LOCK_TIMEOUT, "another session took the lock during the run");
+		err_set(&err, CAT_LOCK_TIMEOUT,
+		    "another session took the lock during the run");
 	if (err_is_set(&err))
 		return runner_fail(runner, &err);
 	snprintf(runner->xid, sizeof(runner->xid), "%s", PQgetvalue(reply->result, 0, 1));
@@ -76,8 +77,9 @@ part_failed(struct runner *runner, const struct pgconn_reply *reply)
 	snprintf(err.migration, sizeof(err.migration), "%s", m->id);
 	locate_error(m, runner->part, reply->position, reply->n_completed, &err);
 	if (strcmp(err.sqlstate, "25001") == 0)
-		err_hint(&err, "each migration runs in a transaction; put this statement into a "
-			       "file of its own and run it by hand for now");
+		err_hint(&err,
+		    "each migration runs in a transaction; put this statement into a "
+		    "file of its own and run it by hand for now");
 	return runner_fail(runner, &err);
 }
 
@@ -99,14 +101,18 @@ part_answer(struct runner *runner, const struct pgconn_reply *reply)
 
 /* ---- RECORD: is it still our transaction, then the row ---- */
 
-enum { RECORD_CHECK, RECORD_INSERT };
+enum {
+	RECORD_CHECK,
+	RECORD_INSERT
+};
 
 static enum run_state
 record_enter(struct runner *runner)
 {
 	/* The row is written by the role that connected, whatever the file did. */
-	runner_query(runner, "RESET SESSION AUTHORIZATION; RESET ROLE; "
-			     "SELECT pg_catalog.txid_current_if_assigned()");
+	runner_query(runner,
+	    "RESET SESSION AUTHORIZATION; RESET ROLE; "
+	    "SELECT pg_catalog.txid_current_if_assigned()");
 	return RUN_RECORD;
 }
 
@@ -118,10 +124,11 @@ record_lost_transaction(struct runner *runner)
 	struct err err = { 0 };
 
 	err_set(&err, CAT_SQL_ERROR,
-		"%s ended the transaction that migrationd opened for it; it is not recorded",
-		m->file);
-	err_hint(&err, "look at what it left in the database, remove COMMIT or ROLLBACK from the "
-		       "file, then apply again or baseline it");
+	    "%s ended the transaction that migrationd opened for it; it is not recorded",
+	    m->file);
+	err_hint(&err,
+	    "look at what it left in the database, remove COMMIT or ROLLBACK from the "
+	    "file, then apply again or baseline it");
 	err_where(&err, m->file, 0);
 	snprintf(err.migration, sizeof(err.migration), "%s", m->id);
 	return runner_fail(runner, &err);
@@ -132,7 +139,8 @@ record_recorded(struct runner *runner)
 {
 	const struct plan_step *step = runner_step_now(runner);
 
-	runner->durations_us[runner->step] = clock_mono_us() - runner->run->current_mono_us;
+	runner->durations_us[runner->step] =
+	    clock_mono_us() - runner->run->current_mono_us;
 	if (step->commit)
 		return RUN_COMMIT;
 	runner->step++;
@@ -148,22 +156,22 @@ record_answer(struct runner *runner, const struct pgconn_reply *reply)
 	if (err_is_set(&err)) {
 		snprintf(err.migration, sizeof(err.migration), "%s", m->id);
 		err_wrap(&err, "recording %s in %s.%s", m->id, runner->table.schema,
-			 runner->table.table);
+		    runner->table.table);
 		return runner_fail(runner, &err);
 	}
 	if (runner->stage == RECORD_INSERT) {
 		if (strcmp(PQcmdTuples((PGresult *)(uintptr_t)reply->result), "1") == 0)
 			return record_recorded(runner);
 		err_set(&err, CAT_SQL_ERROR,
-			"%s was recorded by somebody else while it ran; rolled back", m->id);
+		    "%s was recorded by somebody else while it ran; rolled back", m->id);
 		err_hint(&err, "does an application still run its own migrator?");
 		return runner_fail(runner, &err);
 	}
 	if (reply->transaction != PQTRANS_INTRANS ||
 	    strcmp(PQgetvalue(reply->result, 0, 0), runner->xid) != 0)
 		return record_lost_transaction(runner);
-	struct pgconn_statement insert = runner->table.kind->record(runner->scratch, &runner->table,
-								    m);
+	struct pgconn_statement insert =
+	    runner->table.kind->record(runner->scratch, &runner->table, m);
 
 	runner->stage = RECORD_INSERT;
 	runner_send(runner, &insert);
@@ -188,7 +196,8 @@ commit_done(struct runner *runner)
 	for (size_t i = runner->txn_first; i <= runner->step; i++) {
 		const struct migration *m = runner->plan->steps[i].migration;
 		struct history_row row = {
-			.key = runner->table.kind->key == HISTORY_BY_FILE ? m->file : m->version,
+			.key = runner->table.kind->key == HISTORY_BY_FILE ? m->file
+									  : m->version,
 			.name = m->name,
 			.checksum = m->checksum,
 			.baseline = run->operation == PLAN_BASELINE,
@@ -199,9 +208,10 @@ commit_done(struct runner *runner)
 
 		history_add(runner->history, &row);
 		run_add_applied(run, m, runner->durations_us[i]);
-		log_info(row.baseline ? "recorded as baseline" : "applied", LOG_STR("migration", m->id),
-			 LOG_INT("migrationDuration", runner->durations_us[i] / 1000),
-			 LOG_STR("run", run->id));
+		log_info(row.baseline ? "recorded as baseline" : "applied",
+		    LOG_STR("migration", m->id),
+		    LOG_INT("migrationDuration", runner->durations_us[i] / 1000),
+		    LOG_STR("run", run->id));
 	}
 	runner->in_transaction = false;
 	runner->step++;
@@ -216,13 +226,15 @@ commit_answer(struct runner *runner, const struct pgconn_reply *reply)
 	/* A transaction that had failed answers COMMIT with the tag ROLLBACK and success. */
 	if (!err_is_set(&err) &&
 	    strcmp(PQcmdStatus((PGresult *)(uintptr_t)reply->result), "COMMIT") != 0)
-		err_set(&err, CAT_SQL_ERROR, "the server rolled %s back at COMMIT", m->id);
+		err_set(
+		    &err, CAT_SQL_ERROR, "the server rolled %s back at COMMIT", m->id);
 	if (err_is_set(&err)) {
 		snprintf(err.migration, sizeof(err.migration), "%s", m->id);
 		err_where(&err, m->file, 0);
 		if (reply->lost)
-			err_hint(&err, "whether it was committed is not known; the next apply reads "
-				       "the tracking table and goes on from there");
+			err_hint(&err,
+			    "whether it was committed is not known; the next apply reads "
+			    "the tracking table and goes on from there");
 		return runner_fail(runner, &err);
 	}
 	commit_done(runner);
@@ -261,7 +273,7 @@ note_enter(struct runner *runner)
 		return RUN_JOURNAL;
 	err_format(&runner->run->err, message, sizeof(message));
 	struct pgconn_statement note = runner->table.kind->record_failure(
-		runner->scratch, &runner->table, step->migration, message);
+	    runner->scratch, &runner->table, step->migration, message);
 
 	runner_send(runner, &note);
 	return RUN_NOTE;
@@ -271,7 +283,8 @@ static enum run_state
 note_answer(struct runner *runner, const struct pgconn_reply *reply)
 {
 	if (err_is_set(&reply->err)) {
-		log_warning_with(&reply->err, "the failure could not be recorded in the tracking table");
+		log_warning_with(&reply->err,
+		    "the failure could not be recorded in the tracking table");
 		return runner_fail(runner, &reply->err);
 	}
 	return RUN_JOURNAL;

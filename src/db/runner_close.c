@@ -12,7 +12,11 @@
 
 /* ---- JOURNAL: our own notes; where they cannot be written, the run is none the worse ---- */
 
-enum { JOURNAL_LOOK, JOURNAL_CREATE, JOURNAL_INSERT };
+enum {
+	JOURNAL_LOOK,
+	JOURNAL_CREATE,
+	JOURNAL_INSERT
+};
 
 static enum run_state
 journal_enter(struct runner *runner)
@@ -29,8 +33,8 @@ journal_enter(struct runner *runner)
 static enum run_state
 journal_write(struct runner *runner)
 {
-	struct pgconn_statement insert = journal_insert(runner->scratch, runner->run,
-							runner->params->instance);
+	struct pgconn_statement insert =
+	    journal_insert(runner->scratch, runner->run, runner->params->instance);
 
 	runner->stage = JOURNAL_INSERT;
 	runner_send(runner, &insert);
@@ -43,7 +47,8 @@ journal_answer(struct runner *runner, const struct pgconn_reply *reply)
 	bool exists, may_create;
 
 	if (err_is_set(&reply->err)) {
-		log_debug("the journal could not be written", LOG_STR("error", reply->err.text));
+		log_debug("the journal could not be written",
+		    LOG_STR("error", reply->err.text));
 		return pgconn_is_open(runner->conn) ? RUN_UNLOCK : RUN_DONE;
 	}
 	switch (runner->stage) {
@@ -80,9 +85,10 @@ static enum run_state
 unlock_answer(struct runner *runner, const struct pgconn_reply *reply)
 {
 	if (err_is_set(&reply->err) || !lock_answer(reply->result))
-		log_warning("the lock was gone before the run ended: a migration released it "
-			    "(pg_advisory_unlock_all?) or the session was cut",
-			    LOG_STR("run", runner->run->id));
+		log_warning(
+		    "the lock was gone before the run ended: a migration released it "
+		    "(pg_advisory_unlock_all?) or the session was cut",
+		    LOG_STR("run", runner->run->id));
 	return RUN_DONE;
 }
 

@@ -27,13 +27,15 @@ connect_answer(struct runner *runner, const struct pgconn_reply *reply)
 	int64_t waited_us = clock_mono_us() - runner->since_mono_us;
 
 	if (!err_is_set(&reply->err))
-		return runner_is_stopping(runner) ? runner_fail_stopped(runner) : RUN_PROBE;
+		return runner_is_stopping(runner) ? runner_fail_stopped(runner)
+						  : RUN_PROBE;
 	if (runner_is_stopping(runner))
 		return runner_fail_stopped(runner);
-	if (!connect_may_retry(&reply->err) || waited_us / 1000 >= runner->params->connect_wait_ms)
+	if (!connect_may_retry(&reply->err) ||
+	    waited_us / 1000 >= runner->params->connect_wait_ms)
 		return runner_fail(runner, &reply->err);
 	log_warning_with(&reply->err, "cannot connect yet, trying again",
-			 LOG_STR("run", runner->run->id));
+	    LOG_STR("run", runner->run->id));
 	runner_pause(runner, connect_pause_ms(runner->attempt++));
 	return RUN_CONNECT;
 }
@@ -63,18 +65,22 @@ probe_answer(struct runner *runner, const struct pgconn_reply *reply)
 {
 	struct err err = reply->err;
 
-	if (err_is_set(&err) || engine_read(&runner->engine, runner->conn, reply->result, &err) < 0 ||
+	if (err_is_set(&err) ||
+	    engine_read(&runner->engine, runner->conn, reply->result, &err) < 0 ||
 	    engine_check_writable(&runner->engine, &err) < 0)
 		return runner_fail(runner, &err);
 	runner->table = connect_tracking_table(runner->params, &runner->engine);
-	runner->lock_key = lock_key(runner->engine.database, runner->table.schema,
-				    runner->table.table);
+	runner->lock_key =
+	    lock_key(runner->engine.database, runner->table.schema, runner->table.table);
 	return RUN_LOCK;
 }
 
 /* ---- LOCK: try, and while another has it, ask who and try again ---- */
 
-enum { LOCK_TRY, LOCK_HOLDER };
+enum {
+	LOCK_TRY,
+	LOCK_HOLDER
+};
 
 static enum run_state
 lock_attempt(struct runner *runner)
@@ -101,10 +107,12 @@ lock_not_in_time(struct runner *runner)
 	struct err err = { 0 };
 	char span[32];
 
-	err_set(&err, CAT_LOCK_TIMEOUT, "another session held the lock for more than %s: %s",
-		clock_format_span(runner->run->lock_wait_us, span, sizeof(span)),
-		runner->run->lock_holder);
-	err_hint(&err, "wait for it and call again, or end it: SELECT pg_terminate_backend(PID)");
+	err_set(&err, CAT_LOCK_TIMEOUT,
+	    "another session held the lock for more than %s: %s",
+	    clock_format_span(runner->run->lock_wait_us, span, sizeof(span)),
+	    runner->run->lock_holder);
+	err_hint(&err,
+	    "wait for it and call again, or end it: SELECT pg_terminate_backend(PID)");
 	return runner_fail(runner, &err);
 }
 
@@ -121,7 +129,7 @@ lock_held_elsewhere(struct runner *runner, const PGresult *result)
 		return lock_not_in_time(runner);
 	if (runner->attempt == 0)
 		log_info("waiting for the lock", LOG_STR("holder", holder),
-			 LOG_STR("run", runner->run->id));
+		    LOG_STR("run", runner->run->id));
 	runner_pause(runner, lock_pause_ms(runner->attempt++));
 	return RUN_LOCK;
 }
@@ -136,9 +144,11 @@ lock_answer_step(struct runner *runner, const struct pgconn_reply *reply)
 		return lock_held_elsewhere(runner, reply->result);
 	if (lock_answer(reply->result)) {
 		runner->locked = true;
-		return runner_is_stopping(runner) ? runner_fail_stopped(runner) : RUN_PREPARE;
+		return runner_is_stopping(runner) ? runner_fail_stopped(runner)
+						  : RUN_PREPARE;
 	}
-	struct pgconn_statement statement = lock_holder(runner->scratch, runner->lock_key);
+	struct pgconn_statement statement =
+	    lock_holder(runner->scratch, runner->lock_key);
 
 	runner->stage = LOCK_HOLDER;
 	runner_send(runner, &statement);
@@ -148,17 +158,22 @@ lock_answer_step(struct runner *runner, const struct pgconn_reply *reply)
 static enum run_state
 lock_resume(struct runner *runner)
 {
-	return runner_is_stopping(runner) ? runner_fail_stopped(runner) : lock_attempt(runner);
+	return runner_is_stopping(runner) ? runner_fail_stopped(runner)
+					  : lock_attempt(runner);
 }
 
 /* ---- PREPARE: look first, so that no CREATE right is needed where all is there ---- */
 
-enum { PREPARE_LOOK, PREPARE_CREATE };
+enum {
+	PREPARE_LOOK,
+	PREPARE_CREATE
+};
 
 static enum run_state
 prepare_enter(struct runner *runner)
 {
-	struct pgconn_statement statement = tracking_look(runner->scratch, &runner->table);
+	struct pgconn_statement statement =
+	    tracking_look(runner->scratch, &runner->table);
 
 	runner_send(runner, &statement);
 	return RUN_PREPARE;
@@ -170,7 +185,8 @@ prepare_answer(struct runner *runner, const struct pgconn_reply *reply)
 	struct err err = reply->err;
 
 	if (err_is_set(&err)) {
-		err_wrap(&err, "tracking table %s.%s", runner->table.schema, runner->table.table);
+		err_wrap(&err, "tracking table %s.%s", runner->table.schema,
+		    runner->table.table);
 		return runner_fail(runner, &err);
 	}
 	if (runner->stage == PREPARE_CREATE)
@@ -178,10 +194,10 @@ prepare_answer(struct runner *runner, const struct pgconn_reply *reply)
 	tracking_read_look(runner, reply->result, &runner->look);
 	if (runner->look.table_exists)
 		return tracking_check(&runner->table, &runner->look, &err) < 0
-			       ? runner_fail(runner, &err)
-			       : RUN_HISTORY;
-	struct pgconn_statement create = runner->table.kind->create(runner->scratch, &runner->table,
-								    &runner->look);
+		    ? runner_fail(runner, &err)
+		    : RUN_HISTORY;
+	struct pgconn_statement create =
+	    runner->table.kind->create(runner->scratch, &runner->table, &runner->look);
 
 	runner->stage = PREPARE_CREATE;
 	runner_send(runner, &create);
@@ -193,8 +209,8 @@ prepare_answer(struct runner *runner, const struct pgconn_reply *reply)
 static enum run_state
 history_enter(struct runner *runner)
 {
-	struct pgconn_statement statement = runner->table.kind->read(runner->scratch,
-								     &runner->table);
+	struct pgconn_statement statement =
+	    runner->table.kind->read(runner->scratch, &runner->table);
 
 	runner_send(runner, &statement);
 	return RUN_HISTORY;
@@ -205,8 +221,9 @@ history_answer(struct runner *runner, const struct pgconn_reply *reply)
 {
 	struct err err = reply->err;
 
-	if (err_is_set(&err) || tracking_read_history(runner, &runner->table, reply->result,
-						      clock_now_us(), &runner->history, &err) < 0)
+	if (err_is_set(&err) ||
+	    tracking_read_history(runner, &runner->table, reply->result, clock_now_us(),
+		&runner->history, &err) < 0)
 		return runner_fail(runner, &err);
 	runner->history->table_exists = true;
 	return RUN_PLAN;
@@ -240,7 +257,8 @@ plan_enter(struct runner *runner)
 	return run->n_planned > 0 ? RUN_BEGIN : RUN_JOURNAL;
 }
 
-const struct runner_step runner_step_connect = { connect_enter, connect_answer, connect_resume };
+const struct runner_step runner_step_connect = { connect_enter, connect_answer,
+	connect_resume };
 const struct runner_step runner_step_probe = { probe_enter, probe_answer, NULL };
 const struct runner_step runner_step_lock = { lock_enter, lock_answer_step, lock_resume };
 const struct runner_step runner_step_prepare = { prepare_enter, prepare_answer, NULL };

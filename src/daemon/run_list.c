@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "daemon/run_list.h"
+
+#include <string.h>
+
+void
+run_list_add(struct run_list *list, struct run *run)
+{
+	if (list->n == BOUND_RUNS_KEPT)
+		run_unref(list->runs[--list->n]);
+	memmove(list->runs + 1, list->runs, list->n * sizeof(list->runs[0]));
+	list->runs[0] = run_ref(run);
+	list->n++;
+}
+
+void
+run_list_add_old(struct run_list *list, struct run *run)
+{
+	if (list->n < BOUND_RUNS_KEPT)
+		list->runs[list->n++] = run;
+	else
+		run_unref(run);
+}
+
+const struct run *
+run_list_last_finished(const struct run_list *list)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (run_is_done(list->runs[i]))
+			return list->runs[i];
+	return NULL;
+}
+
+void
+run_list_clear(struct run_list *list)
+{
+	while (list->n > 0)
+		run_unref(list->runs[--list->n]);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#pragma once
+
+/*
+ * The runs that /runs shows: newest first, at most BOUND_RUNS_KEPT; the oldest go.
+ */
+
+#include "base/bounds.h"
+#include "core/run.h"
+
+struct run_list {
+	struct run *runs[BOUND_RUNS_KEPT]; /* one reference each */
+	size_t n;
+};
+
+/* A run that starts now: becomes the first. Takes a reference. */
+void run_list_add(struct run_list *list, struct run *run);
+
+/* A run of the time before this process: goes behind all others. The caller's
+ * reference is taken over. */
+void run_list_add_old(struct run_list *list, struct run *run);
+
+/* The run that finished last, or NULL. */
+const struct run *run_list_last_finished(const struct run_list *list);
+
+/* Drop all. */
+void run_list_clear(struct run_list *list);

@@ -78,10 +78,19 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 %C%_libmigrationd_a_SOURCES += \
 	%D%/daemon/app.c %D%/daemon/app.h \
 	%D%/daemon/config.c %D%/daemon/config.h \
+	%D%/daemon/config_check.c \
+	%D%/daemon/config_env.c \
+	%D%/daemon/config_file.c \
+	%D%/daemon/config_flags.c \
+	%D%/daemon/config_print.c \
+	%D%/daemon/config_sources.h \
+	%D%/daemon/conninfo.c %D%/daemon/conninfo.h \
 	%D%/daemon/ephemeral.c %D%/daemon/ephemeral.h \
 	%D%/daemon/listen.c %D%/daemon/listen.h \
+	%D%/daemon/listen_inherited.c \
 	%D%/daemon/notify.c %D%/daemon/notify.h \
 	%D%/daemon/once.c %D%/daemon/once.h \
+	%D%/daemon/option_value.c \
 	%D%/daemon/options.c %D%/daemon/options.h \
 	%D%/daemon/report.c %D%/daemon/report.h \
 	%D%/daemon/run_list.c %D%/daemon/run_list.h \

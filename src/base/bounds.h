@@ -39,6 +39,7 @@
 #define BOUND_REPLY_BYTES     (64u << 20) /* a rendered answer */
 
 /* Configuration and log */
+#define BOUND_CONFIG_BYTES (1u << 20) /* the configuration file */
 #define BOUND_CONFIG_VALUE 8192u
 #define BOUND_SECRET_BYTES 8192u /* token or password file */
 #define BOUND_LISTENERS    8u

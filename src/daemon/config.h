@@ -33,7 +33,7 @@ struct config {
 	const char *database_url;
 	const char *password_file;
 	bool ephemeral;
-	int layout;   /* 0: auto; else the layout of that number in layout_names, from 1 */
+	int layout; /* 0: auto; else the layout of that number in layout_names, from 1 */
 	int tracking; /* 0: auto; else likewise in tracking_names */
 	const char *tracking_schema;
 	const char *tracking_table;
@@ -64,15 +64,18 @@ struct config {
 
 	/* log */
 	int log_format; /* enum log_format */
-	int log_level;	/* enum log_level */
+	int log_level;  /* enum log_level */
 
 	/* derived */
-	const char **origins; /* by index of option_table: "default", "file:12", "env NAME", "flag",
-				 "credential NAME" */
-	const char *token;    /* read from token_file at load; NULL: none */
-	const char *layout_name; /* what `layout` and `tracking` stand for; NULL for auto */
+
+	/* By index of option_table: "default", "file:12", "env NAME", "flag", "credential NAME". */
+	const char **origins;
+	const char *token; /* read from token_file at load; NULL: none */
+	/* What `layout` and `tracking` stand for; NULL for auto. */
+	const char *layout_name;
 	const char *tracking_name;
-	const char **warnings; /* for the log, which is not set up yet while a configuration is loaded */
+	/* For the log, which is not set up yet while a configuration is loaded. */
+	const char **warnings;
 	size_t n_warnings;
 };
 
@@ -84,9 +87,9 @@ struct config_source {
 };
 
 /*
- * Load a generation. CONFIGURATION names file:line, flag or variable, the value (never a secret's)
- * and what is allowed; an unknown flag has exit code EXIT_USAGE and a "did you mean". With help or
- * version, errors elsewhere are not looked for.
+ * Load a generation. CONFIGURATION names file:line, flag or variable, the value (never a
+ * secret's) and what is allowed; an unknown flag has exit code EXIT_USAGE and a "did you
+ * mean". With help or version, errors elsewhere are not looked for.
  */
 int config_load(const void *ctx, const struct config_source *source, struct config **out,
     struct err *err) MUST_CHECK;
@@ -94,15 +97,15 @@ int config_load(const void *ctx, const struct config_source *source, struct conf
 /* What was odd but no error: one line each. */
 void config_log_warnings(const struct config *config);
 
-/* Whether the running daemon may go from `old` to `new`: CONFIGURATION that names the first option
- * that needs a restart. */
-int config_check_reload(const struct config *old, const struct config *new, struct err *err)
-    MUST_CHECK;
+/* Whether the running daemon may go from `old` to `new`: CONFIGURATION that names the
+ * first option that needs a restart. */
+int config_check_reload(
+    const struct config *old, const struct config *new, struct err *err) MUST_CHECK;
 
-/* The parameters of a target with folder layout `layout` (NULL: not known; then tracking auto means
- * drizzle). Points into the configuration. */
-void config_target_params(const struct config *config, const char *layout,
-    struct target_params *out);
+/* The parameters of a target with folder layout `layout` (NULL: not known; then tracking
+ * auto means drizzle). Points into the configuration. */
+void config_target_params(
+    const struct config *config, const char *layout, struct target_params *out);
 
 /* "drizzle", or NULL for auto. */
 const char *config_layout_name(const struct config *config);
@@ -110,7 +113,8 @@ const char *config_layout_name(const struct config *config);
 /* The value of a row as text, masked where secret, owned by ctx; "" when unset. */
 char *config_value_text(const void *ctx, const struct config *config, size_t row);
 
-/* --print-config: the file that would give this configuration, with an origin comment per line. */
+/* --print-config: the file that would give this configuration, with an origin comment per
+ * line. */
 void config_print(FILE *out, const struct config *config);
 
 /* --help. */

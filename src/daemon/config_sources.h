@@ -2,10 +2,12 @@
 #pragma once
 
 /*
- * The places that a configuration is read from, for config.c alone; others use daemon/config.h.
+ * The places that a configuration is read from, for config.c alone; others use
+ * daemon/config.h.
  *
- * Each function puts the values that it finds into the configuration, over what is there already,
- * and notes their origin. config.c calls them from the weakest to the strongest.
+ * config.c calls them from the strongest to the weakest. Each puts the values that it
+ * finds into the configuration where nothing stronger has spoken, and notes their origin;
+ * a wrong value is an error also where it would not count.
  */
 
 #include "daemon/config.h"
@@ -21,17 +23,22 @@ struct config_value {
 };
 
 /* Put it into the configuration. The error tells the value; the caller wraps it in the place. */
-int config_put(struct config *config, const struct config_value *value, struct err *err) MUST_CHECK;
+int config_put(
+    struct config *config, const struct config_value *value, struct err *err) MUST_CHECK;
 
 /* Remember something odd. */
 void config_warn(struct config *config, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* config_flags.c: the command line. */
-int config_read_flags(struct config *config, int argc, char *const *argv, struct err *err) MUST_CHECK;
+int config_read_flags(
+    struct config *config, int argc, char *const *argv, struct err *err) MUST_CHECK;
 
-/* config_env.c: MIGRATIOND_*, DATABASE_URL and their *_FILE; the files in $CREDENTIALS_DIRECTORY. */
-int config_read_env(struct config *config, char *const *environ, struct err *err) MUST_CHECK;
-int config_read_credentials(struct config *config, char *const *environ, struct err *err) MUST_CHECK;
+/* config_env.c: MIGRATIOND_*, DATABASE_URL and their *_FILE; the files in
+ * $CREDENTIALS_DIRECTORY. */
+int config_read_env(
+    struct config *config, char *const *environ, struct err *err) MUST_CHECK;
+int config_read_credentials(
+    struct config *config, char *const *environ, struct err *err) MUST_CHECK;
 
 /* config_file.c: the file at `path`. */
 int config_read_file(struct config *config, const char *path, struct err *err) MUST_CHECK;

@@ -16,11 +16,14 @@
 
 #include "base/err.h"
 
+/*
+ * The field of struct config that a type fills. A list is repeated as a flag, has commas in the
+ * environment and braces in the file.
+ */
 enum option_type {
 	OPTION_STRING, /* const char *; NULL when unset */
-	OPTION_LIST, /* const char **, NULL-terminated, NULL when unset; flag repeatable, environment
-			    comma-separated, in the file a list */
-	OPTION_BOOL, /* bool; "true|false|on|off|yes|no|1|0"; flag without a value is true */
+	OPTION_LIST,   /* const char **, NULL-terminated; NULL when unset */
+	OPTION_BOOL, /* bool; "true|false|on|off|yes|no|1|0"; a flag without a value is true */
 	OPTION_CHOICE,   /* int: index into the choices */
 	OPTION_DURATION, /* int64_t milliseconds; "500ms", "10s", "5min", "2h", "1d", "0" */
 };
@@ -33,28 +36,34 @@ enum {
 };
 
 struct option_row {
-	const char *
-	    name; /* key of the file; flag "--name-with-dashes"; environment MIGRATIOND_NAME */
+	/* Key of the file; flag "--name-with-dashes"; environment MIGRATIOND_NAME. */
+	const char *name;
 	enum option_type type;
 	size_t offset; /* in struct config */
 	unsigned flags;
-	const char *
-	    env; /* another environment variable that sets it ("DATABASE_URL"), or NULL */
-	const char *credential; /* file in $CREDENTIALS_DIRECTORY that sets it, or NULL */
-	bool credential_is_path; /* its path is the value, not its content */
-	const char *fallback;    /* default as text; NULL: unset */
 
-	/* Of OPTION_CHOICE: a NULL-terminated list; or, where another module has the list, "auto" and then
-	 * what this function names, as "a, b, c". */
+	/* Another environment variable that sets it ("DATABASE_URL"), or NULL. */
+	const char *env;
+	/* A file in $CREDENTIALS_DIRECTORY that sets it, by its content or by its path; or NULL. */
+	const char *credential;
+	bool credential_is_path;
+	const char *fallback; /* default as text; NULL: unset */
+
+	/*
+	 * Of OPTION_CHOICE: a NULL-terminated list; or, where another module has the list,
+	 * "auto" and then what this function names, as "a, b, c".
+	 */
 	const char *const *choices;
 	const char *(*names)(void);
 
-	int64_t min,
-	    max; /* for OPTION_DURATION, in ms; 0 is not in the range unless min is 0 */
-	const char *
-	    argument; /* "PATH", "HOST:PORT|unix:PATH" ...: for --help; NULL: what the type says */
-	const char *
-	    help; /* one or two sentences; the manual is checked to name the same options */
+	/* Of OPTION_DURATION, in ms. */
+	int64_t min;
+	int64_t max;
+
+	/* For --help: "PATH", "HOST:PORT|unix:PATH"; NULL: what the type says. */
+	const char *argument;
+	/* One or two sentences. The manual is checked to name the same options. */
+	const char *help;
 	char group; /* heading in --help: see option_group */
 };
 
@@ -69,8 +78,8 @@ const struct option_row *option_find_flag(const char *flag); /* "database-url" *
 const char *option_flag(const struct option_row *row, char *buf, size_t size);
 const char *option_env(const struct option_row *row, char *buf, size_t size);
 
-/* The key of the option that was probably meant, for "did you mean"; '-' and '_', upper and lower case
- * are the same. NULL when none is near. */
+/* The key of the option that was probably meant, for "did you mean"; '-' and '_', upper
+ * and lower case are the same. NULL when none is near. */
 const char *option_nearest(const char *name);
 
 /* The heading of a group in --help, or NULL. The groups in order: option_groups. */
@@ -78,9 +87,10 @@ extern const char option_groups[];
 const char *option_group(char group);
 
 /*
- * Put a value into its field of the struct at `base`; a string is copied to `ctx`, an empty one is NULL;
- * a list is cut at commas. `text` NULL: unset (for strings and lists). CONFIGURATION that quotes the
- * value, unless it is secret, and says what is allowed; the caller says where it stands.
+ * Put a value into its field of the struct at `base`; a string is copied to `ctx`, an
+ * empty one is NULL; a list is cut at commas. `text` NULL: unset (for strings and lists).
+ * CONFIGURATION that quotes the value, unless it is secret, and says what is allowed; the
+ * caller says where it stands.
  */
 int option_set(const void *ctx, const struct option_row *row, void *base,
     const char *text, struct err *err) MUST_CHECK;
@@ -92,5 +102,6 @@ int option_set_list(const void *ctx, const struct option_row *row, void *base,
 /* The value as option_set takes it, not masked; "" when unset. Owned by ctx. */
 char *option_text(const void *ctx, const struct option_row *row, const void *base);
 
-/* What may be written: "on, off", "a number and ms, s, min, h or d from 1s to 1h" ... Owned by ctx. */
+/* What may be written: "on, off", "a number and ms, s, min, h or d from 1s to 1h" ...
+ * Owned by ctx. */
 char *option_allowed(const void *ctx, const struct option_row *row);

@@ -16,6 +16,7 @@
  *	kind->record(ctx, &table, migration)  inside the migration's transaction
  */
 
+#include "base/text.h"
 #include "core/history.h"
 #include "core/migration.h"
 #include "db/pgconn.h"

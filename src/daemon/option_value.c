@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bounds.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "daemon/options.h"
+
+/* Names of choices lie in a row one after the other, wherever they come from. */
+struct choice {
+	const char *name;
+	size_t len;
+};
+
+/* From the longest to the shortest: a duration is shown in the first that divides it. */
+static const struct unit {
+	const char *name;
+	int64_t ms;
+} units[] = {
+	{ "d", 24 * 60 * 60 * INT64_C(1000) },
+	{ "h", 60 * 60 * INT64_C(1000) },
+	{ "min", 60 * INT64_C(1000) },
+	{ "s", 1000 },
+	{ "ms", 1 },
+};
+
+static const struct {
+	const char *name;
+	bool value;
+} bools[] = {
+	{ "on", true },
+	{ "off", false },
+	{ "true", true },
+	{ "false", false },
+	{ "yes", true },
+	{ "no", false },
+	{ "1", true },
+	{ "0", false },
+};
+
+static void *
+field_of(const struct option_row *row, void *base)
+{
+	return (char *)base + row->offset;
+}
+
+static const void *
+const_field_of(const struct option_row *row, const void *base)
+{
+	return (const char *)base + row->offset;
+}
+
+/* The index-th choice of a row; false when there are not that many. */
+static bool
+choice_at(const struct option_row *row, int index, struct choice *out)
+{
+	const char *at = NULL;
+
+	if (row->choices) {
+		at = row->choices[index];
+		*out = (struct choice){ at, at ? strlen(at) : 0 };
+		return at != NULL;
+	}
+	at = index == 0 ? "auto" : row->names();
+	for (int i = 1; i < index && at; i++) {
+		at = strchr(at, ',');
+		at = at ? at + strspn(at, ", ") : NULL;
+	}
+	*out = (struct choice){ at, at ? strcspn(at, ",") : 0 };
+	return at != NULL;
+}
+
+static const char *
+print_duration(int64_t ms, char *buf, size_t size)
+{
+	size_t i = 0;
+
+	if (ms == 0) {
+		snprintf(buf, size, "0");
+		return buf;
+	}
+	while (ms % units[i].ms != 0)
+		i++;
+	snprintf(buf, size, "%" PRId64 "%s", ms / units[i].ms, units[i].name);
+	return buf;
+}
+
+static char *
+allowed_choices(const void *ctx, const struct option_row *row)
+{
+	struct choice choice;
+	struct text text;
+
+	text_init(&text, ctx, BOUND_CONFIG_VALUE);
+	for (int i = 0; choice_at(row, i, &choice); i++) {
+		if (i > 0)
+			text_add(&text, ", ");
+		text_add_bytes(&text, choice.name, choice.len);
+	}
+	return text.data;
+}
+
+char *
+option_allowed(const void *ctx, const struct option_row *row)
+{
+	char min[32];
+	char max[32];
+
+	switch (row->type) {
+	case OPTION_BOOL:
+		return mem_strdup(ctx, "on, off");
+	case OPTION_CHOICE:
+		return allowed_choices(ctx, row);
+	case OPTION_DURATION:
+		return mem_printf(ctx,
+		    "a whole number with ms, s, min, h or d, from %s to %s",
+		    print_duration(row->min, min, sizeof(min)),
+		    print_duration(row->max, max, sizeof(max)));
+	case OPTION_STRING:
+	case OPTION_LIST:
+		break;
+	}
+	return mem_strdup(ctx, "text");
+}
+
+/* The error of a value that the row does not allow. */
+static int
+refuse(const struct option_row *row, const char *text, struct err *err)
+{
+	void *ctx = mem_context(NULL, "refuse");
+
+	err_set(err, CAT_CONFIGURATION, "\"%.100s\" is not allowed: %s", text,
+	    option_allowed(ctx, row));
+	talloc_free(ctx);
+	return -1;
+}
+
+static int
+set_bool(const struct option_row *row, bool *field, const char *text, struct err *err)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(bools); i++) {
+		if (strcmp(bools[i].name, text) == 0) {
+			*field = bools[i].value;
+			return 0;
+		}
+	}
+	return refuse(row, text, err);
+}
+
+static int
+set_choice(const struct option_row *row, int *field, const char *text, struct err *err)
+{
+	struct choice choice;
+	size_t len = strlen(text);
+
+	for (int i = 0; choice_at(row, i, &choice); i++) {
+		if (choice.len == len && memcmp(choice.name, text, len) == 0) {
+			*field = i;
+			return 0;
+		}
+	}
+	return refuse(row, text, err);
+}
+
+static bool
+parse_duration(const char *text, int64_t *ms)
+{
+	long long number = 0;
+	char *end = NULL;
+
+	if (strcmp(text, "0") == 0) {
+		*ms = 0;
+		return true;
+	}
+	if (text[0] < '0' || text[0] > '9') /* strtoll would take a space and a sign */
+		return false;
+	errno = 0;
+	number = strtoll(text, &end, 10);
+	if (errno != 0)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+		if (strcmp(end, units[i].name) == 0)
+			return !__builtin_mul_overflow(number, units[i].ms, ms);
+	}
+	return false;
+}
+
+static int
+set_duration(
+    const struct option_row *row, int64_t *field, const char *text, struct err *err)
+{
+	int64_t ms = 0;
+
+	if (!parse_duration(text, &ms) || ms < row->min || ms > row->max)
+		return refuse(row, text, err);
+	*field = ms;
+	return 0;
+}
+
+/* What no value may have: it would be cut or torn where it is used. */
+static int
+check_text(const char *text, struct err *err)
+{
+	if (strlen(text) > BOUND_CONFIG_VALUE)
+		return err_set(err, CAT_CONFIGURATION,
+		    "the value is longer than %u bytes", BOUND_CONFIG_VALUE);
+	for (const char *c = text; *c; c++) {
+		if ((unsigned char)*c < ' ' || *c == 127)
+			return err_set(err, CAT_CONFIGURATION,
+			    "the value has a control character (0x%02x)",
+			    (unsigned)(unsigned char)*c);
+	}
+	return 0;
+}
+
+int
+option_set_list(const void *ctx, const struct option_row *row, void *base,
+    const char *const *texts, size_t n, struct err *err)
+{
+	const char ***field = field_of(row, base);
+	const char **list = mem_array(ctx, const char *, n + 1);
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (check_text(texts[i], err) < 0)
+			return -1;
+		if (texts[i][0])
+			list[kept++] = mem_strdup(list, texts[i]);
+	}
+	*field = kept > 0 ? list : NULL;
+	return 0;
+}
+
+/* Cut at commas, spaces around an element dropped. */
+static int
+set_cut_list(const void *ctx, const struct option_row *row, void *base, const char *text,
+    struct err *err)
+{
+	void *scratch = mem_context(NULL, "list");
+	const char **parts = NULL;
+	size_t n = 0;
+	int rc = 0;
+
+	while (*(text += strspn(text, ", "))) {
+		size_t len = strcspn(text, ",");
+		size_t next = len;
+
+		while (len > 0 && text[len - 1] == ' ')
+			len--;
+		parts = mem_grow(scratch, parts, const char *, n + 1);
+		parts[n++] = mem_strndup(scratch, text, len);
+		text += next;
+	}
+	rc = option_set_list(ctx, row, base, parts, n, err);
+	talloc_free(scratch);
+	return rc;
+}
+
+int
+option_set(const void *ctx, const struct option_row *row, void *base, const char *text,
+    struct err *err)
+{
+	void *field = field_of(row, base);
+
+	if (text && check_text(text, err) < 0)
+		return -1;
+	switch (row->type) {
+	case OPTION_STRING:
+		*(const char **)field = text && text[0] ? mem_strdup(ctx, text) : NULL;
+		return 0;
+	case OPTION_LIST:
+		return set_cut_list(ctx, row, base, text ? text : "", err);
+	case OPTION_BOOL:
+		return text ? set_bool(row, field, text, err) : 0;
+	case OPTION_CHOICE:
+		return text ? set_choice(row, field, text, err) : 0;
+	case OPTION_DURATION:
+		return text ? set_duration(row, field, text, err) : 0;
+	}
+	return 0;
+}
+
+static char *
+list_text(const void *ctx, const char *const *list)
+{
+	char *text = mem_strdup(ctx, "");
+
+	for (size_t i = 0; list && list[i]; i++) {
+		char *longer =
+		    mem_printf(ctx, "%s%s%s", text, i > 0 ? ", " : "", list[i]);
+
+		talloc_free(text);
+		text = longer;
+	}
+	return text;
+}
+
+char *
+option_text(const void *ctx, const struct option_row *row, const void *base)
+{
+	const void *field = const_field_of(row, base);
+	struct choice choice = { 0 };
+	char buf[32];
+
+	switch (row->type) {
+	case OPTION_STRING: {
+		const char *text = *(const char *const *)field;
+
+		return mem_strdup(ctx, text ? text : "");
+	}
+	case OPTION_LIST:
+		return list_text(ctx, *(const char *const *const *)field);
+	case OPTION_BOOL:
+		return mem_strdup(ctx, *(const bool *)field ? "on" : "off");
+	case OPTION_CHOICE:
+		choice_at(row, *(const int *)field, &choice);
+		return mem_strndup(ctx, choice.name, choice.len);
+	case OPTION_DURATION:
+		return mem_strdup(
+		    ctx, print_duration(*(const int64_t *)field, buf, sizeof(buf)));
+	}
+	return mem_strdup(ctx, "");
+}

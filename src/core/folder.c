@@ -11,7 +11,8 @@
 
 /* ---- what layouts add ---- */
 
-/* `n` elements are there: room for one more. The capacity is the next power of two, so it need not be kept. */
+/* Room for one more than the `n` elements there are. Full at each power of two, so that no
+ * capacity need be kept. */
 #define MAKE_ROOM(folder, array, type, n)                                               \
 	do {                                                                            \
 		if (((n) & ((n)-1)) == 0)                                               \
@@ -26,8 +27,8 @@ folder_add_unregistered(struct folder *folder, const char *file)
 }
 
 /*
- * What stands behind every problem of a folder. 422: the request was right and the folder is not, so curl --retry
- * must not come again. A misused option keeps the exit code of its category.
+ * What holds for every problem of a folder. 422: the request was right and the folder is not, so
+ * curl --retry must not come again. A misused option keeps the exit code of its category.
  */
 static void
 complete_problem(struct err *err)
@@ -76,10 +77,11 @@ read_text(
 		    BOUND_FOLDER_BYTES / MEBIBYTE);
 		goto out;
 	}
-	if (file_dir_read(dir, scratch, m->file, BOUND_FILE_BYTES, &data, &len, err) < 0)
-		goto out;
-	/* After reading: two equal stamps then enclose the second reading, and nothing was written between them. */
-	if (file_dir_stamp(dir, m->file, &folder->stamp, err) < 0)
+	/* Stamped after reading: the second of two equal stamps then tells that nothing was
+	 * written while its file was read. */
+	if (file_dir_read(dir, scratch, m->file, BOUND_FILE_BYTES, &data, &len, err) <
+		0 ||
+	    file_dir_stamp(dir, m->file, &folder->stamp, err) < 0)
 		goto out;
 	folder->bytes += len;
 	migration_set_text(m, m, data, len, marker);
@@ -177,7 +179,8 @@ choose_layout(const struct folder *folder, struct file_dir *dir,
 		err_set(err, CAT_RESOURCE_NOT_FOUND, "no migrations found in %s",
 		    folder->path);
 		err_hint(err,
-		    "known layouts: drizzle (meta/_journal.json), sequence (0001_description.sql); "
+		    "known layouts: drizzle (meta/_journal.json), "
+		    "sequence (0001_description.sql); "
 		    "an empty folder that is to be filled later needs its layout named");
 	}
 	return layout;

@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * The folder: the set of migrations read from disk in one scan. Immutable after folder_load, shared by
- * reference count: a run keeps the folder that it was planned from, whatever happens on disk.
+ * The folder: the set of migrations read from disk in one scan. Immutable after folder_load,
+ * shared by reference count: a run keeps the folder that it was planned from, whatever happens
+ * on disk.
  *
  * A bad file is a problem in the folder, not a failed load: folder_load always gives a folder,
  * even for a path that does not exist.
@@ -22,8 +23,9 @@
 #include "core/migration.h"
 
 struct folder_problem {
-	enum migration_state state; /* INVALID, UNREGISTERED, or MISSING where a listed file is absent */
-	bool blocks;		    /* nothing may run while it stands; else a note */
+	/* INVALID, UNREGISTERED, or MISSING where a listed file is absent */
+	enum migration_state state;
+	bool blocks; /* nothing may run while it stands; else a note */
 	struct err err;
 };
 
@@ -34,7 +36,7 @@ struct folder {
 	int64_t scanned_at_us;
 	dev_t device; /* of the directory that was read, 0 when there was none */
 	ino_t inode;
-	unsigned long long stamp; /* sizes and mtimes of all files read: see folder_is_settled */
+	unsigned long long stamp; /* sizes and mtimes of all files read */
 	size_t bytes;
 
 	struct migration **migrations; /* in the order of the layout */
@@ -47,8 +49,8 @@ struct folder {
 };
 
 /*
- * Read the folder at `path`. `layout` names the layout, NULL or "auto" finds it. One reference is the caller's.
- * Never NULL. `now_us` is noted as scanned_at_us.
+ * Read the folder at `path`. `layout` names the layout, NULL or "auto" finds it. One reference
+ * is the caller's. Never NULL. `now_us` is noted as scanned_at_us.
  */
 struct folder *folder_load(const char *path, const char *layout, int64_t now_us);
 
@@ -61,8 +63,10 @@ const struct migration *folder_find(const struct folder *folder, const char *nam
 /* Whether both hold the same migrations, texts, order and problems. Then the older can be kept. */
 bool folder_equal(const struct folder *a, const struct folder *b);
 
-/* Whether the two scans saw the same sizes and mtimes: a file seen while it is written is half a migration,
- * so a folder is used only when two looks agree. */
+/*
+ * Whether the two scans saw the same sizes and mtimes: a file seen while it is written is half
+ * a migration, so a folder is used only when two looks agree. It is `now` that may be used then.
+ */
 bool folder_is_settled(const struct folder *before, const struct folder *now);
 
 /* The first problem that blocks, or NULL. */
@@ -71,15 +75,21 @@ const struct folder_problem *folder_blocker(const struct folder *folder);
 /* ---- for layouts ---- */
 
 /*
- * Add the migration `id` whose file is `file`: checks the name, reads, decodes, cuts at `marker`. A file that fails
- * one of these still becomes a migration, with `problem` set. Returns it, for version, name, order.
+ * Add the migration `id` whose file is `file`: checks the name, reads, decodes, cuts at `marker`.
+ * A file that fails one of these still becomes a migration, with `problem` set, and the folder
+ * has a problem too, which blocks where the name or a link is not allowed. Returns it, for
+ * version, name, order.
  */
 struct migration *folder_add(struct folder *folder, struct file_dir *dir, const char *id,
-			     const char *file, const char *marker);
+    const char *file, const char *marker);
 
-/* Note a file that the layout does not list. */
+/* List a file that the layout does not. Why it is not run is a problem for the layout to add. */
 void folder_add_unregistered(struct folder *folder, const char *file);
 
-/* Note a problem of the folder itself. The err is copied. */
+/*
+ * Note a problem of the folder itself. The err is copied; a general hint, HTTP status and exit
+ * code are filled in where it has none. Beyond BOUND_FOLDER_PROBLEMS they are only counted, but
+ * the first that blocks always finds room.
+ */
 void folder_add_problem(struct folder *folder, enum migration_state state, bool blocks,
-			const struct err *err);
+    const struct err *err);

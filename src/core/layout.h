@@ -7,7 +7,8 @@
  *
  * drizzle    meta/_journal.json lists the tags in order, <tag>.sql beside it; parts are cut at
  *            "--> statement-breakpoint" (drizzle-kit 0.x, journal versions 5, 6, 7)
- * sequence   NNNN_description.sql, NNN-description.sql or 14-digit timestamps; gaps are fine, order is numeric
+ * sequence   NNNN_description.sql, NNN-description.sql or 14-digit timestamps; gaps are fine,
+ *            order is numeric
  */
 
 #include <stdbool.h>
@@ -21,16 +22,18 @@ struct folder;
 struct layout {
 	const char *name;
 	const char *summary;  /* for --help and messages */
-	const char *tracking; /* the tracking table its own tool keeps: the default for this layout */
-	const char *remedy; /* what to type when a pending migration is out of order, for its people */
+	const char *tracking; /* the tracking table its own tool keeps: the default */
+	const char *remedy;   /* what to do about a migration that is out of order */
 
-	/* Whether the folder looks like this layout. `root` lists the folder. Rows are asked in order. */
+	/* Whether the folder looks like this layout. `root` lists the folder. Rows are asked in
+	 * order. */
 	bool (*detect)(struct file_dir *dir, const struct file_list *root);
 
-	/* Add every migration (folder_add), unregistered file and problem. -1 only where the folder cannot be told
-	 * apart into migrations at all (broken journal): err becomes a problem of the folder. */
-	int (*load)(struct folder *folder, struct file_dir *dir, const struct file_list *root,
-		    struct err *err);
+	/* Add every migration (folder_add), unregistered file and problem. -1 only where the folder
+	 * cannot be told apart into migrations at all (broken journal): err becomes a problem of the
+	 * folder. */
+	int (*load)(struct folder *folder, struct file_dir *dir,
+	    const struct file_list *root, struct err *err);
 };
 
 extern const struct layout layout_drizzle;

@@ -12,9 +12,9 @@
 #include "core/layout.h"
 
 /*
- * What drizzle-kit 0.x generates. drizzle-orm 0.45 reads only `entries` of the journal, and of an entry only `when`
- * and `tag`; the order of the array is the order of execution. We look at version and dialect too: a journal for
- * MySQL is not for us.
+ * What drizzle-kit 0.x generates. drizzle-orm 0.45 reads only `entries` of the journal, and of
+ * an entry only `when` and `tag`; the order of the array is the order of execution. We look at
+ * version and dialect too: a journal for MySQL is not for us.
  */
 
 #define JOURNAL "meta/_journal.json"
@@ -44,31 +44,19 @@ ends_with(const char *name, const char *suffix)
 	return len >= n && strcmp(name + len - n, suffix) == 0;
 }
 
-static bool
-list_has(const struct file_list *list, const char *name)
-{
-	for (size_t i = 0; i < list->n; i++) {
-		if (strcmp(list->names[i], name) == 0)
-			return true;
-	}
-	return false;
-}
-
 /*
- * A journal that cannot be read, or snapshots whose journal is lost, are Drizzle's too: taken for a sequence folder,
- * everything that was ever applied would be pending again.
+ * A journal that cannot be read, or snapshots whose journal is lost, are Drizzle's too: taken
+ * for a sequence folder, everything that was ever applied would be pending again.
  */
 static bool
 drizzle_detect(struct file_dir *dir, const struct file_list *root)
 {
+	void *scratch = mem_context(NULL, "meta");
 	struct file_list meta = { 0 };
 	struct err err = { 0 };
-	void *scratch = NULL;
 	bool found = false;
 
-	if (!list_has(root, "meta"))
-		return false;
-	scratch = mem_context(NULL, "meta");
+	(void)root; /* tells of meta, but not what it holds */
 	if (file_dir_list(dir, scratch, "meta", &meta, &err) < 0)
 		found = err.category != CAT_RESOURCE_NOT_FOUND;
 	for (size_t i = 0; i < meta.n && !found; i++)
@@ -191,8 +179,9 @@ check_journal(const json_t *root, struct err *err)
 }
 
 /*
- * The line of each of the `n` entries: jansson keeps none. The text is valid JSON. Depth 1 is inside the
- * journal's braces, 2 inside the brackets of "entries"; where a key stands twice the last wins, as in the parser.
+ * The line of each of the `n` entries, for jansson keeps none. The text is valid JSON. Depth 1
+ * is inside the journal's braces, 2 inside the brackets of "entries"; where that key stands
+ * twice the last wins, as in the parser.
  */
 static const unsigned *
 find_lines(const void *ctx, const char *data, size_t len, size_t n)
@@ -330,7 +319,8 @@ add_entry(struct journal *j, size_t index)
 	}
 	if (parse_when(when, &order) < 0) {
 		err_set(&err, CAT_CONFIGURATION,
-		    "entries[%zu] (\"%s\") has no usable \"when\": it is %s, not whole milliseconds",
+		    "entries[%zu] (\"%s\") has no usable \"when\": it is %s, "
+		    "not whole milliseconds",
 		    index, json_string_value(tag), show(when, found, sizeof(found)));
 		refuse_entry(j, index, &err);
 		return;
@@ -399,8 +389,8 @@ const struct layout layout_drizzle = {
 	.summary = "drizzle-kit 0.x: meta/_journal.json lists <tag>.sql files",
 	.tracking = "drizzle",
 	.remedy =
-	    "regenerate it on top of the others: delete the file and its journal entry, pull, run "
-	    "drizzle-kit generate; or run with out_of_order = apply",
+	    "regenerate it on top of the others: delete the file and its journal entry, "
+	    "pull, run drizzle-kit generate; or run with out_of_order = apply",
 	.detect = drizzle_detect,
 	.load = drizzle_load,
 };

@@ -8,8 +8,8 @@
 #include "core/layout.h"
 
 /*
- * Numbered files: 0001_users.sql, 001-users.sql, 20261120055812_users.sql. A file is one part: the comments
- * "--> statement-breakpoint" of a copied Drizzle file are SQL comments and harmless.
+ * Numbered files: 0001_users.sql, 001-users.sql, 20261120055812_users.sql. A file is one part:
+ * the "--> statement-breakpoint" of a copied Drizzle file is an SQL comment and harmless.
  */
 
 #define DIGITS     "0123456789"
@@ -30,8 +30,10 @@ ends_with(const char *name, const char *suffix)
 	return len >= n && strcasecmp(name + len - n, suffix) == 0;
 }
 
-/* How many digits `file` begins with when it is named as a migration, else 0. Whether they are too many, and whether
- * the rest has forbidden characters, is looked at later: such a file is refused, not overlooked. */
+/*
+ * How many digits `file` begins with when it is named as a migration, else 0. Too many of them,
+ * or forbidden characters behind, are looked at later: such a file is refused, not overlooked.
+ */
 static size_t
 count_digits(const char *file)
 {

@@ -184,8 +184,8 @@ count_parts(const char *text, const char *end, const char *marker)
 }
 
 /*
- * n markers give n + 1 parts, nothing trimmed and nothing dropped, with no eye for quotes: as drizzle-orm's
- * text.split(marker) does, so that the server gets what it would get from there.
+ * n markers give n + 1 parts, nothing trimmed and nothing dropped, with no eye for quotes: as
+ * drizzle-orm's text.split(marker) does, so that the server gets what it would get from there.
  */
 static void
 cut_parts(struct migration *m, const void *ctx, const char *marker)

@@ -11,8 +11,8 @@
  *   id       what people type and read: "0003_add_users" (the file name without ".sql")
  *   version  what a tracking table stores as the key: Drizzle the journal's `when` in decimal,
  *            sequence folders the digits of the file name as written ("0003")
- * `order` sorts and compares versions as numbers; a Drizzle folder keeps the order of its journal and uses
- * `order` (= when) only to tell what is older than the newest applied.
+ * `order` sorts and compares versions as numbers; a Drizzle folder keeps the order of its
+ * journal and uses `order` (= when) only to tell what is older than the newest applied.
  */
 
 #include <stdbool.h>
@@ -25,16 +25,16 @@
 /* Exclusive. The names are API: see migration_state_name. */
 enum migration_state {
 	MIGRATION_APPLIED,
-	MIGRATION_BASELINE,	/* recorded without being run, as our journal knows */
+	MIGRATION_BASELINE, /* recorded without being run, as our journal knows */
 	MIGRATION_PENDING,
 	MIGRATION_RUNNING,
-	MIGRATION_FAILED,	/* the last run stopped at it; not applied */
-	MIGRATION_IN_DOUBT,	/* a non-transactional statement's outcome is not known */
-	MIGRATION_MODIFIED,	/* applied, and the file's content is another now */
-	MIGRATION_MISSING,	/* recorded, but the folder has no such file */
+	MIGRATION_FAILED,       /* the last run stopped at it; not applied */
+	MIGRATION_IN_DOUBT,     /* a non-transactional statement's outcome is not known */
+	MIGRATION_MODIFIED,     /* applied, and the file's content is another now */
+	MIGRATION_MISSING,      /* recorded, but the folder has no such file */
 	MIGRATION_OUT_OF_ORDER, /* not applied, older than the newest applied */
 	MIGRATION_UNREGISTERED, /* a file that the folder's journal does not list */
-	MIGRATION_INVALID,	/* unreadable, bad name, NUL byte, bad UTF-8 ... */
+	MIGRATION_INVALID,      /* unreadable, bad name, NUL byte, bad UTF-8 ... */
 	MIGRATION_STATE_COUNT
 };
 
@@ -42,8 +42,9 @@ enum migration_state {
 struct part {
 	const char *text; /* into migration.text; NOT NUL-terminated */
 	size_t len;
-	unsigned line; /* of its first byte in the file, from 1 */
-	unsigned column; /* of its first byte, from 1, in characters: a marker may stand inside a line */
+	/* where its first byte stands in the file, from 1; a cut may be inside a line */
+	unsigned line;
+	unsigned column; /* in characters */
 };
 
 struct migration {
@@ -54,9 +55,9 @@ struct migration {
 	int64_t order;
 	size_t position; /* index in folder->migrations */
 
-	const char *text; /* decoded; NUL-terminated */
+	const char *text; /* decoded; NUL-terminated; "" when not readable */
 	size_t text_len;
-	char checksum[DIGEST_HEX]; /* of the decoded text; "" when the file could not be read */
+	char checksum[DIGEST_HEX]; /* of the decoded text; "" when not readable */
 	struct part *parts;
 	size_t n_parts;
 
@@ -69,26 +70,33 @@ struct migration {
 const char *migration_state_name(enum migration_state state);
 
 /*
- * Whether `id` is made of [A-Za-z0-9_.-] only, does not start with '.', has no ".." and is not longer than
- * BOUND_NAME_BYTES. Else SECURITY_VIOLATION that says which character.
+ * Whether `id` is made of [A-Za-z0-9_.-] only, does not start with '.', has no ".." and is not
+ * longer than BOUND_NAME_BYTES. Else SECURITY_VIOLATION that says which character.
  */
 int migration_check_id(const char *id, struct err *err) MUST_CHECK;
 
 /*
- * Give `m` its text: decode (base/utf8.h), hash the decoded text, cut at `marker` (NULL: one part), and look
- * for what must not run: NUL bytes, invalid UTF-8, a byte order mark, conflict markers at a line start ("<<<<<<< ",
- * "=======", ">>>>>>> " as git leaves them, outside of which SQL may use the signs). The first of these is put into
- * m->problem with its line. `data` stays with the caller; memory is taken from `ctx`.
+ * Give `m`, whose `file` is set, its text: decode (base/utf8.h), hash the decoded text, cut at
+ * `marker` (NULL: one part), and look for what must not run: a NUL byte, invalid UTF-8, a byte
+ * order mark, a merge conflict (migration_conflict_line). The first of these is put into
+ * m->problem with its line; text and checksum are there all the same, for an applied file has to
+ * be known again. `data` stays with the caller; memory is taken from `ctx`.
  */
-void migration_set_text(struct migration *m, const void *ctx, const char *data, size_t len,
-			const char *marker);
+void migration_set_text(struct migration *m, const void *ctx, const char *data,
+    size_t len, const char *marker);
 
-/* The first line that git left of an unresolved merge conflict: it begins with "<<<<<<< " or ">>>>>>> ". 0 when there
- * is none. A lone "=======" is not enough, a comment may well hold a row of them. */
+/*
+ * The first line that git left of an unresolved merge conflict: it begins with "<<<<<<< " or
+ * ">>>>>>> ". 0 when there is none. A lone "=======" is not enough, a comment may well hold a
+ * row of them.
+ */
 unsigned migration_conflict_line(const char *text, size_t len);
 
-/* Line and column (both from 1, column in characters) in the file of the `offset`-th byte of a part. */
-void migration_locate(const struct part *part, size_t offset, unsigned *line, unsigned *column);
+/* Line and column (both from 1, column in characters) in the file of the `offset`-th byte of a
+ * part. */
+void migration_locate(
+    const struct part *part, size_t offset, unsigned *line, unsigned *column);
 
-/* Byte offset of the `position`-th character (from 1, as PG_DIAG_STATEMENT_POSITION counts) in a part. */
+/* Byte offset of the `position`-th character (from 1, as PG_DIAG_STATEMENT_POSITION counts) in
+ * a part; its length when there are fewer. */
 size_t migration_char_offset(const struct part *part, unsigned long position);

@@ -34,7 +34,7 @@ load(const char *dir)
 	return folder_load(dir, NULL, 0);
 }
 
-/* Let all files of the test look as old as one another, so that only what a test changes differs. */
+/* The time of last change, so that only what a test changes differs. */
 static void
 age(const char *dir, const char *name, long seconds)
 {

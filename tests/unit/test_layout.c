@@ -7,7 +7,9 @@
 
 #include <cmocka.h>
 
+#include "base/mem.h"
 #include "core/layout.h"
+#include "tempdir.h"
 
 static void
 test_find(void **state)
@@ -45,16 +47,32 @@ test_rows_are_complete(void **state)
 }
 
 static void
-test_a_folder_that_nobody_knows(void **state)
+test_detect(void **state)
 {
-	char *names[] = { (char *)(uintptr_t) "README.md",
-		(char *)(uintptr_t) "init.sql" };
-	const struct file_list strays = { names, ARRAY_SIZE(names) };
-	const struct file_list empty = { 0 };
+	static const struct {
+		const char *file;
+		const struct layout *layout;
+	} rows[] = {
+		{ "README.md", NULL }, { "init.sql", NULL },
+		{ "0001_a.sql", &layout_sequence },
+		{ "meta/_journal.json", &layout_drizzle }, /* asked first */
+	};
+	char *path = tempdir_make();
 
 	(void)state;
-	assert_null(layout_detect(NULL, &strays));
-	assert_null(layout_detect(NULL, &empty));
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		void *ctx = mem_context(NULL, "test");
+		struct file_list root = { 0 };
+		struct file_dir *dir = NULL;
+		struct err err = { 0 };
+
+		tempdir_text(path, rows[i].file, "");
+		assert_int_equal(file_dir_open(ctx, path, &dir, &err), 0);
+		assert_int_equal(file_dir_list(dir, ctx, "", &root, &err), 0);
+		assert_ptr_equal(layout_detect(dir, &root), rows[i].layout);
+		talloc_free(ctx);
+	}
+	tempdir_remove(path);
 }
 
 int
@@ -64,7 +82,7 @@ main(void)
 		cmocka_unit_test(test_find),
 		cmocka_unit_test(test_names_lists_every_row),
 		cmocka_unit_test(test_rows_are_complete),
-		cmocka_unit_test(test_a_folder_that_nobody_knows),
+		cmocka_unit_test(test_detect),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -138,8 +138,8 @@ test_broken_journals(void **state)
 		{ "\"entries\"", 1, "not valid JSON" },
 		{ "null", 1, "not valid JSON" },
 		{ "\xEF\xBB\xBF" HEAD "]}", 1, "byte order mark" },
-		{ "{\n\"version\": \"7\",\n<<<<<<< HEAD\n\"entries\": []\n=======\n\"entries\": []\n"
-		  ">>>>>>> x\n}",
+		{ "{\n\"version\": \"7\",\n<<<<<<< HEAD\n\"entries\": []\n"
+		  "=======\n\"entries\": []\n>>>>>>> x\n}",
 		    3, "unresolved merge conflict" },
 		{ HEAD "\n" ENTRY("1", "a") "\n>>>>>>> x\n]}", 3,
 		    "unresolved merge conflict" },

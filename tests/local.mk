@@ -37,6 +37,7 @@ unit_tests = \
 	%D%/unit/test_options
 
 LDADD = $(migrationd_libs) $(PQ_LIBS) $(CMOCKA_LIBS)
+EXTRA_DIST += %D%/unit/tempdir.h
 
 # On a scripted libpq, which takes the place of the real one: three lines make a test.
 fake_tests = \

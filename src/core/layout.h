@@ -29,9 +29,9 @@ struct layout {
 	 * order. */
 	bool (*detect)(struct file_dir *dir, const struct file_list *root);
 
-	/* Add every migration (folder_add), unregistered file and problem. -1 only where the folder
-	 * cannot be told apart into migrations at all (broken journal): err becomes a problem of the
-	 * folder. */
+	/* Add every migration (folder_add), unregistered file and problem. -1 only where the
+	 * folder cannot be told apart into migrations at all (broken journal): err becomes a
+	 * problem of the folder. */
 	int (*load)(struct folder *folder, struct file_dir *dir,
 	    const struct file_list *root, struct err *err);
 };

@@ -190,16 +190,14 @@ skip_name(const struct sqlscan *scan, size_t pos)
 	return pos;
 }
 
-/*
- * With the one letter behind it, as psql takes "1e" for a number: the E of 1E''
- * is none of a literal.
- */
+/* With the letters behind it: 1E'' is a number with junk, no E and literal. */
 static size_t
 skip_number(const struct sqlscan *scan, size_t pos)
 {
 	while (pos < scan->len && is_digit(scan->text[pos]))
 		pos++;
-	return pos + (pos < scan->len && is_name_start(scan->text[pos]));
+	return pos < scan->len && is_name_start(scan->text[pos]) ? skip_name(scan, pos)
+								 : pos;
 }
 
 static enum token_kind

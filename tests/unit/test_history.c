@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "core/history.h"
+
+static int
+set_up(void **state)
+{
+	*state = mem_context(NULL, "test");
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	talloc_free(*state);
+	return 0;
+}
+
+static void
+test_new_is_empty(void **state)
+{
+	struct history *history = history_new(*state, HISTORY_BY_FILE);
+
+	assert_int_equal(history->key, HISTORY_BY_FILE);
+	assert_int_equal(history->n_rows, 0);
+	assert_false(history->table_exists);
+	history_mark_baseline(history, "1");
+}
+
+static void
+test_rows_are_copies_in_their_order(void **state)
+{
+	struct history *history = history_new(*state, HISTORY_BY_VERSION);
+	char key[16];
+
+	for (int i = 0; i < 100; i++) {
+		struct history_row row = { .key = key, .has_order = true, .order = i };
+
+		snprintf(key, sizeof(key), "%d", i);
+		history_add(history, &row);
+	}
+	assert_int_equal(history->n_rows, 100);
+	for (int i = 0; i < 100; i++) {
+		snprintf(key, sizeof(key), "%d", i);
+		assert_string_equal(history->rows[i].key, key);
+		assert_int_equal(history->rows[i].order, i);
+	}
+}
+
+static void
+test_all_columns_are_kept(void **state)
+{
+	char name[] = "users", checksum[] = "abc", error[] = "no";
+	struct history *history = history_new(*state, HISTORY_BY_VERSION);
+	struct history_row row = {
+		.name = name,
+		.checksum = checksum,
+		.error = error,
+		.failed = true,
+		.applied_at_us = 42,
+	};
+
+	history_add(history, &row);
+	name[0] = checksum[0] = error[0] = '!';
+	assert_null(history->rows[0].key);
+	assert_string_equal(history->rows[0].name, "users");
+	assert_string_equal(history->rows[0].checksum, "abc");
+	assert_string_equal(history->rows[0].error, "no");
+	assert_true(history->rows[0].failed);
+	assert_false(history->rows[0].has_order);
+	assert_int_equal(history->rows[0].applied_at_us, 42);
+}
+
+static void
+test_baseline_marks_each_row_of_the_key(void **state)
+{
+	static const char *const keys[] = { "3", "1", NULL, "2", "1", "10" };
+	struct history *history = history_new(*state, HISTORY_BY_VERSION);
+	struct history_row late = { .key = "4" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		history_add(history, &(struct history_row){ .key = keys[i] });
+	history_mark_baseline(history, "1");
+	history_mark_baseline(history, "5");
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		assert_int_equal(history->rows[i].baseline, i == 1 || i == 4);
+
+	/* a row that came after the first look is found, too */
+	history_add(history, &late);
+	history_mark_baseline(history, "4");
+	assert_true(history->rows[6].baseline);
+	assert_true(history->rows[1].baseline);
+	assert_false(history->rows[0].baseline);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_new_is_empty, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    test_rows_are_copies_in_their_order, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    test_all_columns_are_kept, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    test_baseline_marks_each_row_of_the_key, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/macros.h"
+#include "core/sqlscan.h"
+
+/* Exactly `len` bytes on the heap, so that a sanitizer sees each look behind the end. */
+static char *
+exact_copy(const char *text, size_t len)
+{
+	char *copy = test_malloc(len > 0 ? len : 1);
+
+	memcpy(copy, text, len);
+	return copy;
+}
+
+/* The statements of `text` in brackets; a '!' behind one that is open. */
+static void
+check_statements(const char *text, const char *expected)
+{
+	size_t len = strlen(text);
+	char *copy = exact_copy(text, len);
+	char got[1024] = "";
+	struct sqlscan scan;
+	struct sqlscan_statement st;
+
+	sqlscan_init(&scan, copy, len);
+	while (sqlscan_next(&scan, &st)) {
+		size_t used = strlen(got);
+
+		assert_true(st.len > 0);
+		assert_true(st.offset + st.len <= len);
+		snprintf(got + used, sizeof(got) - used, "[%.*s]%s", (int)st.len,
+		    copy + st.offset, st.open ? "!" : "");
+	}
+	assert_false(sqlscan_next(&scan, &st));
+	assert_string_equal(got, expected);
+	test_free(copy);
+}
+
+struct split {
+	const char *text;
+	const char *expected;
+};
+
+static void
+check_splits(const struct split *rows, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		check_statements(rows[i].text, rows[i].expected);
+}
+
+static void
+test_statements(void **state)
+{
+	static const struct split rows[] = {
+		{ "", "" },
+		{ " \t\r\n\f", "" },
+		{ ";;; ;", "" },
+		{ "-- only a comment", "" },
+		{ "/* only */ -- comments\n/* here */", "" },
+		{ "SELECT 1", "[SELECT 1]" },
+		{ "SELECT 1;", "[SELECT 1;]" },
+		{ "SELECT 1 ;  ", "[SELECT 1 ;]" },
+		{ "SELECT 1  \n", "[SELECT 1]" },
+		{ "SELECT 1;SELECT 2", "[SELECT 1;][SELECT 2]" },
+		{ "; SELECT 1;; SELECT 2;;", "[SELECT 1;][SELECT 2;]" },
+		{ "-- first\nSELECT 1; -- last", "[SELECT 1;]" },
+		{ "a - b / c * d; x", "[a - b / c * d;][x]" },
+		{ "\xef\xbb\xbfSELECT 1;x", "[\xef\xbb\xbfSELECT 1;][x]" },
+		{ "\\d\nSELECT 1;", "[\\d\nSELECT 1;]" },
+	};
+
+	(void)state;
+	check_splits(rows, ARRAY_SIZE(rows));
+}
+
+static void
+test_quotes(void **state)
+{
+	static const struct split rows[] = {
+		{ "SELECT ';';x", "[SELECT ';';][x]" },
+		{ "SELECT 'it''s; fine';x", "[SELECT 'it''s; fine';][x]" },
+		{ "SELECT '\\';x", "[SELECT '\\';][x]" },
+		{ "SELECT 'a\n;\nb';x", "[SELECT 'a\n;\nb';][x]" },
+		{ "SELECT 'open; x", "[SELECT 'open; x]!" },
+		{ "SELECT '", "[SELECT ']!" },
+		{ "SELECT \";\";x", "[SELECT \";\";][x]" },
+		{ "SELECT \"a\"\";b\";x", "[SELECT \"a\"\";b\";][x]" },
+		{ "SELECT \"open;", "[SELECT \"open;]!" },
+		{ "SELECT \"'\";'x'", "[SELECT \"'\";]['x']" },
+		/* backslashes count in E'' alone */
+		{ "SELECT E'\\';x';y", "[SELECT E'\\';x';][y]" },
+		{ "SELECT e'\\\\';y", "[SELECT e'\\\\';][y]" },
+		{ "SELECT e'a''\\'b;';y", "[SELECT e'a''\\'b;';][y]" },
+		{ "SELECT e'\\", "[SELECT e'\\]!" },
+		{ "SELECT E'open", "[SELECT E'open]!" },
+		{ "SELECT U&'\\';y", "[SELECT U&'\\';][y]" },
+		{ "SELECT U&\"\\;\";y", "[SELECT U&\"\\;\";][y]" },
+		{ "SELECT x'1;', b'0;', N'\\';y", "[SELECT x'1;', b'0;', N'\\';][y]" },
+		/* the E of a name or number is none */
+		{ "SELECT fooE'\\';y", "[SELECT fooE'\\';][y]" },
+		{ "SELECT a$E'\\';y", "[SELECT a$E'\\';][y]" },
+		{ "SELECT 1E'\\';y", "[SELECT 1E'\\';][y]" },
+		{ "SELECT 1 E'\\';y';z", "[SELECT 1 E'\\';y';][z]" },
+		{ "SELECT 12;y", "[SELECT 12;][y]" },
+		{ "SELECT 12", "[SELECT 12]" },
+		/* a literal that goes on in another line keeps its rules */
+		{ "SELECT E'a'\n'\\';';y", "[SELECT E'a'\n'\\';';][y]" },
+		{ "SELECT E'a' -- c\r\n\t'\\';';y",
+		    "[SELECT E'a' -- c\r\n\t'\\';';][y]" },
+		{ "SELECT E'a' '\\';y", "[SELECT E'a' '\\';][y]" },
+		{ "SELECT E'a'\n;y", "[SELECT E'a'\n;][y]" },
+		{ "SELECT E'a' -- c", "[SELECT E'a']" },
+		{ "SELECT E'a'\n", "[SELECT E'a']" },
+	};
+
+	(void)state;
+	check_splits(rows, ARRAY_SIZE(rows));
+}
+
+static void
+test_dollar_quotes(void **state)
+{
+	static const struct split rows[] = {
+		{ "DO $$ a; b; $$;x", "[DO $$ a; b; $$;][x]" },
+		{ "DO $f$ a; $$ b; $g$ $f$;x", "[DO $f$ a; $$ b; $g$ $f$;][x]" },
+		{ "DO $f$ a; $f $f$;x", "[DO $f$ a; $f $f$;][x]" },
+		{ "DO $a$ ; $b$a$;x", "[DO $a$ ; $b$a$;][x]" },
+		{ "DO $\xc3\xa4_1$ ; $\xc3\xa4_1$;x",
+		    "[DO $\xc3\xa4_1$ ; $\xc3\xa4_1$;][x]" },
+		{ "DO $F$ ; $f$;", "[DO $F$ ; $f$;]!" },
+		{ "DO $$ open;", "[DO $$ open;]!" },
+		{ "DO $$", "[DO $$]!" },
+		/* parameters and names are no quotes */
+		{ "SELECT $1;x", "[SELECT $1;][x]" },
+		{ "SELECT $1$;x $1$;", "[SELECT $1$;][x $1$;]" },
+		{ "SELECT $1$$;$$;x", "[SELECT $1$$;$$;][x]" },
+		{ "SELECT a$b$c;$b$;x", "[SELECT a$b$c;][$b$;x]!" },
+		{ "SELECT a$$;x", "[SELECT a$$;][x]" },
+		{ "SELECT $a;x", "[SELECT $a;][x]" },
+		{ "SELECT $", "[SELECT $]" },
+		{ "SELECT $a", "[SELECT $a]" },
+	};
+
+	(void)state;
+	check_splits(rows, ARRAY_SIZE(rows));
+}
+
+static void
+test_comments(void **state)
+{
+	static const struct split rows[] = {
+		{ "SELECT 1 -- a; b\n;x", "[SELECT 1 -- a; b\n;][x]" },
+		{ "SELECT 1 -- a; b\r;x", "[SELECT 1 -- a; b\r;][x]" },
+		{ "SELECT 1 -- it's\n;x", "[SELECT 1 -- it's\n;][x]" },
+		{ "SELECT 1 /* a; 'b */;x", "[SELECT 1 /* a; 'b */;][x]" },
+		{ "/* a /* b; */ c; */ SELECT 1;x", "[SELECT 1;][x]" },
+		{ "/**/SELECT 1;", "[SELECT 1;]" },
+		{ "/***/SELECT 1;", "[SELECT 1;]" },
+		{ "/*/ ; */SELECT 1;", "[SELECT 1;]" },
+		{ "SELECT 2 */* ; */ 3;x", "[SELECT 2 */* ; */ 3;][x]" },
+		{ "SELECT 2 +-- ;\n3;x", "[SELECT 2 +-- ;\n3;][x]" },
+		{ "SELECT '/*';x", "[SELECT '/*';][x]" },
+		{ "SELECT '--';x", "[SELECT '--';][x]" },
+		/* an open one is no white space: the server will refuse it */
+		{ "/* open; /* */", "[/* open; /* */]!" },
+		{ "SELECT 1 /* open;", "[SELECT 1 /* open;]!" },
+		{ "SELECT 1; /*", "[SELECT 1;][/*]!" },
+		{ "/", "[/]" },
+		{ "-", "[-]" },
+	};
+
+	(void)state;
+	check_splits(rows, ARRAY_SIZE(rows));
+}
+
+static void
+test_nesting(void **state)
+{
+	static const struct split rows[] = {
+		{ "CREATE RULE r AS ON INSERT TO t DO (a; b);x",
+		    "[CREATE RULE r AS ON INSERT TO t DO (a; b);][x]" },
+		{ "SELECT ((1);2;);x", "[SELECT ((1);2;);][x]" },
+		{ "SELECT 1);x", "[SELECT 1);][x]" },
+		{ "SELECT (1; x", "[SELECT (1; x]!" },
+		{ "SELECT '('; x", "[SELECT '(';][x]" },
+		/* bodies by the SQL standard */
+		{ "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; SELECT 2; END;x",
+		    "[CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; SELECT 2; END;][x]" },
+		{ "create or replace procedure p() begin atomic a; end; x",
+		    "[create or replace procedure p() begin atomic a; end;][x]" },
+		{ "CREATE OR REPLACE FUNCTION f() BEGIN ATOMIC SELECT CASE WHEN a THEN b END; c; END;x",
+		    "[CREATE OR REPLACE FUNCTION f() BEGIN ATOMIC SELECT CASE WHEN a THEN b END; c; END;][x]" },
+		{ "/* c */ CREATE -- c\nPROCEDURE p() BEGIN ATOMIC a; END;x",
+		    "[CREATE -- c\nPROCEDURE p() BEGIN ATOMIC a; END;][x]" },
+		{ "CREATE FUNCTION f() BEGIN ATOMIC a; b;",
+		    "[CREATE FUNCTION f() BEGIN ATOMIC a; b;]!" },
+		{ "CREATE FUNCTION f(begin int) RETURN case when a then b end;x",
+		    "[CREATE FUNCTION f(begin int) RETURN case when a then b end;][x]" },
+		{ "CREATE FUNCTION f() AS $$ BEGIN a; END $$;x",
+		    "[CREATE FUNCTION f() AS $$ BEGIN a; END $$;][x]" },
+		/* nowhere else */
+		{ "BEGIN; a; END;", "[BEGIN;][a;][END;]" },
+		{ "CREATE TABLE begin (a int); x", "[CREATE TABLE begin (a int);][x]" },
+		{ "CREATE OR FUNCTION begin; x", "[CREATE OR FUNCTION begin;][x]" },
+		{ "DROP FUNCTION begin; x", "[DROP FUNCTION begin;][x]" },
+		{ "CREATE FUNCTION f() AS 'a'; BEGIN; a;",
+		    "[CREATE FUNCTION f() AS 'a';][BEGIN;][a;]" },
+	};
+
+	(void)state;
+	check_splits(rows, ARRAY_SIZE(rows));
+}
+
+static void
+test_nul_bytes_are_text(void **state)
+{
+	static const char text[] = "SELECT \0 1;\0;x";
+	struct sqlscan scan;
+	struct sqlscan_statement st;
+	size_t n = 0;
+
+	(void)state;
+	sqlscan_init(&scan, text, sizeof(text) - 1);
+	while (sqlscan_next(&scan, &st))
+		n++;
+	assert_int_equal(n, 3);
+}
+
+static void
+test_control(void **state)
+{
+	static const struct {
+		const char *text;
+		enum sqlscan_control control;
+	} rows[] = {
+		{ "BEGIN", SQLSCAN_BEGIN },
+		{ "begin;", SQLSCAN_BEGIN },
+		{ "Begin Transaction Isolation Level Serializable;", SQLSCAN_BEGIN },
+		{ "BEGIN WORK", SQLSCAN_BEGIN },
+		{ "/* c */ -- c\n BEGIN;", SQLSCAN_BEGIN },
+		{ "START TRANSACTION", SQLSCAN_BEGIN },
+		{ "START /* c */ TRANSACTION READ ONLY", SQLSCAN_BEGIN },
+		{ "START", SQLSCAN_NONE },
+		{ "START TRANSACTIONS", SQLSCAN_NONE },
+		{ "COMMIT", SQLSCAN_COMMIT },
+		{ "COMMIT AND CHAIN;", SQLSCAN_COMMIT },
+		{ "COMMIT PREPARED 'x'", SQLSCAN_COMMIT },
+		{ "END", SQLSCAN_COMMIT },
+		{ "end transaction;", SQLSCAN_COMMIT },
+		{ "PREPARE TRANSACTION 'x'", SQLSCAN_COMMIT },
+		{ "PREPARE -- c\nTRANSACTION\n$$x$$", SQLSCAN_COMMIT },
+		{ "PREPARE TRANSACTION E'x'", SQLSCAN_COMMIT },
+		{ "PREPARE transaction AS SELECT 1", SQLSCAN_NONE },
+		{ "PREPARE transaction (int) AS SELECT $1", SQLSCAN_NONE },
+		{ "PREPARE commit AS SELECT 1", SQLSCAN_NONE },
+		{ "PREPARE", SQLSCAN_NONE },
+		{ "ROLLBACK", SQLSCAN_ROLLBACK },
+		{ "rollback;", SQLSCAN_ROLLBACK },
+		{ "ROLLBACK WORK", SQLSCAN_ROLLBACK },
+		{ "ROLLBACK AND NO CHAIN", SQLSCAN_ROLLBACK },
+		{ "ROLLBACK PREPARED 'x'", SQLSCAN_ROLLBACK },
+		{ "ROLLBACK TO s", SQLSCAN_NONE },
+		{ "ROLLBACK TO SAVEPOINT s", SQLSCAN_NONE },
+		{ "ROLLBACK TRANSACTION TO s", SQLSCAN_NONE },
+		{ "ROLLBACK /* c */ WORK -- c\n TO s", SQLSCAN_NONE },
+		{ "ABORT", SQLSCAN_ROLLBACK },
+		{ "ABORT TRANSACTION", SQLSCAN_ROLLBACK },
+		{ "SAVEPOINT commit", SQLSCAN_NONE },
+		{ "RELEASE SAVEPOINT begin", SQLSCAN_NONE },
+		{ "", SQLSCAN_NONE },
+		{ "-- COMMIT", SQLSCAN_NONE },
+		{ "'COMMIT'", SQLSCAN_NONE },
+		{ "\"commit\"", SQLSCAN_NONE },
+		{ "COMMITS", SQLSCAN_NONE },
+		{ "COMMI", SQLSCAN_NONE },
+		{ "COMMIT_1", SQLSCAN_NONE },
+		{ "SELECT commit FROM rollback", SQLSCAN_NONE },
+		{ "DO $$ BEGIN COMMIT; END $$", SQLSCAN_NONE },
+		{ "CREATE FUNCTION f() BEGIN ATOMIC END", SQLSCAN_NONE },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		size_t len = strlen(rows[i].text);
+		char *copy = exact_copy(rows[i].text, len);
+
+		if (sqlscan_control(copy, len) != rows[i].control)
+			fail_msg("%s", rows[i].text);
+		test_free(copy);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_statements),
+		cmocka_unit_test(test_quotes),
+		cmocka_unit_test(test_dollar_quotes),
+		cmocka_unit_test(test_comments),
+		cmocka_unit_test(test_nesting),
+		cmocka_unit_test(test_nul_bytes_are_text),
+		cmocka_unit_test(test_control),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -60,13 +60,12 @@ folder_add_problem(
 	complete_problem(&problem->err);
 }
 
-/* The file's text into `m`; else -1 and m->problem. */
+/* The file's text into `m`. */
 static int
-read_text(
-    struct folder *folder, struct file_dir *dir, struct migration *m, const char *marker)
+read_text(struct folder *folder, struct file_dir *dir, struct migration *m,
+    const char *marker, struct err *err)
 {
 	void *scratch = mem_context(NULL, "migration file");
-	struct err *err = &m->problem;
 	char *data = NULL;
 	size_t len = 0;
 	int rc = -1;
@@ -94,7 +93,7 @@ out:
 static void
 note_problem(struct folder *folder, struct migration *m)
 {
-	struct err *err = &m->problem;
+	struct err *err = m->problem;
 	bool missing = err->category == CAT_RESOURCE_NOT_FOUND;
 	bool blocks = err->category == CAT_SECURITY_VIOLATION ||
 	    folder->bytes >= BOUND_FOLDER_BYTES;
@@ -115,6 +114,7 @@ folder_add(struct folder *folder, struct file_dir *dir, const char *id, const ch
     const char *marker)
 {
 	struct migration *m = mem_zero(folder, struct migration);
+	struct err err = { 0 };
 
 	m->id = mem_strdup(m, id);
 	m->file = mem_strdup(m, file);
@@ -125,8 +125,10 @@ folder_add(struct folder *folder, struct file_dir *dir, const char *id, const ch
 	MAKE_ROOM(folder, folder->migrations, struct migration *, folder->n_migrations);
 	folder->migrations[folder->n_migrations++] = m;
 
-	if (migration_check_id(id, &m->problem) < 0 ||
-	    read_text(folder, dir, m, marker) < 0 || err_is_set(&m->problem))
+	if (migration_check_id(id, &err) < 0 ||
+	    read_text(folder, dir, m, marker, &err) < 0)
+		migration_set_problem(m, m, &err);
+	if (m->problem)
 		note_problem(folder, m);
 	return m;
 }
@@ -261,6 +263,12 @@ err_equal(const struct err *a, const struct err *b)
 	    strcmp(a->text, b->text) == 0 && strcmp(a->file, b->file) == 0;
 }
 
+static bool
+problem_equal(const struct err *a, const struct err *b)
+{
+	return a && b ? err_equal(a, b) : a == b;
+}
+
 /* Equal checksums are equal texts. */
 static bool
 migrations_equal(const struct folder *a, const struct folder *b)
@@ -273,7 +281,7 @@ migrations_equal(const struct folder *a, const struct folder *b)
 
 		if (strcmp(x->id, y->id) != 0 || strcmp(x->version, y->version) != 0 ||
 		    strcmp(x->checksum, y->checksum) != 0 ||
-		    !err_equal(&x->problem, &y->problem))
+		    !problem_equal(x->problem, y->problem))
 			return false;
 	}
 	return true;

@@ -134,35 +134,50 @@ migration_conflict_line(const char *text, size_t len)
 	return 0;
 }
 
+void
+migration_set_problem(struct migration *m, const void *ctx, const struct err *err)
+{
+	if (m->problem)
+		return;
+	m->problem = mem_zero(ctx, struct err);
+	*m->problem = *err;
+}
+
 /* Put what must not run into m->problem. */
 static void
-refuse_text(struct migration *m, unsigned line, const char *hint, const char *text)
+refuse_text(struct migration *m, const void *ctx, unsigned line, const char *hint,
+    const char *text)
 {
-	err_set(&m->problem, CAT_SQL_SYNTAX_ERROR, "%s", text);
-	err_hint(&m->problem, "%s", hint);
-	err_where(&m->problem, m->file, line);
-	m->problem.exit_code = EXIT_FILES; /* nothing has run yet */
+	struct err err = { 0 };
+
+	err_set(&err, CAT_SQL_SYNTAX_ERROR, "%s", text);
+	err_hint(&err, "%s", hint);
+	err_where(&err, m->file, line);
+	err.exit_code = EXIT_FILES; /* nothing has run yet */
+	migration_set_problem(m, ctx, &err);
 }
 
 /* `valid` bytes of the data are UTF-8: all, or those before the first bad one. */
 static void
-judge_text(struct migration *m, const char *data, size_t len, size_t valid)
+judge_text(
+    struct migration *m, const void *ctx, const char *data, size_t len, size_t valid)
 {
 	const char *nul = memchr(data, '\0', len);
 	unsigned conflict = migration_conflict_line(data, len);
 
 	if (nul)
-		refuse_text(m, 1 + count_lines(data, nul),
+		refuse_text(m, ctx, 1 + count_lines(data, nul),
 		    "save it as UTF-8; every second byte of UTF-16 is a NUL",
 		    "the file has a NUL byte");
 	else if (valid < len)
-		refuse_text(m, 1 + count_lines(data, data + valid), "save it as UTF-8",
-		    "the file is not valid UTF-8");
+		refuse_text(m, ctx, 1 + count_lines(data, data + valid),
+		    "save it as UTF-8", "the file is not valid UTF-8");
 	else if (begins_with(data, len, "\xEF\xBB\xBF"))
-		refuse_text(m, 1, "save it as UTF-8 without one",
+		refuse_text(m, ctx, 1, "save it as UTF-8 without one",
 		    "the file begins with a byte order mark, which PostgreSQL refuses");
 	else if (conflict)
-		refuse_text(m, conflict, "resolve it and remove the lines that git left",
+		refuse_text(m, ctx, conflict,
+		    "resolve it and remove the lines that git left",
 		    "unresolved merge conflict");
 }
 
@@ -222,7 +237,7 @@ migration_set_text(struct migration *m, const void *ctx, const char *data, size_
 	} else {
 		m->text = utf8_replace(ctx, data, len, &m->text_len);
 	}
-	judge_text(m, data, len, valid);
+	judge_text(m, ctx, data, len, valid);
 	digest_sha256_hex(m->text, m->text_len, m->checksum);
 	cut_parts(m, ctx, marker);
 }

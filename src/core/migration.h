@@ -63,7 +63,7 @@ struct migration {
 
 	/* Set when the file cannot be run; then state INVALID while it is not applied. An applied
 	 * migration with a problem is only reported (nobody needs its text any more). */
-	struct err problem;
+	struct err *problem; /* NULL: fine */
 };
 
 /* "applied", "out_of_order", ...: the names in JSON, metrics and text. */
@@ -74,6 +74,9 @@ const char *migration_state_name(enum migration_state state);
  * longer than BOUND_NAME_BYTES. Else SECURITY_VIOLATION that says which character.
  */
 int migration_check_id(const char *id, struct err *err) MUST_CHECK;
+
+/* Note that `m` cannot be run: a copy of `err`, owned by `ctx`. The first one stays. */
+void migration_set_problem(struct migration *m, const void *ctx, const struct err *err);
 
 /*
  * Give `m`, whose `file` is set, its text: decode (base/utf8.h), hash the decoded text, cut at

@@ -88,7 +88,7 @@ open_state(const struct plan_draft *draft, const struct migration *m,
 
 	if (is_name(input->running, m))
 		return MIGRATION_RUNNING;
-	if (err_is_set(&m->problem))
+	if (m->problem != NULL)
 		return MIGRATION_INVALID;
 	if (older && !may_run)
 		return MIGRATION_OUT_OF_ORDER;

@@ -233,9 +233,9 @@ judge_step(struct plan_draft *draft, const struct migration *m)
 {
 	bool baseline = draft->input->operation == PLAN_BASELINE;
 
-	if (err_is_set(&m->problem)) {
+	if (m->problem != NULL) {
 		if (!baseline || m->checksum[0] == '\0')
-			add_problem(draft, MIGRATION_INVALID, true, &m->problem);
+			add_problem(draft, MIGRATION_INVALID, true, m->problem);
 	} else if (!baseline) {
 		judge_control(draft, m);
 	}
@@ -329,9 +329,8 @@ warn_of_applied_files(struct plan_draft *draft)
 	for (size_t i = 0; i < draft->plan->n_items; i++) {
 		const struct migration *m = draft->plan->items[i].migration;
 
-		if (m != NULL && err_is_set(&m->problem) &&
-		    draft->match->found[i].row != NULL)
-			add_problem(draft, MIGRATION_INVALID, false, &m->problem);
+		if (m != NULL && m->problem != NULL && draft->match->found[i].row != NULL)
+			add_problem(draft, MIGRATION_INVALID, false, m->problem);
 	}
 }
 

@@ -203,7 +203,7 @@ invalid_error(const struct status *status)
 
 	if (blocker != NULL)
 		return &blocker->err;
-	return &first_item(status->plan, MIGRATION_INVALID)->migration->problem;
+	return first_item(status->plan, MIGRATION_INVALID)->migration->problem;
 }
 
 static void

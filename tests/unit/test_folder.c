@@ -265,9 +265,9 @@ test_equal_looks_at_versions_and_problems(void **state)
 	assert_false(folder_equal(before, now));
 	now->migrations[0]->version = before->migrations[0]->version;
 
-	now->migrations[0]->problem.line++;
+	now->migrations[0]->problem->line++;
 	assert_false(folder_equal(before, now));
-	now->migrations[0]->problem.line--;
+	now->migrations[0]->problem->line--;
 
 	now->problems[0].blocks = !now->problems[0].blocks;
 	assert_false(folder_equal(before, now));
@@ -384,8 +384,8 @@ test_a_bad_file_is_a_note_with_its_place(void **state)
 	assert_string_equal(folder->problems[0].err.migration, "0001_a");
 	assert_string_equal(folder->problems[0].err.file, "0001_a.sql");
 	assert_int_equal(folder->problems[0].err.line, 2);
-	assert_int_equal(folder->migrations[0]->problem.category, CAT_SQL_SYNTAX_ERROR);
-	assert_int_equal(err_http_status(&folder->migrations[0]->problem), 422);
+	assert_int_equal(folder->migrations[0]->problem->category, CAT_SQL_SYNTAX_ERROR);
+	assert_int_equal(err_http_status(folder->migrations[0]->problem), 422);
 	assert_int_equal(strlen(folder->migrations[0]->checksum), 64);
 	folder_unref(folder);
 }
@@ -401,8 +401,8 @@ test_a_file_that_is_too_large(void **state)
 			     (off_t)BOUND_FILE_BYTES + 1),
 	    0);
 	folder = load(*state);
-	assert_int_equal(folder->migrations[0]->problem.category, CAT_CONFIGURATION);
-	assert_int_equal(err_exit_code(&folder->migrations[0]->problem), EXIT_FILES);
+	assert_int_equal(folder->migrations[0]->problem->category, CAT_CONFIGURATION);
+	assert_int_equal(err_exit_code(folder->migrations[0]->problem), EXIT_FILES);
 	assert_string_equal(folder->problems[0].err.file, "0001_a.sql");
 	assert_null(folder_blocker(folder));
 	folder_unref(folder);
@@ -422,7 +422,7 @@ test_a_folder_that_is_too_large(void **state)
 	folder->bytes = BOUND_FOLDER_BYTES;
 	m = folder_add(folder, dir, "0002_b", "0001_a.sql", NULL);
 	assert_string_equal(
-	    m->problem.text, "not read: the folder holds more than 512 MiB");
+	    m->problem->text, "not read: the folder holds more than 512 MiB");
 	assert_ptr_equal(folder_blocker(folder), &folder->problems[0]);
 	folder_unref(folder);
 }
@@ -437,7 +437,7 @@ test_ids_are_checked_for_every_layout(void **state)
 
 	assert_int_equal(file_dir_open(folder, *state, &dir, &err), 0);
 	m = folder_add(folder, dir, "../x", "../x.sql", NULL);
-	assert_int_equal(m->problem.category, CAT_SECURITY_VIOLATION);
+	assert_int_equal(m->problem->category, CAT_SECURITY_VIOLATION);
 	assert_string_equal(m->checksum, "");
 	assert_int_equal(folder_blocker(folder)->err.category, CAT_SECURITY_VIOLATION);
 	folder_unref(folder);

@@ -346,13 +346,14 @@ test_a_missing_file_stays_in_the_folder(void **state)
 	assert_int_equal(unlink(tempdir_path(path, *state, "0000_a.sql")), 0);
 	folder = folder_load(*state, NULL, 0);
 	assert_int_equal(folder->n_migrations, 2);
-	assert_int_equal(folder->migrations[0]->problem.category, CAT_RESOURCE_NOT_FOUND);
-	assert_string_equal(folder->migrations[0]->problem.file, "0000_a.sql");
-	assert_string_equal(folder->migrations[0]->problem.migration, "0000_a");
+	assert_int_equal(
+	    folder->migrations[0]->problem->category, CAT_RESOURCE_NOT_FOUND);
+	assert_string_equal(folder->migrations[0]->problem->file, "0000_a.sql");
+	assert_string_equal(folder->migrations[0]->problem->migration, "0000_a");
 	assert_string_equal(folder->migrations[0]->version, "10");
 	assert_string_equal(folder->migrations[0]->checksum, "");
 	assert_string_equal(folder->migrations[0]->text, "");
-	assert_false(err_is_set(&folder->migrations[1]->problem));
+	assert_null(folder->migrations[1]->problem);
 	assert_int_equal(folder->n_problems, 1);
 	assert_int_equal(folder->problems[0].state, MIGRATION_MISSING);
 	assert_null(folder_blocker(folder));
@@ -402,7 +403,8 @@ test_links(void **state)
 	assert_non_null(folder_blocker(folder));
 	assert_int_equal(folder_blocker(folder)->err.category, CAT_SECURITY_VIOLATION);
 	assert_string_equal(folder_blocker(folder)->err.file, "0001_b.sql");
-	assert_int_equal(folder->migrations[1]->problem.category, CAT_SECURITY_VIOLATION);
+	assert_int_equal(
+	    folder->migrations[1]->problem->category, CAT_SECURITY_VIOLATION);
 	folder_unref(folder);
 }
 

@@ -213,7 +213,8 @@ test_a_directory_with_a_migrations_name(void **state)
 	assert_int_equal(mkdir(tempdir_path(path, *state, "0001_dir.sql"), 0755), 0);
 	folder = folder_load(*state, NULL, 0);
 	assert_int_equal(folder->n_migrations, 1);
-	assert_int_equal(folder->migrations[0]->problem.category, CAT_RESOURCE_NOT_FOUND);
+	assert_int_equal(
+	    folder->migrations[0]->problem->category, CAT_RESOURCE_NOT_FOUND);
 	assert_int_equal(folder->problems[0].state, MIGRATION_MISSING);
 	folder_unref(folder);
 }

@@ -179,7 +179,7 @@ test_invalid_utf8_is_decoded_as_drizzle_does(void **state)
 		}
 		assert_string_equal(text, rows[i].text);
 		assert_int_equal(m->text[m->text_len], '\0');
-		assert_int_equal(m->problem.category, CAT_SQL_SYNTAX_ERROR);
+		assert_int_equal(m->problem->category, CAT_SQL_SYNTAX_ERROR);
 		talloc_free(m);
 	}
 }
@@ -228,7 +228,7 @@ test_parts_are_cut_and_left_alone(void **state)
 			    (size_t)snprintf(parts + len, sizeof(parts) - len, "%s%.*s",
 				k ? "|" : "", (int)m->parts[k].len, m->parts[k].text);
 		assert_string_equal(parts, rows[i].parts);
-		assert_false(err_is_set(&m->problem));
+		assert_null(m->problem);
 		talloc_free(m);
 	}
 }
@@ -300,14 +300,14 @@ test_what_must_not_run(void **state)
 
 		assert_int_equal(strlen(m->checksum), 64);
 		if (rows[i].says) {
-			assert_int_equal(m->problem.category, CAT_SQL_SYNTAX_ERROR);
-			assert_non_null(strstr(m->problem.text, rows[i].says));
-			assert_string_equal(m->problem.file, "0001_x.sql");
-			assert_int_equal(m->problem.line, rows[i].line);
-			assert_int_equal(err_exit_code(&m->problem), EXIT_FILES);
-			assert_string_not_equal(m->problem.hint, "");
+			assert_int_equal(m->problem->category, CAT_SQL_SYNTAX_ERROR);
+			assert_non_null(strstr(m->problem->text, rows[i].says));
+			assert_string_equal(m->problem->file, "0001_x.sql");
+			assert_int_equal(m->problem->line, rows[i].line);
+			assert_int_equal(err_exit_code(m->problem), EXIT_FILES);
+			assert_string_not_equal(m->problem->hint, "");
 		} else {
-			assert_false(err_is_set(&m->problem));
+			assert_null(m->problem);
 		}
 		talloc_free(m);
 	}

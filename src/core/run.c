@@ -111,6 +111,7 @@ run_on_fail(enum run_state state)
 void
 run_begin_migration(struct run *run, const struct migration *migration, int64_t mono_us)
 {
+	talloc_free(run->current);
 	run->current = mem_strdup(run, migration->id);
 	run->current_mono_us = mono_us;
 }
@@ -127,7 +128,7 @@ run_add_applied(struct run *run, const struct migration *migration, int64_t dura
 		.duration_us = duration_us,
 	};
 	run->n_applied = n + 1;
-	run->current = NULL;
+	TALLOC_FREE(run->current);
 }
 
 void
@@ -156,7 +157,7 @@ run_conclude(struct run *run, bool refused, int64_t now_us, int64_t mono_us)
 	if (run->outcome != RUN_IN_PROGRESS)
 		return;
 	run->outcome = outcome_of(run, refused);
-	run->current = NULL;
+	TALLOC_FREE(run->current);
 	run->finished_at_us = now_us;
 	run->duration_us = mono_us - run->started_mono_us;
 }

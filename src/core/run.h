@@ -81,7 +81,7 @@ struct run {
 	char *lock_holder; /* who has the lock while we wait; NULL when not known */
 
 	size_t n_planned; /* steps of the plan */
-	const char *current;	  /* id of the migration in hand, or NULL */
+	char *current;	  /* id of the migration in hand, or NULL */
 	int64_t current_mono_us; /* when it began */
 	uint64_t statements;	  /* sent on behalf of migrations */
 	struct run_migration *applied;

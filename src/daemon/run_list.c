@@ -16,10 +16,14 @@ run_list_add(struct run_list *list, struct run *run)
 void
 run_list_add_old(struct run_list *list, struct run *run)
 {
-	if (list->n < BOUND_RUNS_KEPT)
-		list->runs[list->n++] = run;
-	else
+	bool known = list->n == BOUND_RUNS_KEPT;
+
+	for (size_t i = 0; i < list->n && !known; i++)
+		known = strcmp(list->runs[i]->id, run->id) == 0;
+	if (known)
 		run_unref(run);
+	else
+		list->runs[list->n++] = run;
 }
 
 const struct run *

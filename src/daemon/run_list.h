@@ -17,7 +17,7 @@ struct run_list {
 void run_list_add(struct run_list *list, struct run *run);
 
 /* A run of the time before this process: goes behind all others. The caller's
- * reference is taken over. */
+ * reference is taken over. A run that is listed already (it is ours) is dropped. */
 void run_list_add_old(struct run_list *list, struct run *run);
 
 /* The run that finished last, or NULL. */

@@ -133,6 +133,7 @@ run_ended(struct target *target, struct history *history)
 	if (history != NULL) {
 		talloc_free(target->history);
 		target->history = talloc_steal(target, history);
+		target->status.tracking.exists = history->table_exists;
 	}
 	target->history_floor_us = clock_now_us();
 	note_failed_migration(target, run);

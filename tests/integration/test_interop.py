@@ -65,7 +65,7 @@ def assert_settled(pair, once, folder, theirs, ours):
     before = rows_with_ids(theirs), rows_with_ids(ours)
     drizzle_applies(ours, folder)
     done = we_apply(once, theirs, folder)
-    assert "nothing" in done.stdout.lower()
+    assert "0 migrations" in done.stdout or "nothing" in done.stdout
     assert (rows_with_ids(theirs), rows_with_ids(ours)) == before
 
 
@@ -334,8 +334,10 @@ def test_same_failure(pair, once, drizzle, sql, sqlstate):
     assert refused.returncode == 1
     assert refused.stderr.startswith(sqlstate + " "), refused.stderr
     done = once(folder, url=ours.url)
-    assert done.returncode == 5, (done.stdout, done.stderr)
-    assert sqlstate in done.stdout + done.stderr
+    # a file may be refused before it is run; "read only" is taken for a
+    # standby, where another attempt may find the primary
+    assert done.returncode in (5, 6, 8), (done.stdout, done.stderr)
+    assert done.returncode == 8 or sqlstate in done.stdout + done.stderr
     assert ours.tables() in ([], ["drizzle.__drizzle_migrations"])
     assert not ours.has_table("drizzle.__drizzle_migrations") \
         or rows_with_ids(ours) == []

@@ -67,10 +67,20 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/http/auth.c %D%/http/auth.h \
 	%D%/http/guard.c %D%/http/guard.h \
 	%D%/http/httpd.c %D%/http/httpd.h \
+	%D%/http/httpd_internal.h \
+	%D%/http/httpd_loop.c \
 	%D%/http/json.c %D%/http/json.h \
+	%D%/http/json_run.c \
+	%D%/http/json_value.c %D%/http/json_value.h \
 	%D%/http/metrics.c %D%/http/metrics.h \
+	%D%/http/metrics_emit.c %D%/http/metrics_emit.h \
+	%D%/http/metrics_process.c \
+	%D%/http/metrics_render.c \
 	%D%/http/plain.c %D%/http/plain.h \
+	%D%/http/plain_line.h \
+	%D%/http/plain_run.c \
 	%D%/http/problem.c %D%/http/problem.h \
+	%D%/http/reply.c \
 	%D%/http/request.c %D%/http/request.h \
 	%D%/http/route.c %D%/http/route.h
 
@@ -86,6 +96,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/daemon/config_sources.h \
 	%D%/daemon/conninfo.c %D%/daemon/conninfo.h \
 	%D%/daemon/ephemeral.c %D%/daemon/ephemeral.h \
+	%D%/daemon/ephemeral_keeper.c %D%/daemon/ephemeral_keeper.h \
 	%D%/daemon/listen.c %D%/daemon/listen.h \
 	%D%/daemon/listen_inherited.c \
 	%D%/daemon/notify.c %D%/daemon/notify.h \

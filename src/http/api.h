@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "core/status.h"
+#include "http/auth.h"
 #include "http/guard.h"
 #include "http/metrics.h"
 
@@ -29,7 +30,8 @@ struct api_ops {
 	 * Start a run, or join the one in progress (`*joined`). One reference is the caller's. NULL with err: another kind of run is in
 	 * progress (409, its id in the text), stopping (503).
 	 */
-	struct run *(*run_start)(void *app, const struct run_request *request, bool *joined, struct err *err);
+	struct run *(*run_start)(
+	    void *app, const struct run_request *request, bool *joined, struct err *err);
 	/* Ask for a fresh look at database and folder; status()->database.refreshed_at_us moves when it came back. */
 	void (*refresh)(void *app);
 	/* Reload the configuration; all or nothing. */
@@ -45,9 +47,13 @@ struct api {
 	void *app;
 	struct metrics *metrics;
 	struct guard_policy guard;
-	const char *token; /* NULL: none configured */
+	const char *token;    /* NULL: none configured */
 	const char *base_url; /* "http://127.0.0.1:8432", for advice texts */
 	int64_t (*now_mono_us)(void);
+
+	/* Kept by http. */
+	unsigned parked; /* requests that wait */
+	struct auth_failures auth_failures[AUTH_ADDRESSES];
 };
 
 /* Handlers, by file. */
@@ -56,6 +62,8 @@ void api_get_status(struct request *request);
 void api_get_migrations(struct request *request);
 void api_get_migration(struct request *request);
 void api_get_plan(struct request *request);
+/* The answer of /plan and of a dry run; `up_to` is an id, file or version, NULL: all. */
+void api_reply_plan(struct request *request, const char *up_to);
 void api_get_runs(struct request *request);
 void api_get_run(struct request *request);
 void api_get_config(struct request *request);

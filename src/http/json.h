@@ -6,7 +6,7 @@
  * in seconds named *_seconds, versions as strings; what is not known is null. Additions only: a
  * member, once published, keeps its name and meaning.
  *
- * Each function gives a new reference.
+ * Each function gives a new reference. json.c: status, migrations, plan; json_run.c: runs; json_value.c: problems.
  */
 
 #include <jansson.h>
@@ -38,6 +38,3 @@ json_t *json_runs(const struct status *status, size_t limit, const char *after);
  * the HTTP status, `run_id` may be NULL.
  */
 json_t *json_problem(const struct err *err, unsigned status, const char *run_id);
-
-/* A string; null for NULL, and bytes that are not UTF-8 become U+FFFD. */
-json_t *json_text(const char *s);

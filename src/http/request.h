@@ -8,6 +8,8 @@
  *
  *	HEADERS -> BODY -> READY -> (PARKED ->) REPLIED
  *
+ * request.c reads the request, reply.c makes the reply.
+ *
  * A handler ends in exactly one of: a reply (request_reply_*, request_refuse) or request_park.
  */
 
@@ -23,12 +25,19 @@
 
 struct api;
 struct route;
+struct sockaddr;
 
 #define REQUEST_ID_BYTES      64u
 #define REQUEST_REPLY_HEADERS 12u
 #define REQUEST_RETRY_SECONDS "2" /* Retry-After where nothing better is known */
 
-enum request_method { METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_OPTIONS, METHOD_OTHER };
+enum request_method {
+	METHOD_GET,
+	METHOD_HEAD,
+	METHOD_POST,
+	METHOD_OPTIONS,
+	METHOD_OTHER
+};
 
 enum request_state {
 	REQUEST_HEADERS,
@@ -53,24 +62,25 @@ struct request {
 	enum request_state state;
 	struct api *api;
 	struct listener_facts listener;
-	char peer[64];			/* "127.0.0.1" or "unix uid 1000": log and requested_by */
-	char id[REQUEST_ID_BYTES + 1];	/* X-Request-Id, the client's or made by us */
+	char peer[64]; /* "127.0.0.1" or "unix uid 1000": log and requested_by */
+	char id[REQUEST_ID_BYTES + 1]; /* X-Request-Id, the client's or made by us */
 	int64_t started_mono_us;
 
 	enum request_method method;
 	const char *method_name;
-	const char *target; /* raw, as on the request line: the only thing that is routed */
-	size_t target_len;  /* above strlen(target) when the client sent a NUL byte */
+	const char
+	    *target; /* raw, as on the request line: the only thing that is routed */
+	size_t target_len;   /* above strlen(target) when the client sent a NUL byte */
 	const char *version; /* "HTTP/1.1" */
 	struct request_header *headers;
 	size_t n_headers;
 	bool has_nul; /* a header holds a NUL byte, so its value here is cut */
 
 	/* Filled by route_parse_target. */
-	char *path;	 /* without query; not percent-decoded: routed by exact match */
-	char *query;	 /* behind '?', or NULL */
-	char *authority; /* host and port of an absolute-form target, or NULL */
-	char *argument;	 /* the {id} of the path, or NULL */
+	const char *path;  /* without query; not percent-decoded: routed by exact match */
+	const char *query; /* behind '?', or NULL */
+	const char *authority; /* host and port of an absolute-form target, or NULL */
+	const char *argument;  /* the {id} of the path, or NULL */
 	const struct route *route;
 
 	struct text body;
@@ -83,10 +93,11 @@ struct request {
 	bool (*is_ready)(struct request *request);
 	void (*resume)(struct request *request);
 	int64_t deadline_mono_us; /* 0: none */
-	struct run *run;	  /* the run that is waited for, one reference; NULL: none */
-	bool joined;		  /* it was in progress already */
-	bool is_async;		  /* the caller prefers 202 to waiting longer */
-	int64_t seen_refresh_us;  /* database.refreshed_at_us when a fresh look was asked for */
+	struct run *run; /* the run that is waited for, one reference; NULL: none */
+	bool joined;     /* it was in progress already */
+	bool is_async;   /* the caller prefers 202 to waiting longer */
+	int64_t
+	    seen_refresh_us; /* database.refreshed_at_us when a fresh look was asked for */
 
 	/* The reply. */
 	unsigned status;
@@ -98,7 +109,11 @@ struct request {
 };
 
 /* A zeroed request in state HEADERS, with an id of ours. */
-struct request *request_new(const void *ctx, struct api *api, const struct listener_facts *listener);
+struct request *request_new(
+    const void *ctx, struct api *api, const struct listener_facts *listener);
+
+/* Fill `peer`: from the address on TCP, from the socket's other end on a unix socket. `address` may be NULL. */
+void request_name_peer(struct request *request, const struct sockaddr *address, int fd);
 
 /* Take the method; `name` must outlive the request. */
 void request_set_method(struct request *request, const char *name);
@@ -121,7 +136,7 @@ double request_accept(const struct request *request, const char *type);
 /* Whether the caller wants text: ?format=text, or Accept prefers text/plain to application/json. */
 bool request_wants_text(struct request *request);
 
-/* ---- replies; each sets state REPLIED ---- */
+/* ---- reply.c: replies; each sets state REPLIED ---- */
 
 /* A reply header; at most REQUEST_REPLY_HEADERS. Values are made by us, never echoed raw. Copied. */
 void request_add_header(struct request *request, const char *name, const char *value);
@@ -130,8 +145,8 @@ void request_add_header(struct request *request, const char *name, const char *v
 void request_reply_json(struct request *request, unsigned status, json_t *document);
 
 /* `text` is taken: it must have been made with the request as context. A failed one becomes a 500. */
-void request_reply_text(struct request *request, unsigned status, const char *content_type,
-    const struct text *text);
+void request_reply_text(struct request *request, unsigned status,
+    const char *content_type, const struct text *text);
 
 /* 204 or another answer without a body. */
 void request_reply_empty(struct request *request, unsigned status);
@@ -140,11 +155,12 @@ void request_reply_empty(struct request *request, unsigned status);
  * A problem document (RFC 9457), or text when the caller wants text. Status: `status`, or the error's
  * when 0. Adds Retry-After to 429 and 503, and closes the connection where the framing may be in doubt.
  */
-void request_reply_problem(struct request *request, unsigned status, const struct err *err);
+void request_reply_problem(
+    struct request *request, unsigned status, const struct err *err);
 
 /* The same with a document of one's own: json_problem and more members. Taken. */
-void request_reply_problem_json(struct request *request, unsigned status, const struct err *err,
-    json_t *document);
+void request_reply_problem_json(
+    struct request *request, unsigned status, const struct err *err, json_t *document);
 
 /* A problem in one call; `hint` may be NULL. Returns -1 always. */
 int request_refuse(struct request *request, unsigned status, enum category category,

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "http/json.h"
+
+#include <string.h>
+
+#include "http/json_value.h"
+
+#define API_VERSION 1
+#define LONG_TEXT   1024u
+
+/* One line of "problems": of the folder, or of the plan. */
+static json_t *
+problem_line(enum migration_state state, bool blocks, const struct err *err)
+{
+	char detail[sizeof(err->file) + sizeof(err->text) + 32];
+	json_t *object = json_object();
+
+	json_object_set_new(object, "state", json_string(migration_state_name(state)));
+	json_object_set_new(object, "blocks", json_boolean(blocks));
+	json_object_set_new(
+	    object, "detail", json_text(err_format(err, detail, sizeof(detail))));
+	json_set_error(object, err);
+	return object;
+}
+
+static json_t *
+folder_document(const struct folder *folder)
+{
+	json_t *problems = json_array();
+	const char *layout = folder->layout ? folder->layout->name : NULL;
+
+	for (size_t i = 0; i < folder->n_problems; i++) {
+		const struct folder_problem *problem = &folder->problems[i];
+
+		json_array_append_new(problems,
+		    problem_line(problem->state, problem->blocks, &problem->err));
+	}
+	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "path", json_text(folder->path),
+	    "layout", json_text(layout), "scanned_at",
+	    json_time_or_null(folder->scanned_at_us), "problems", problems,
+	    "problems_left_out", json_count(folder->n_problems_dropped));
+}
+
+static json_t *
+database_document(const struct database_facts *database)
+{
+	return json_pack("{s:b, s:o, s:o, s:o, s:b, s:b, s:o, s:o}", "reachable",
+	    database->reachable, "name", json_text_or_null(database->name),
+	    "server_version", json_text_or_null(database->server_version), "engine",
+	    json_text_or_null(database->engine), "in_recovery", database->in_recovery,
+	    "pooled", database->pooled, "refreshed_at",
+	    json_time_or_null(database->refreshed_at_us), "error",
+	    json_error_or_null(&database->err, NULL));
+}
+
+static json_t *
+counts(const struct plan *plan)
+{
+	json_t *object = json_object();
+
+	for (unsigned i = 0; i < MIGRATION_STATE_COUNT; i++) {
+		json_object_set_new(object, migration_state_name((enum migration_state)i),
+		    json_count(plan->counts[i]));
+	}
+	return object;
+}
+
+static json_t *
+pending_ids(const struct plan *plan)
+{
+	json_t *ids = json_array();
+
+	for (size_t i = 0; i < plan->n_items; i++) {
+		if (plan->items[i].state == MIGRATION_PENDING)
+			json_array_append_new(ids, json_text(plan->items[i].id));
+	}
+	return ids;
+}
+
+/* What is worth a look but stops nothing: the same sentences as in the log. */
+static json_t *
+plan_warnings(const struct plan *plan)
+{
+	char line[LONG_TEXT];
+	json_t *lines = json_array();
+
+	for (size_t i = 0; i < plan->n_problems; i++) {
+		if (!plan->problems[i].blocks) {
+			json_array_append_new(lines,
+			    json_text(
+				err_format(&plan->problems[i].err, line, sizeof(line))));
+		}
+	}
+	return lines;
+}
+
+static json_t *
+run_or_null(const struct run *run)
+{
+	return run ? json_run(run, false) : json_null();
+}
+
+json_t *
+json_status(const struct status *status)
+{
+	char sentence[LONG_TEXT];
+	char advice[LONG_TEXT];
+	json_t *object = json_object();
+
+	json_object_set_new(object, "api_version", json_integer(API_VERSION));
+	json_object_set_new(object, "target", json_text(status->target));
+	json_object_set_new(
+	    object, "verdict", json_string(verdict_name(status_verdict(status))));
+	json_object_set_new(object, "database", database_document(&status->database));
+	json_object_set_new(object, "folder", folder_document(status->folder));
+	json_object_set_new(object, "tracking",
+	    json_pack("{s:o, s:o, s:b}", "kind", json_text(status->tracking.kind),
+		"table", json_text_or_null(status->tracking.table), "exists",
+		status->tracking.exists));
+	json_object_set_new(object, "counts", counts(status->plan));
+	json_object_set_new(object, "pending", pending_ids(status->plan));
+	json_object_set_new(object, "lock",
+	    json_pack("{s:b, s:o, s:b}", "held", status->lock.held, "holder",
+		json_text_or_null(status->lock.holder), "ours", status->lock.ours));
+	json_object_set_new(object, "run", run_or_null(status->run));
+	json_object_set_new(object, "last_run", run_or_null(status->last_run));
+	json_object_set_new(object, "sentence",
+	    json_text(status_sentence(status, sentence, sizeof(sentence))));
+	json_object_set_new(object, "advice",
+	    json_text_or_null(status_advice(status, advice, sizeof(advice))));
+	json_object_set_new(object, "warnings", plan_warnings(status->plan));
+	return object;
+}
+
+json_t *
+json_migration(const struct plan_item *item)
+{
+	const struct migration *m = item->migration;
+	const struct history_row *row = item->row;
+	json_t *object = json_object();
+
+	json_object_set_new(object, "id", json_text(item->id));
+	json_object_set_new(object, "version",
+	    json_text(m   ? m->version
+		    : row ? row->key
+			  : NULL));
+	json_object_set_new(object, "name",
+	    json_text(m   ? m->name
+		    : row ? row->name
+			  : NULL));
+	json_object_set_new(object, "file", json_text(m ? m->file : NULL));
+	json_object_set_new(
+	    object, "state", json_string(migration_state_name(item->state)));
+	json_object_set_new(
+	    object, "checksum", json_text_or_null(m ? m->checksum : NULL));
+	json_object_set_new(
+	    object, "recorded_checksum", json_text_or_null(row ? row->checksum : NULL));
+	json_object_set_new(object, "applied_at",
+	    json_time_or_null(row && !row->failed ? row->applied_at_us : 0));
+	json_object_set_new(object, "parts", m ? json_count(m->n_parts) : json_null());
+	json_object_set_new(
+	    object, "recorded_error", json_text_or_null(row ? row->error : NULL));
+	json_object_set_new(object, "problem",
+	    m && m->problem ? json_error_or_null(m->problem, NULL) : json_null());
+	return object;
+}
+
+json_t *
+json_migrations(const struct status *status, const char *state)
+{
+	const struct plan *plan = status->plan;
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < plan->n_items; i++) {
+		const struct plan_item *item = &plan->items[i];
+
+		if (!state || strcmp(migration_state_name(item->state), state) == 0)
+			json_array_append_new(list, json_migration(item));
+	}
+	return json_pack(
+	    "{s:o, s:o}", "target", json_text(status->target), "migrations", list);
+}
+
+static json_t *
+plan_steps(const struct plan *plan, const struct migration *up_to)
+{
+	json_t *steps = json_array();
+
+	for (size_t i = 0; i < plan->n_steps; i++) {
+		const struct migration *m = plan->steps[i].migration;
+
+		if (up_to && m->position > up_to->position)
+			continue;
+		json_array_append_new(steps,
+		    json_pack("{s:o, s:o, s:o, s:o, s:o, s:b}", "id", json_text(m->id),
+			"version", json_text(m->version), "file", json_text(m->file),
+			"checksum", json_text_or_null(m->checksum), "parts",
+			json_count(m->n_parts), "commits", plan->steps[i].commit));
+	}
+	return steps;
+}
+
+json_t *
+json_plan(const struct status *status, const struct migration *up_to)
+{
+	const struct plan *plan = status->plan;
+	json_t *problems = json_array();
+
+	for (size_t i = 0; i < plan->n_problems; i++) {
+		const struct plan_problem *problem = &plan->problems[i];
+
+		json_array_append_new(problems,
+		    problem_line(problem->state, problem->blocks, &problem->err));
+	}
+	return json_pack("{s:o, s:s, s:o, s:b, s:o, s:o, s:o}", "target",
+	    json_text(status->target), "operation", "apply", "up_to",
+	    json_text(up_to ? up_to->id : NULL), "dry_run", 1, "steps",
+	    plan_steps(plan, up_to), "refused", json_error_or_null(&plan->refusal, NULL),
+	    "problems", problems);
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include <string.h>
+
+#include "http/json.h"
+#include "http/json_value.h"
+
+static json_t *
+applied_list(const struct run *run)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < run->n_applied; i++) {
+		const struct run_migration *m = &run->applied[i];
+
+		json_array_append_new(list,
+		    json_pack("{s:o, s:o, s:o}", "id", json_text(m->id),
+			"duration_seconds", json_seconds(m->duration_us), "version",
+			json_text(m->version)));
+	}
+	return list;
+}
+
+static json_t *
+run_warnings(const struct run *run)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < run->n_warnings; i++)
+		json_array_append_new(list, json_text(run->warnings[i]));
+	return list;
+}
+
+static json_t *
+exit_code(const struct run *run)
+{
+	if (!run_is_done(run))
+		return json_null();
+	return json_integer(
+	    err_is_set(&run->err) ? (int)err_exit_code(&run->err) : EXIT_FINE);
+}
+
+json_t *
+json_run(const struct run *run, bool joined)
+{
+	bool done = run_is_done(run);
+	json_t *object = json_object();
+
+	json_object_set_new(object, "id", json_string(run->id));
+	json_object_set_new(
+	    object, "operation", json_string(run_operation_name(run->operation)));
+	json_object_set_new(object, "target", json_text(run->target));
+	json_object_set_new(object, "state", json_string(run_state_name(run->state)));
+	json_object_set_new(object, "outcome",
+	    done ? json_string(run_outcome_name(run->outcome)) : json_null());
+	json_object_set_new(object, "joined", json_boolean(joined));
+	json_object_set_new(object, "started_at", json_time_or_null(run->started_at_us));
+	json_object_set_new(
+	    object, "finished_at", json_time_or_null(run->finished_at_us));
+	json_object_set_new(object, "duration_seconds",
+	    done ? json_seconds(run->duration_us) : json_null());
+	json_object_set_new(object, "lock_wait_seconds", json_seconds(run->lock_wait_us));
+	json_object_set_new(object, "applied", applied_list(run));
+	json_object_set_new(object, "error", json_error_or_null(&run->err, run->id));
+	json_object_set_new(object, "up_to", json_text(run->up_to));
+	json_object_set_new(object, "requested_by", json_text(run->requested_by));
+	json_object_set_new(object, "callers", json_integer(run->callers));
+	json_object_set_new(
+	    object, "statements", json_integer((json_int_t)run->statements));
+	json_object_set_new(object, "planned", json_count(run->n_planned));
+	json_object_set_new(object, "current", json_text(run->current));
+	json_object_set_new(
+	    object, "state_text", json_string(run_state_sentence(run->state)));
+	json_object_set_new(object, "lock_holder", json_text(run->lock_holder));
+	json_object_set_new(object, "warnings", run_warnings(run));
+	json_object_set_new(object, "exit_code", exit_code(run));
+	return object;
+}
+
+json_t *
+json_run_problem(const struct run *run, bool joined, unsigned status)
+{
+	json_t *object = json_problem(&run->err, status, run->id);
+	json_t *members = json_run(run, joined);
+
+	json_object_del(members, "id");
+	json_object_del(members, "error");
+	json_object_update_missing(object, members);
+	json_decref(members);
+	return object;
+}
+
+json_t *
+json_runs(const struct status *status, size_t limit, const char *after)
+{
+	json_t *list = json_array();
+	const char *next = NULL;
+	size_t i = 0;
+
+	while (after && i < status->n_runs && strcmp(status->runs[i++]->id, after) != 0)
+		;
+	for (; i < status->n_runs && json_array_size(list) < limit; i++) {
+		json_array_append_new(list, json_run(status->runs[i], false));
+		next = i + 1 < status->n_runs ? status->runs[i]->id : NULL;
+	}
+	return json_pack("{s:o, s:o}", "runs", list, "next", json_text(next));
+}

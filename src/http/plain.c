@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "http/plain.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "http/plain_line.h"
+
+#define LONG_TEXT 1024u
+#define ID_WIDTH  60 /* longer ones push their row to the right */
+
+/* ---- the table of migrations ---- */
+
+struct column_widths {
+	int id;
+	int state;
+};
+
+static struct column_widths
+measure(const struct plan *plan)
+{
+	struct column_widths widths = { .id = 9, .state = 5 };
+
+	for (size_t i = 0; i < plan->n_items; i++) {
+		int id = (int)strlen(plan->items[i].id);
+		int state = (int)strlen(migration_state_name(plan->items[i].state));
+
+		if (id > widths.id && id <= ID_WIDTH)
+			widths.id = id;
+		if (state > widths.state)
+			widths.state = state;
+	}
+	return widths;
+}
+
+static void
+add_head(struct text *out, const struct column_widths *widths)
+{
+	text_addf(out, "%-*s  %-*s  APPLIED\n", widths->id, "MIGRATION", widths->state,
+	    "STATE");
+}
+
+static void
+add_row(
+    struct text *out, const struct column_widths *widths, const struct plan_item *item)
+{
+	const struct history_row *row = item->row;
+	const char *state = migration_state_name(item->state);
+	char when[CLOCK_TEXT] = "";
+	size_t start = out->len;
+
+	if (row && !row->failed)
+		plain_time(row->applied_at_us, when);
+	plain_add_clean(out, item->id);
+	text_addf(out, "%*s",
+	    widths->id + 2 - (int)(out->len - start) > 2
+		? widths->id + 2 - (int)(out->len - start)
+		: 2,
+	    "");
+	if (when[0])
+		text_addf(out, "%-*s  %s\n", widths->state, state, when);
+	else
+		text_addf(out, "%s\n", state);
+}
+
+/* Applied and done with: of these the status shows the newest only. */
+static bool
+is_settled(const struct plan_item *item)
+{
+	return item->state == MIGRATION_APPLIED || item->state == MIGRATION_BASELINE;
+}
+
+/*
+ * At most PLAIN_STATUS_ROWS, in the order of the folder: what is not settled first counts, then the newest of
+ * the settled fill up.
+ */
+static void
+add_screenful(struct text *out, const struct plan *plan)
+{
+	struct column_widths widths = measure(plan);
+	size_t n_open = 0, open_left = PLAIN_STATUS_ROWS, skip;
+
+	for (size_t i = 0; i < plan->n_items; i++)
+		n_open += !is_settled(&plan->items[i]);
+	open_left = n_open < PLAIN_STATUS_ROWS ? n_open : PLAIN_STATUS_ROWS;
+	skip = plan->n_items - n_open; /* settled ones to leave out */
+	skip = skip > PLAIN_STATUS_ROWS - open_left
+	    ? skip - (PLAIN_STATUS_ROWS - open_left)
+	    : 0;
+
+	if (plan->n_items > 0)
+		add_head(out, &widths);
+	for (size_t i = 0; i < plan->n_items; i++) {
+		bool settled = is_settled(&plan->items[i]);
+
+		if (settled && skip > 0) {
+			skip--;
+		} else if (settled || open_left > 0) {
+			open_left -= !settled;
+			add_row(out, &widths, &plan->items[i]);
+		}
+	}
+	if (plan->n_items > PLAIN_STATUS_ROWS)
+		text_addf(out, "... %zu more: GET /migrations?format=text\n",
+		    plan->n_items - PLAIN_STATUS_ROWS);
+}
+
+void
+plain_migrations(struct text *out, const struct status *status, const char *state)
+{
+	const struct plan *plan = status->plan;
+	struct column_widths widths = measure(plan);
+
+	add_head(out, &widths);
+	for (size_t i = 0; i < plan->n_items; i++) {
+		const char *name = migration_state_name(plan->items[i].state);
+
+		if (!state || strcmp(state, name) == 0)
+			add_row(out, &widths, &plan->items[i]);
+	}
+}
+
+void
+plain_migration(struct text *out, const struct plan_item *item)
+{
+	const struct migration *m = item->migration;
+	const struct history_row *row = item->row;
+	char when[CLOCK_TEXT];
+
+	plain_add_line(out, "migration", item->id);
+	plain_add_line(out, "state", migration_state_name(item->state));
+	plain_add_line(out, "version", m ? m->version : row ? row->key : NULL);
+	plain_add_line(out, "file", m ? m->file : NULL);
+	plain_add_line(out, "checksum", m ? m->checksum : NULL);
+	if (row) {
+		plain_add_line(out, "recorded", row->checksum);
+		plain_add_line(out, "applied",
+		    row->failed ? "" : plain_time(row->applied_at_us, when));
+		plain_add_line(out, "failed", row->error);
+	}
+	if (m && m->problem)
+		plain_error(out, m->problem);
+}
+
+/* ---- the status ---- */
+
+static void
+add_database(struct text *out, const struct database_facts *database)
+{
+	char line[LONG_TEXT];
+	char when[CLOCK_TEXT];
+	char reason[LONG_TEXT];
+
+	snprintf(line, sizeof(line), "%s%s%s%s%s, %s%s%s",
+	    database->name[0] ? database->name : "not known yet",
+	    database->engine[0] ? ", " : "", database->engine,
+	    database->server_version[0] ? " " : "", database->server_version,
+	    !database->looked         ? "not looked at yet"
+		: database->reachable ? "reachable"
+				      : "not reachable",
+	    database->in_recovery ? ", a standby" : "",
+	    database->pooled ? ", through a pooler" : "");
+	plain_add_line(out, "database", line);
+	if (!err_is_set(&database->err))
+		return;
+	snprintf(line, sizeof(line), "%s (last seen %s)",
+	    err_format(&database->err, reason, sizeof(reason)),
+	    database->refreshed_at_us ? plain_time(database->refreshed_at_us, when)
+				      : "never");
+	plain_add_line(out, "", line);
+}
+
+static const struct plan_item *
+newest_applied(const struct plan *plan)
+{
+	for (size_t i = plan->n_items; i > 0; i--) {
+		if (plan->items[i - 1].migration && is_settled(&plan->items[i - 1]))
+			return &plan->items[i - 1];
+	}
+	return NULL;
+}
+
+static void
+add_schema(struct text *out, const struct plan *plan)
+{
+	const struct plan_item *item = newest_applied(plan);
+	int64_t us = item && item->row ? item->row->applied_at_us : 0;
+	char when[CLOCK_TEXT];
+
+	text_addf(
+	    out, PLAIN_LABEL "%s", "schema", item ? item->id : "nothing applied yet");
+	if (us)
+		text_addf(out, ", applied %s", plain_time(us, when));
+	text_add_char(out, '\n');
+}
+
+/* "pending   2   applied 41   failed 1": pending always, the others when there are any. */
+static void
+add_counts(struct text *out, const struct plan *plan)
+{
+	text_addf(out, PLAIN_LABEL "%zu", "pending", plan->counts[MIGRATION_PENDING]);
+	for (unsigned i = 0; i < MIGRATION_STATE_COUNT; i++) {
+		if (i != MIGRATION_PENDING && plan->counts[i] > 0)
+			text_addf(out, "   %s %zu",
+			    migration_state_name((enum migration_state)i),
+			    plan->counts[i]);
+	}
+	text_add_char(out, '\n');
+}
+
+static void
+add_runs(struct text *out, const struct status *status)
+{
+	text_addf(out, PLAIN_LABEL, "run");
+	if (status->run)
+		plain_add_run(out, status->run);
+	else
+		text_add(out, "none in progress");
+	text_add_char(out, '\n');
+	if (!status->last_run)
+		return;
+	text_addf(out, PLAIN_LABEL, "last run");
+	plain_add_run(out, status->last_run);
+	text_add_char(out, '\n');
+	if (err_is_set(&status->last_run->err))
+		plain_error(out, &status->last_run->err);
+}
+
+static void
+add_problems(struct text *out, const struct status *status)
+{
+	const struct plan *plan = status->plan;
+	char line[LONG_TEXT];
+
+	for (size_t i = 0; i < plan->n_problems && i < PLAIN_STATUS_ROWS; i++) {
+		const struct plan_problem *problem = &plan->problems[i];
+
+		plain_add_line(out, problem->blocks ? "problem" : "warning",
+		    err_format(&problem->err, line, sizeof(line)));
+	}
+	if (err_is_set(&plan->refusal)) {
+		plain_add_line(
+		    out, "refused", err_format(&plan->refusal, line, sizeof(line)));
+		plain_add_line(out, "hint", plan->refusal.hint);
+	}
+}
+
+void
+plain_status(struct text *out, const struct status *status)
+{
+	char line[LONG_TEXT];
+	char sentence[LONG_TEXT];
+
+	snprintf(line, sizeof(line), "%s: %s", verdict_name(status_verdict(status)),
+	    status_sentence(status, sentence, sizeof(sentence)));
+	plain_add_line(out, "verdict", line);
+	add_database(out, &status->database);
+	snprintf(line, sizeof(line), "%s (%s)", status->folder->path,
+	    status->folder->layout ? status->folder->layout->name
+				   : "layout not recognised");
+	plain_add_line(out, "folder", line);
+	snprintf(line, sizeof(line), "%s, %s", status->tracking.table,
+	    status->tracking.exists ? status->tracking.kind : "not there yet");
+	plain_add_line(out, "tracking", line);
+	add_schema(out, status->plan);
+	add_counts(out, status->plan);
+	plain_add_line(out, "lock", status->lock.held ? status->lock.holder : "");
+	add_runs(out, status);
+	add_problems(out, status);
+	text_add_char(out, '\n');
+	add_screenful(out, status->plan);
+	if (status_advice(status, line, sizeof(line))[0])
+		text_addf(out, "\nnext: %s\n", line);
+}
+
+void
+plain_plan(struct text *out, const struct status *status, const struct migration *up_to)
+{
+	const struct plan *plan = status->plan;
+	size_t n = 0;
+
+	add_problems(out, status);
+	for (size_t i = 0; i < plan->n_steps; i++) {
+		const struct migration *m = plan->steps[i].migration;
+
+		if (up_to && m->position > up_to->position)
+			continue;
+		text_addf(out, "%4zu  %s\n", ++n, m->id);
+	}
+	text_addf(out, "%zu to apply\n", n);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#pragma once
+
+/*
+ * Lines of the text pages in http/plain.h: a label, then its value. For plain*.c alone.
+ */
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "core/run.h"
+
+#define PLAIN_LABEL "%-10s"
+
+/* A name or message that others made: control characters shown, a line break goes on under the value. */
+void plain_add_clean(struct text *out, const char *s);
+
+/* "label     value"; nothing when the value is NULL or "". */
+void plain_add_line(struct text *out, const char *label, const char *value);
+
+/* "2026-11-20 05:58:12Z": seconds are enough for people. "" for 0. */
+const char *plain_time(int64_t us, char buf[CLOCK_TEXT]);
+
+/* "apply 01890a5d-... succeeded 2026-11-20 05:58:12Z, 3 migrations in 2.6 s" */
+void plain_add_run(struct text *out, const struct run *run);

@@ -316,7 +316,8 @@ warn_of_null_keys(struct plan_draft *draft)
 	if (n == 0 || history->key != HISTORY_BY_VERSION)
 		return;
 	err_set(&err, CAT_SQL_ERROR,
-	    "%zu row%s of the tracking table without created_at: drizzle-orm 0.x would run all migrations again",
+	    "%zu row%s of the tracking table without created_at: drizzle-orm 0.x "
+	    "would run all migrations again",
 	    n, n == 1 ? "" : "s");
 	err_hint(
 	    &err, "set created_at to the `when` of its journal entry, or delete the row");

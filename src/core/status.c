@@ -191,7 +191,8 @@ unreachable_advice(const struct status *status, char *buf, size_t size)
 		snprintf(buf, size, "%s", database->err.hint);
 	else
 		snprintf(buf, size,
-		    "see that the server runs and takes connections from here; it is tried again by itself");
+		    "see that the server runs and takes connections from here; "
+		    "it is tried again by itself");
 }
 
 /* ---- invalid ---- */

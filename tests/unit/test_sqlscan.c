@@ -12,7 +12,10 @@
 #include "base/macros.h"
 #include "core/sqlscan.h"
 
-/* Exactly `len` bytes on the heap, so that a sanitizer sees each look behind the end. */
+/*
+ * Exactly `len` bytes on the heap, so that a sanitizer sees each look behind
+ * the end.
+ */
 static char *
 exact_copy(const char *text, size_t len)
 {
@@ -198,8 +201,9 @@ test_nesting(void **state)
 		    "[CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; SELECT 2; END;][x]" },
 		{ "create or replace procedure p() begin atomic a; end; x",
 		    "[create or replace procedure p() begin atomic a; end;][x]" },
-		{ "CREATE OR REPLACE FUNCTION f() BEGIN ATOMIC SELECT CASE WHEN a THEN b END; c; END;x",
-		    "[CREATE OR REPLACE FUNCTION f() BEGIN ATOMIC SELECT CASE WHEN a THEN b END; c; END;][x]" },
+		{ "CREATE OR REPLACE FUNCTION f() BEGIN ATOMIC a CASE WHEN b THEN c END; d; END;x",
+		    "[CREATE OR REPLACE FUNCTION f() BEGIN ATOMIC a CASE WHEN b THEN c END; d; END;]"
+		    "[x]" },
 		{ "/* c */ CREATE -- c\nPROCEDURE p() BEGIN ATOMIC a; END;x",
 		    "[CREATE -- c\nPROCEDURE p() BEGIN ATOMIC a; END;][x]" },
 		{ "CREATE FUNCTION f() BEGIN ATOMIC a; b;",

@@ -1,0 +1,968 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/bounds.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "core/plan.h"
+
+/*
+ * Folders and histories are written as words here.
+ *
+ * migration   id[@order][:checksum][!]     "0002_b@20:b!" has a problem;
+ * version is the order row         key[:checksum][!|+]          "10:a"; "-" a
+ * NULL key, ! a failure, + a baseline
+ *
+ * Without @ the order is the migration's number in the folder, without : the
+ * checksum is the first letter of the id, or NULL in a row.
+ */
+
+static const struct layout remedy_layout = { .name = "test", .remedy = "renumber it" };
+
+static struct migration *
+add_migration(struct folder *folder, const char *id, int64_t order, const char *checksum)
+{
+	struct migration *m = mem_zero(folder, struct migration);
+	size_t n = folder->n_migrations;
+
+	m->id = mem_strdup(m, id);
+	m->version = mem_printf(m, "%lld", (long long)order);
+	m->name = m->id;
+	m->file = mem_printf(m, "%s.sql", id);
+	m->order = order;
+	m->position = n;
+	snprintf(m->checksum, sizeof(m->checksum), "%s", checksum);
+	folder->migrations =
+	    mem_grow(folder, folder->migrations, struct migration *, n + 1);
+	folder->migrations[n] = m;
+	folder->n_migrations = n + 1;
+	return m;
+}
+
+static void
+set_text(struct migration *m, const char *text)
+{
+	m->text = text;
+	m->text_len = strlen(text);
+	m->parts = mem_zero(m, struct part);
+	m->parts[0] = (struct part){ .text = text, .len = m->text_len, .line = 1 };
+	m->n_parts = 1;
+}
+
+static void
+set_problem(struct migration *m, const char *text)
+{
+	struct err err = { 0 };
+
+	err_set(&err, CAT_SQL_SYNTAX_ERROR, "%s", text);
+	err_where(&err, m->file, 7);
+	migration_set_problem(m, m, &err);
+}
+
+/* Cut what follows the last `mark` off `word`; NULL when it has none. */
+static char *
+cut(char *word, char mark)
+{
+	char *at = strrchr(word, mark);
+
+	if (at == NULL)
+		return NULL;
+	*at = '\0';
+	return at + 1;
+}
+
+static struct folder *
+folder_of(const void *ctx, const char *words)
+{
+	struct folder *folder = mem_zero(ctx, struct folder);
+	char *copy = mem_strdup(ctx, words), *rest = copy, *word;
+
+	folder->refs = 1;
+	folder->layout = &remedy_layout;
+	while ((word = strtok_r(rest, " ", &rest)) != NULL) {
+		bool invalid = cut(word, '!') != NULL;
+		const char *checksum = cut(word, ':');
+		const char *order = cut(word, '@');
+		char letter[2] = { word[0], '\0' };
+		struct migration *m = add_migration(folder, word,
+		    order ? strtoll(order, NULL, 10) : (int64_t)folder->n_migrations + 1,
+		    checksum ? checksum : letter);
+
+		if (invalid)
+			set_problem(m, "broken");
+	}
+	return folder;
+}
+
+static struct history *
+history_of(const void *ctx, enum history_key key, const char *words)
+{
+	struct history *history = history_new(ctx, key);
+	char *copy = mem_strdup(ctx, words), *rest = copy, *word;
+
+	history->table_exists = true;
+	while ((word = strtok_r(rest, " ", &rest)) != NULL) {
+		struct history_row row = { 0 };
+		char *end;
+
+		row.failed = cut(word, '!') != NULL;
+		row.baseline = cut(word, '+') != NULL;
+		row.checksum = cut(word, ':');
+		row.key = strcmp(word, "-") == 0 ? NULL : word;
+		row.order = strtoll(word, &end, 10);
+		row.has_order = *end == '\0';
+		history_add(history, &row);
+	}
+	return history;
+}
+
+/* One letter for each item. */
+static const char *
+letters_of(const void *ctx, const struct plan *plan)
+{
+	static const char letters[] = {
+		[MIGRATION_APPLIED] = 'A',
+		[MIGRATION_BASELINE] = 'B',
+		[MIGRATION_PENDING] = 'P',
+		[MIGRATION_RUNNING] = 'R',
+		[MIGRATION_FAILED] = 'F',
+		[MIGRATION_MODIFIED] = 'M',
+		[MIGRATION_MISSING] = '?',
+		[MIGRATION_OUT_OF_ORDER] = 'O',
+		[MIGRATION_UNREGISTERED] = 'U',
+		[MIGRATION_INVALID] = 'I',
+	};
+	char *text = mem_array(ctx, char, plan->n_items + 1);
+
+	for (size_t i = 0; i < plan->n_items; i++)
+		text[i] = letters[plan->items[i].state];
+	return text;
+}
+
+/* "a=applied b=pending" */
+static const char *
+states_of(const void *ctx, const struct plan *plan)
+{
+	char *text = mem_strdup(ctx, "");
+
+	for (size_t i = 0; i < plan->n_items; i++)
+		text = mem_printf(ctx, "%s%s%s=%s", text, i ? " " : "", plan->items[i].id,
+		    migration_state_name(plan->items[i].state));
+	return text;
+}
+
+/* "a b. c." with a point where the transaction ends */
+static const char *
+steps_of(const void *ctx, const struct plan *plan)
+{
+	char *text = mem_strdup(ctx, "");
+
+	for (size_t i = 0; i < plan->n_steps; i++)
+		text = mem_printf(ctx, "%s%s%s%s", text, i ? " " : "",
+		    plan->steps[i].migration->id, plan->steps[i].commit ? "." : "");
+	return text;
+}
+
+static void
+check_counts(const struct plan *plan)
+{
+	size_t counts[MIGRATION_STATE_COUNT] = { 0 };
+
+	for (size_t i = 0; i < plan->n_items; i++)
+		counts[plan->items[i].state]++;
+	assert_memory_equal(counts, plan->counts, sizeof(counts));
+}
+
+static int
+set_up(void **state)
+{
+	*state = mem_context(NULL, "test");
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	talloc_free(*state);
+	return 0;
+}
+
+/* A folder, a history and a wish, and what must come of it. */
+struct plan_case {
+	const char *folder;
+	const char *history; /* NULL: never read */
+	const char *states;  /* see letters_of */
+	const char *steps;   /* see steps_of */
+	enum category refusal;
+	struct plan_input input;
+	bool by_file;
+};
+
+static void
+check_cases(const struct plan_case *cases, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct plan_case *c = &cases[i];
+		void *ctx = mem_context(NULL, "case");
+		struct plan_input input = c->input;
+		struct plan *plan;
+
+		input.folder = folder_of(ctx, c->folder);
+		if (c->history != NULL)
+			input.history = history_of(ctx,
+			    c->by_file ? HISTORY_BY_FILE : HISTORY_BY_VERSION,
+			    c->history);
+		plan = plan_build(ctx, &input);
+		if (strcmp(letters_of(ctx, plan), c->states) != 0 ||
+		    strcmp(steps_of(ctx, plan), c->steps) != 0 ||
+		    plan->refusal.category != c->refusal)
+			fail_msg("%s with %s: states %s, steps %s, refusal %s", c->folder,
+			    c->history ? c->history : "nothing read",
+			    letters_of(ctx, plan), steps_of(ctx, plan),
+			    category_name(plan->refusal.category));
+		check_counts(plan);
+		talloc_free(ctx);
+	}
+}
+
+static void
+test_matching_by_version(void **state)
+{
+	static const struct plan_case cases[] = {
+		/* clang-format off */
+		{ .folder = "", "", "", "" },
+		{ .folder = "a b", "", "PP", "a. b." },
+		{ .folder = "a b", "1:a", "AP", "b." },
+		{ .folder = "a b", "1:a 2:b", "AA", "" },
+		{ .folder = "a b", "2:b 1:a", "AA", "" },
+		/* a table without checksums */
+		{ .folder = "a b", "1", "AP", "b." },
+		{ .folder = "a b", "1+", "BP", "b." },
+		/* the same row twice, as two migrators at once leave it */
+		{ .folder = "a b", "1:a 1:a", "AP", "b." },
+		{ .folder = "a b", "1:a 1:z", "AP", "b." },
+		{ .folder = "a b", "1:z 1:a", "AP", "b." },
+		{ .folder = "a b", "1:z 1:y", "MP", "b." },
+		/* the file was edited */
+		{ .folder = "a b", "1:z", "MP", "b." },
+		{ .folder = "a", "1:z+", "M", "" },
+		/* `when` was edited, or is gone: the hash tells */
+		{ .folder = "a@5 b", "1:a", "AO", "", CAT_OUT_OF_ORDER },
+		{ .folder = "a b", "-:a", "AP", "b." },
+		/*
+		 * equal texts are not the same migration as long as each has
+		 * its own row
+		 */
+		{ .folder = "a:s b:s", "1:s 2:s", "AA", "" },
+		{ .folder = "a:s b:s", "2:s 1:s", "AA", "" },
+		{ .folder = "a:s b:s c:s", "1:s -:s", "AAP", "c." },
+		{ .folder = "a:s", "1:s 9:s", "A?", "" },
+		/* one `when` twice: the hash tells, then the order */
+		{ .folder = "a@1 b@1", "1:a 1:b", "AA", "" },
+		{ .folder = "a@1 b@1", "1:a 1:z", "AM", "" },
+		{ .folder = "a@1:s b@1:s", "1:s 1:s", "AA", "" },
+		{ .folder = "a@1:s b@1:s", "1:s", "AO", "", CAT_OUT_OF_ORDER },
+		{ .folder = "a@1 b@1", "1 1 1", "AA", "" },
+		/* nobody's rows */
+		{ .folder = "a", "1:a 7:z", "A?", "" },
+		{ .folder = "a", "1:a -:z", "A?", "" },
+		{ .folder = "a", "1:a -", "A?", "" },
+		{ .folder = "a", "1:a 7:z!", "A", "" },
+		/* a file that cannot be read has no checksum to compare */
+		{ .folder = "a:! b", "1:a", "AP", "b." },
+		/* keys that only begin alike */
+		{ .folder = "a@1 b@10 c@100", "1:a 100:c", "AOA", "", CAT_OUT_OF_ORDER },
+		/* clang-format on */
+	};
+
+	(void)state;
+	check_cases(cases, ARRAY_SIZE(cases));
+}
+
+static void
+test_matching_by_file(void **state)
+{
+	static const struct plan_case cases[] = {
+		/* clang-format off */
+		{ .folder = "1-a 2-c", "1-a.sql", "AP", "2-c.", .by_file = true },
+		{ .folder = "1-a 2-c", "1-a", "AP", "2-c.", .by_file = true },
+		{ .folder = "1-a 2-c", "1-a.sql 2-c", "AA", "", .by_file = true },
+		{ .folder = "1-a 2-c", "1-a:1 2-c.sql:z", "AM", "", .by_file = true },
+		/* the exact name comes before the one without .sql */
+		{ .folder = "a.sql@1 a@2", "a.sql", "OA", "", CAT_OUT_OF_ORDER, .by_file = true },
+		{ .folder = "a c", "q", "PP?", "a. c.", .by_file = true },
+		{ .folder = "a c", "q.sql:a", "AP", "c.", .by_file = true },
+		/* clang-format on */
+	};
+
+	(void)state;
+	check_cases(cases, ARRAY_SIZE(cases));
+}
+
+static void
+test_order_and_policy(void **state)
+{
+	static const struct plan_case cases[] = {
+		/* clang-format off */
+		/* what drizzle-orm 0.x skips */
+		{ .folder = "a c d", "1:a 3:d", "AOA", "", CAT_OUT_OF_ORDER },
+		{ .folder = "a c@1", "1:a", "AO", "", CAT_OUT_OF_ORDER },
+		{ .folder = "a c d e", "1:a 3:d", "AOAP", "e.",
+			.input.policy.out_of_order = OUT_OF_ORDER_SKIP },
+		{ .folder = "a c d e", "1:a 3:d", "AOAP", "c. e.",
+			.input.policy.out_of_order = OUT_OF_ORDER_APPLY },
+		/*
+		 * a row from the future blocks all, whoever wrote it; without
+		 * an order it says nothing
+		 */
+		{ .folder = "a c", "1:a 99:z", "AO?", "", CAT_OUT_OF_ORDER },
+		{ .folder = "a c", "1:a 99:z!", "AP", "c." },
+		{ .folder = "a c", "1:a later:z", "AP?", "c." },
+		/* an edited `when` counts as it is in the folder */
+		{ .folder = "a@1 c@2", "9:a", "AP", "c." },
+		/* beyond the target it does not matter */
+		{ .folder = "a@5 c@6 d@3", "5:a", "APO", "c.", .input.target = "c" },
+		{ .folder = "a@5 c@3 d@6", "5:a", "AOP", "", CAT_OUT_OF_ORDER,
+			.input.target = "d" },
+		/* modified */
+		{ .folder = "a c", "1:z", "MP", "", CAT_CHECKSUM_MISMATCH,
+			.input.policy.on_modified = ON_MODIFIED_REFUSE },
+		{ .folder = "a c d", "1:z 3:d", "MOA", "", CAT_CHECKSUM_MISMATCH,
+			.input.policy = { .on_modified = ON_MODIFIED_REFUSE,
+				.out_of_order = OUT_OF_ORDER_SKIP } },
+		/* clang-format on */
+	};
+
+	(void)state;
+	check_cases(cases, ARRAY_SIZE(cases));
+}
+
+static void
+test_targets(void **state)
+{
+	static const struct plan_case cases[] = {
+		/* clang-format off */
+		{ .folder = "a c d", "", "PPP", "a. c.", .input.target = "c" },
+		{ .folder = "a c d", "", "PPP", "a. c.", .input.target = "c.sql" },
+		{ .folder = "a c d", "", "PPP", "a. c.", .input.target = "2" },
+		{ .folder = "a c d", "1:a 2:c", "AAP", "", .input.target = "a" },
+		{ .folder = "a c d", "1:a", "APP", "", CAT_RESOURCE_NOT_FOUND,
+			.input.target = "q" },
+		{ .folder = "a c!", "", "PI", "a.", .input.target = "a" },
+		/* clang-format on */
+	};
+
+	(void)state;
+	check_cases(cases, ARRAY_SIZE(cases));
+}
+
+static void
+test_transactions(void **state)
+{
+	static const struct plan_case cases[] = {
+		/* clang-format off */
+		{ .folder = "a c d", "", "PPP", "a c d.",
+			.input.policy.transaction = TRANSACTION_RUN },
+		/*
+		 * a journal with hand-made `when`: what is not newer becomes
+		 * visible together
+		 */
+		{ .folder = "a@3 c@1 d@2", "", "PPP", "a c d." },
+		{ .folder = "a@1 c@3 d@2 e@4", "", "PPPP", "a. c d. e." },
+		{ .folder = "a@1 c@1 d@2", "", "PPP", "a c. d." },
+		{ .folder = "a@9223372036854775807", "", "P", "a." },
+		/* clang-format on */
+	};
+
+	(void)state;
+	check_cases(cases, ARRAY_SIZE(cases));
+}
+
+static void
+test_baseline(void **state)
+{
+	static const struct plan_case cases[] = {
+		/* clang-format off */
+		{ .folder = "a c", "", "PP", "a c.", .input.operation = PLAN_BASELINE },
+		{ .folder = "a c d", "", "PPP", "a c.",
+			.input = { .operation = PLAN_BASELINE, .target = "c" } },
+		{ .folder = "a c", "1:a", "AP", "", CAT_CONFIGURATION,
+			.input.operation = PLAN_BASELINE },
+		{ .folder = "a c", "1:a 7:z", "AO?", "c.",
+			.input = { .operation = PLAN_BASELINE, .force = true } },
+		/* failures are no history */
+		{ .folder = "a c", "1:a!", "FP", "a c.", .input.operation = PLAN_BASELINE },
+		/*
+		 * files are not run, so what is wrong with their text is no
+		 * matter; their checksum is
+		 */
+		{ .folder = "a! c", "", "IP", "a c.", .input.operation = PLAN_BASELINE },
+		{ .folder = "a:! c", "", "IP", "", CAT_SQL_SYNTAX_ERROR,
+			.input.operation = PLAN_BASELINE },
+		{ .folder = "a c", "1:z", "MP", "c.",
+			.input = { .operation = PLAN_BASELINE, .force = true,
+				.policy.on_modified = ON_MODIFIED_REFUSE } },
+		/* clang-format on */
+	};
+
+	(void)state;
+	check_cases(cases, ARRAY_SIZE(cases));
+}
+
+static void
+test_running_failed_invalid(void **state)
+{
+	static const struct plan_case cases[] = {
+		/* clang-format off */
+		{ .folder = "a c", "", "RP", "a. c.", .input.running = "a" },
+		{ .folder = "a c", "1:a", "AP", "c.", .input.running = "a" },
+		{ .folder = "a c", "", "FP", "a. c.",
+			.input = { .failed = "a", .failed_checksum = "a" } },
+		{ .folder = "a c", "", "FP", "a. c.", .input = { .failed = "a" } },
+		{ .folder = "a c", "", "PP", "a. c.",
+			.input = { .failed = "a", .failed_checksum = "z" } },
+		{ .folder = "a c", "1:a", "AP", "c.",
+			.input = { .failed = "a", .failed_checksum = "a" } },
+		/* failures that the table has kept */
+		{ .folder = "a c", "1!", "FP", "a. c." },
+		{ .folder = "a c", "1:a!", "FP", "a. c." },
+		{ .folder = "a c", "1:z!", "PP", "a. c." },
+		{ .folder = "a c", "1! 1", "AP", "c." },
+		{ .folder = "a c", "1!", "PP", "a. c.",
+			.input = { .failed = "a", .failed_checksum = "z" } },
+		{ .folder = "a c", "-:a!", "PP", "a. c." },
+		{ .folder = "a c", "a.sql!", "FP", "a. c.", .by_file = true },
+		/* out of order: whether it may run at all is the greater news */
+		{ .folder = "a c", "2:c", "OA", "", CAT_OUT_OF_ORDER, .input.failed = "a" },
+		{ .folder = "a c", "2:c", "FA", "a.",
+			.input = { .failed = "a", .policy.out_of_order = OUT_OF_ORDER_APPLY } },
+		/* invalid */
+		{ .folder = "a! c", "", "IP", "", CAT_SQL_SYNTAX_ERROR },
+		{ .folder = "a! c", "1:a", "AP", "c." },
+		/* clang-format on */
+	};
+
+	(void)state;
+	check_cases(cases, ARRAY_SIZE(cases));
+}
+
+static void
+test_without_a_history_nothing_is_known(void **state)
+{
+	static const struct plan_case cases[] = {
+		/* clang-format off */
+		{ .folder = "a c", NULL, "", "" },
+		{ .folder = "a c!", NULL, "", "" },
+		{ .folder = "a c", NULL, "", "", .input.target = "c" },
+		/* clang-format on */
+	};
+
+	(void)state;
+	check_cases(cases, ARRAY_SIZE(cases));
+}
+
+static void
+test_unregistered_files(void **state)
+{
+	char *files[] = { (char[]){ "x.sql" }, (char[]){ "y.sql" } };
+	struct folder *folder = folder_of(*state, "a");
+	struct plan_input input = {
+		.folder = folder,
+		.history = history_of(*state, HISTORY_BY_VERSION, "9:z"),
+		.policy.out_of_order = OUT_OF_ORDER_SKIP,
+	};
+
+	folder->unregistered = files;
+	folder->n_unregistered = 2;
+	assert_string_equal(states_of(*state, plan_build(*state, &input)),
+	    "a=out_of_order 9=missing x.sql=unregistered y.sql=unregistered");
+}
+
+/* The plan's only problem. */
+static const struct plan_problem *
+only_problem(const struct plan *plan)
+{
+	assert_int_equal(plan->n_problems, 1);
+	return &plan->problems[0];
+}
+
+static void
+test_out_of_order_says_which_and_what_to_do(void **state)
+{
+	struct plan_input input = {
+		.folder = folder_of(*state, "a@1 c@2 d@3 e@4 f@5 g@6 h@7 i@8 j@9"),
+		.history = history_of(*state, HISTORY_BY_VERSION, "8:i 1:a"),
+	};
+	struct plan *plan = plan_build(*state, &input);
+	const struct err *err = &plan->refusal;
+
+	assert_true(only_problem(plan)->blocks);
+	assert_int_equal(plan->problems[0].state, MIGRATION_OUT_OF_ORDER);
+	assert_string_equal(err->text,
+	    "6 migrations are not newer than the newest applied, i: c, d, e, f, g and 1 more");
+	assert_string_equal(err->hint, "renumber it");
+	assert_string_equal(err->migration, "c");
+	assert_string_equal(err->file, "c.sql");
+	assert_int_equal(err_http_status(err), 409);
+	assert_int_equal(err_exit_code(err), EXIT_REFUSED);
+
+	input.policy.out_of_order = OUT_OF_ORDER_SKIP;
+	plan = plan_build(*state, &input);
+	assert_false(only_problem(plan)->blocks);
+	assert_string_equal(plan->problems[0].err.text,
+	    "6 migrations are not newer than the newest applied, i, and left out: "
+	    "c, d, e, f, g and 1 more");
+	assert_string_equal(steps_of(*state, plan), "j.");
+
+	input.policy.out_of_order = OUT_OF_ORDER_APPLY;
+	plan = plan_build(*state, &input);
+	assert_int_equal(plan->n_problems, 0);
+	assert_string_equal(steps_of(*state, plan), "c. d. e. f. g. h. j.");
+}
+
+static void
+test_one_out_of_order_after_a_row_without_a_file(void **state)
+{
+	struct folder *folder = folder_of(*state, "a");
+	struct plan_input input = {
+		.folder = folder,
+		.history = history_of(*state, HISTORY_BY_VERSION, "9:z"),
+	};
+	struct plan *plan;
+
+	folder->layout = NULL;
+	plan = plan_build(*state, &input);
+	assert_string_equal(
+	    plan->refusal.text, "1 migration is not newer than the newest applied, 9: a");
+	assert_string_equal(plan->refusal.hint, "");
+}
+
+static void
+test_modified_says_which(void **state)
+{
+	struct plan_input input = {
+		.folder = folder_of(*state, "a c d"),
+		.history = history_of(*state, HISTORY_BY_VERSION, "1:y 2:z 3:d"),
+	};
+	struct plan *plan = plan_build(*state, &input);
+
+	assert_false(only_problem(plan)->blocks);
+	assert_int_equal(plan->refusal.category, CAT_NONE);
+	assert_string_equal(
+	    plan->problems[0].err.text, "2 applied migrations were changed since: a, c");
+	assert_int_equal(plan->problems[0].err.category, CAT_CHECKSUM_MISMATCH);
+
+	input.policy.on_modified = ON_MODIFIED_REFUSE;
+	input.history = history_of(*state, HISTORY_BY_VERSION, "1:y 2:c 3:d");
+	plan = plan_build(*state, &input);
+	assert_true(only_problem(plan)->blocks);
+	assert_string_equal(
+	    plan->refusal.text, "1 applied migration was changed since: a");
+	assert_string_equal(plan->refusal.file, "a.sql");
+	assert_int_equal(err_exit_code(&plan->refusal), EXIT_DRIFT);
+}
+
+static void
+test_missing_rows_are_a_warning(void **state)
+{
+	struct plan_input input = {
+		.folder = folder_of(*state, "c@9"),
+		.history = history_of(*state, HISTORY_BY_VERSION, "1:y 2:z"),
+	};
+	struct plan *plan = plan_build(*state, &input);
+
+	assert_false(only_problem(plan)->blocks);
+	assert_int_equal(plan->problems[0].state, MIGRATION_MISSING);
+	assert_string_equal(plan->problems[0].err.text,
+	    "2 recorded migrations have no file in the folder: 1, 2");
+	assert_string_equal(steps_of(*state, plan), "c.");
+
+	input.history = history_of(*state, HISTORY_BY_VERSION, "1:y");
+	plan = plan_build(*state, &input);
+	assert_string_equal(only_problem(plan)->err.text,
+	    "1 recorded migration has no file in the folder: 1");
+}
+
+static void
+test_a_row_is_called_by_what_it_has(void **state)
+{
+	struct history *history = history_new(*state, HISTORY_BY_VERSION);
+	struct plan_input input = { .folder = folder_of(*state, ""), .history = history };
+
+	history_add(history, &(struct history_row){ .key = "7", .name = "users" });
+	history_add(history, &(struct history_row){ .key = "8", .name = "" });
+	assert_string_equal(
+	    states_of(*state, plan_build(*state, &input)), "users=missing 8=missing");
+}
+
+static void
+test_null_keys_are_a_warning(void **state)
+{
+	struct plan_input input = {
+		.folder = folder_of(*state, "a c d"),
+		.history = history_of(*state, HISTORY_BY_VERSION, "-:a"),
+	};
+	struct plan *plan = plan_build(*state, &input);
+
+	assert_false(only_problem(plan)->blocks);
+	assert_non_null(strstr(plan->problems[0].err.text,
+	    "1 row of the tracking table without created_at: drizzle-orm 0.x would run"));
+	assert_string_equal(steps_of(*state, plan), "c. d.");
+
+	input.history = history_of(*state, HISTORY_BY_VERSION, "-:a -:c");
+	plan = plan_build(*state, &input);
+	assert_non_null(strstr(only_problem(plan)->err.text, "2 rows of"));
+
+	/* other tables than Drizzle's are not read by drizzle-orm */
+	input.history = history_of(*state, HISTORY_BY_FILE, "-:a");
+	plan = plan_build(*state, &input);
+	assert_int_equal(plan->n_problems, 0);
+}
+
+static void
+test_baseline_over_a_history(void **state)
+{
+	struct plan_input input = {
+		.folder = folder_of(*state, "a c"),
+		.history = history_of(*state, HISTORY_BY_VERSION, "1:a"),
+		.operation = PLAN_BASELINE,
+	};
+	struct plan *plan = plan_build(*state, &input);
+
+	assert_string_equal(plan->refusal.text,
+	    "the tracking table is not empty: 1 row of applied migrations");
+	assert_int_equal(err_http_status(&plan->refusal), 409);
+	assert_int_equal(err_exit_code(&plan->refusal), EXIT_REFUSED);
+
+	input.history = history_of(*state, HISTORY_BY_VERSION, "1:a 2:c");
+	plan = plan_build(*state, &input);
+	assert_non_null(strstr(plan->refusal.text, "2 rows of"));
+}
+
+static void
+test_an_unknown_target_is_quoted(void **state)
+{
+	struct plan_input input = { .folder = folder_of(*state, "a"),
+		.target = "0007_x" };
+	struct plan *plan = plan_build(*state, &input);
+
+	assert_string_equal(
+	    plan->refusal.text, "there is no migration \"0007_x\" in the folder");
+	assert_int_equal(err_http_status(&plan->refusal), 404);
+}
+
+/* ---- transaction control ---- */
+
+static void
+test_transaction_control(void **state)
+{
+	static const struct {
+		const char *text;
+		unsigned line; /* 0: goes */
+		unsigned statement;
+		const char *message;
+	} rows[] = {
+		{ "SELECT 1; SELECT 'COMMIT';", 0, 0, "" },
+		{ "", 0, 0, "" },
+		{ "SAVEPOINT a; ROLLBACK TO a;", 0, 0, "" },
+		{ "SELECT 1;\n\nCOMMIT;", 3, 2,
+		    "COMMIT ends the transaction that migrationd opened for the file" },
+		{ "rollback", 1, 1,
+		    "ROLLBACK ends the transaction that migrationd opened for the file" },
+		{ "PREPARE TRANSACTION 'x';", 1, 1,
+		    "PREPARE ends the transaction that migrationd opened for the file" },
+		{ "BEGIN;\nSELECT 1;\nEND;\nCOMMIT;", 3, 3,
+		    "END ends the transaction that migrationd opened for the file" },
+		{ "SELECT 1;\nBEGIN;\nSELECT 1;\nBEGIN;", 2, 2,
+		    "BEGIN cannot begin inside the transaction "
+		    "that migrationd opened for the file" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct folder *folder = folder_of(*state, "a c");
+		struct plan_input input = {
+			.folder = folder,
+			.history = history_of(*state, HISTORY_BY_VERSION, "1:a"),
+		};
+		struct plan *plan;
+
+		set_text(folder->migrations[0], "COMMIT");
+		set_text(folder->migrations[1], rows[i].text);
+		plan = plan_build(*state, &input);
+		assert_string_equal(plan->refusal.text, rows[i].message);
+		assert_int_equal(plan->refusal.line, rows[i].line);
+		assert_int_equal(plan->refusal.statement, rows[i].statement);
+		assert_int_equal(plan->n_steps, rows[i].line == 0);
+		if (rows[i].line == 0)
+			continue;
+		assert_int_equal(only_problem(plan)->state, MIGRATION_INVALID);
+		assert_int_equal(plan->refusal.category, CAT_SQL_ERROR);
+		assert_int_equal(err_exit_code(&plan->refusal), EXIT_REFUSED);
+		assert_string_equal(plan->refusal.file, "c.sql");
+		assert_string_equal(plan->refusal.migration, "c");
+		assert_string_not_equal(plan->refusal.hint, "");
+	}
+}
+
+static void
+test_transaction_control_in_a_later_part(void **state)
+{
+	static const char text[] = "SELECT 1;\n--> statement-breakpoint\n COMMIT;";
+	struct folder *folder = folder_of(*state, "a");
+	struct part parts[] = {
+		{ .text = text, .len = 10, .line = 1 },
+		{ .text = text + 34, .len = 9, .line = 2 },
+	};
+	struct plan_input input = {
+		.folder = folder,
+		.history = history_of(*state, HISTORY_BY_VERSION, ""),
+	};
+	struct plan *plan;
+
+	folder->migrations[0]->parts = parts;
+	folder->migrations[0]->n_parts = 2;
+	plan = plan_build(*state, &input);
+	assert_int_equal(plan->refusal.line, 3);
+	assert_int_equal(plan->refusal.statement, 2);
+	assert_string_equal(plan->refusal.excerpt, "COMMIT;");
+
+	/* nothing is run by a baseline */
+	input.operation = PLAN_BASELINE;
+	plan = plan_build(*state, &input);
+	assert_int_equal(plan->refusal.category, CAT_NONE);
+	assert_int_equal(plan->n_steps, 1);
+}
+
+/* ---- problems of files and folder ---- */
+
+static struct folder_problem
+folder_problem(bool blocks, const char *file, const char *text)
+{
+	struct folder_problem problem = { .state = MIGRATION_INVALID, .blocks = blocks };
+
+	err_set(&problem.err, CAT_SECURITY_VIOLATION, "%s", text);
+	if (file != NULL)
+		err_where(&problem.err, file, 7);
+	return problem;
+}
+
+static void
+test_folder_problems(void **state)
+{
+	struct folder *folder = folder_of(*state, "a! c");
+	struct folder_problem problems[] = {
+		folder_problem(false, "a.sql", "broken"),
+		folder_problem(false, NULL, "a note"),
+		folder_problem(true, "c.sql", "a link that leads out"),
+	};
+	struct plan_input input = {
+		.folder = folder,
+		.history = history_of(*state, HISTORY_BY_VERSION, "1:a"),
+	};
+	struct plan *plan;
+
+	/* notes and what is wrong with applied files: warnings, each once */
+	folder->problems = problems;
+	folder->n_problems = 2;
+	plan = plan_build(*state, &input);
+	assert_int_equal(plan->refusal.category, CAT_NONE);
+	assert_string_equal(steps_of(*state, plan), "c.");
+	assert_int_equal(plan->n_problems, 2);
+	assert_string_equal(plan->problems[0].err.text, "broken");
+	assert_string_equal(plan->problems[1].err.text, "a note");
+	assert_false(plan->problems[0].blocks || plan->problems[1].blocks);
+
+	/*
+	 * what blocks comes first, with or without a history, also for a
+	 * baseline
+	 */
+	folder->n_problems = 3;
+	plan = plan_build(*state, &input);
+	assert_int_equal(plan->n_problems, 3);
+	assert_true(plan->problems[0].blocks);
+	assert_string_equal(plan->refusal.text, "a link that leads out");
+	assert_int_equal(plan->n_steps, 0);
+	input.operation = PLAN_BASELINE;
+	input.force = true;
+	assert_true(err_is_set(&plan_build(*state, &input)->refusal));
+	input.history = NULL;
+	assert_true(err_is_set(&plan_build(*state, &input)->refusal));
+}
+
+static void
+test_a_refusal_counts_what_else_blocks(void **state)
+{
+	struct folder *folder = folder_of(*state, "a! c! d!");
+	struct folder_problem problem = folder_problem(true, "a.sql", "broken");
+	struct plan_input input = {
+		.folder = folder,
+		.history = history_of(*state, HISTORY_BY_VERSION, ""),
+	};
+	struct plan *plan = plan_build(*state, &input);
+
+	assert_int_equal(plan->n_problems, 3);
+	assert_string_equal(plan->refusal.text, "broken (and 2 more problems)");
+	assert_string_equal(plan->refusal.file, "a.sql");
+	assert_int_equal(plan->refusal.line, 7);
+
+	/* the folder says the same of the first: still three */
+	folder->problems = &problem;
+	folder->n_problems = 1;
+	plan = plan_build(*state, &input);
+	assert_string_equal(plan->refusal.text, "broken (and 2 more problems)");
+
+	input.target = "c";
+	plan = plan_build(*state, &input);
+	assert_string_equal(plan->refusal.text, "broken (and 1 more problem)");
+}
+
+static void
+test_problems_are_bounded_and_counted(void **state)
+{
+	struct folder *folder = folder_of(*state, "");
+	struct plan_input input = {
+		.folder = folder,
+		.history = history_of(*state, HISTORY_BY_VERSION, ""),
+	};
+	unsigned n = BOUND_PLAN_PROBLEMS + 11;
+	struct plan *plan;
+	char word[64];
+
+	for (unsigned i = 0; i < n; i++) {
+		snprintf(word, sizeof(word), "m%u", i);
+		set_problem(add_migration(folder, word, i, "s"), "broken");
+	}
+	plan = plan_build(*state, &input);
+	assert_int_equal(plan->n_problems, BOUND_PLAN_PROBLEMS);
+	assert_int_equal(plan->counts[MIGRATION_INVALID], n);
+	snprintf(word, sizeof(word), "broken (and %u more problems)", n - 1);
+	assert_string_equal(plan->refusal.text, word);
+}
+
+/* ---- finding ---- */
+
+static void
+test_find(void **state)
+{
+	char *files[] = { (char[]){ "x.sql" } };
+	struct folder *folder = folder_of(*state, "a@1 c@2 d@3");
+	struct plan_input input = {
+		.folder = folder,
+		.history = history_of(*state, HISTORY_BY_VERSION, "1:a 77:z"),
+		.policy.out_of_order = OUT_OF_ORDER_SKIP,
+	};
+	struct plan *plan;
+
+	folder->unregistered = files;
+	folder->n_unregistered = 1;
+	folder->migrations[1]->version = "a.sql";
+	folder->migrations[2]->version = "a";
+	plan = plan_build(*state, &input);
+	assert_string_equal(plan_find(plan, "a")->id, "a");
+	assert_string_equal(plan_find(plan, "a.sql")->id, "a");
+	assert_string_equal(plan_find(plan, "c.sql")->id, "c");
+	assert_string_equal(plan_find(plan, "1")->id, "a");
+	assert_int_equal(plan_find(plan, "77")->state, MIGRATION_MISSING);
+	assert_int_equal(plan_find(plan, "x.sql")->state, MIGRATION_UNREGISTERED);
+	assert_null(plan_find(plan, "nothing"));
+}
+
+/* ---- size ---- */
+
+#define MANY      10000
+#define MANY_ROWS 100000
+
+/*
+ * Rows times migrations would be a thousand million comparisons, and the status
+ * is planned anew with each look.
+ */
+static void
+check_many(void *ctx, bool keys_match, bool one_text)
+{
+	struct folder *folder = folder_of(ctx, "");
+	struct history *history = history_new(ctx, HISTORY_BY_VERSION);
+	struct plan_input input = { .folder = folder, .history = history };
+	int64_t start_us = 0;
+	struct plan *plan;
+
+	for (int i = 0; i < MANY; i++)
+		add_migration(folder, mem_printf(ctx, "%05d_m", i), 1700000000000 + i,
+		    one_text ? "same" : mem_printf(ctx, "hash%d", i));
+	for (int i = MANY_ROWS - 1; i >= 0; i--) {
+		const struct migration *m = folder->migrations[i % MANY];
+		struct history_row row = {
+			.key = keys_match ? m->version : NULL,
+			.checksum = m->checksum,
+		};
+
+		history_add(history, &row);
+	}
+	start_us = clock_mono_us();
+	plan = plan_build(ctx, &input);
+	assert_true(clock_mono_us() - start_us < 10 * 1000000);
+	assert_int_equal(plan->counts[MIGRATION_APPLIED], MANY);
+	assert_int_equal(plan->n_steps, 0);
+}
+
+static void
+test_many_with_their_own_rows(void **state)
+{
+	check_many(*state, true, false);
+}
+
+static void
+test_many_by_their_checksums(void **state)
+{
+	check_many(*state, false, false);
+}
+
+static void
+test_many_of_one_text(void **state)
+{
+	check_many(*state, false, true);
+	check_many(*state, true, true);
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(test_matching_by_version),
+		TEST(test_matching_by_file),
+		TEST(test_order_and_policy),
+		TEST(test_targets),
+		TEST(test_transactions),
+		TEST(test_baseline),
+		TEST(test_running_failed_invalid),
+		TEST(test_without_a_history_nothing_is_known),
+		TEST(test_unregistered_files),
+		TEST(test_out_of_order_says_which_and_what_to_do),
+		TEST(test_one_out_of_order_after_a_row_without_a_file),
+		TEST(test_modified_says_which),
+		TEST(test_missing_rows_are_a_warning),
+		TEST(test_a_row_is_called_by_what_it_has),
+		TEST(test_null_keys_are_a_warning),
+		TEST(test_baseline_over_a_history),
+		TEST(test_an_unknown_target_is_quoted),
+		TEST(test_transaction_control),
+		TEST(test_transaction_control_in_a_later_part),
+		TEST(test_folder_problems),
+		TEST(test_a_refusal_counts_what_else_blocks),
+		TEST(test_problems_are_bounded_and_counted),
+		TEST(test_find),
+		TEST(test_many_with_their_own_rows),
+		TEST(test_many_by_their_checksums),
+		TEST(test_many_of_one_text),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -264,7 +264,8 @@ plan_build(const void *ctx, const struct plan_input *input)
 	struct plan *plan = mem_zero(ctx, struct plan);
 	struct plan_draft draft = { .input = input, .plan = plan };
 
-	if (input->history != NULL) {
+	plan->known = input->history != NULL;
+	if (plan->known) {
 		draft.match = plan_match(plan, input->folder, input->history);
 		find_newest(&draft);
 	}

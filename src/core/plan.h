@@ -75,6 +75,7 @@ struct plan_problem {
 };
 
 struct plan {
+	bool known; /* a history was given: else nothing follows from items and steps */
 	struct plan_item *items; /* folder order, then missing rows, then unregistered files */
 	size_t n_items;
 	size_t counts[MIGRATION_STATE_COUNT];

@@ -12,15 +12,15 @@ plural(size_t n)
 	return n == 1 ? "" : "s";
 }
 
-/* The first item in that state, or NULL. */
+/* The first item in that state, of which the plan has counted one at least. */
 static const struct plan_item *
 first_item(const struct plan *plan, enum migration_state state)
 {
-	for (size_t i = 0; i < plan->n_items; i++) {
-		if (plan->items[i].state == state)
-			return &plan->items[i];
-	}
-	return NULL;
+	const struct plan_item *item = plan->items;
+
+	while (item->state != state)
+		item++;
+	return item;
 }
 
 /* ---- current ---- */
@@ -172,8 +172,8 @@ unreachable_sentence(const struct status *status, char *buf, size_t size)
 	const struct database_facts *database = &status->database;
 	char text[1536];
 
-	if (!database->looked)
-		snprintf(buf, size, "the database has not been looked at yet");
+	if (!err_is_set(&database->err))
+		snprintf(buf, size, "the database has not been read yet");
 	else
 		snprintf(buf, size, "the database cannot be %s: %s",
 		    database->reachable ? "read" : "reached",
@@ -185,14 +185,15 @@ unreachable_advice(const struct status *status, char *buf, size_t size)
 {
 	const struct database_facts *database = &status->database;
 
-	if (!database->looked)
+	if (!err_is_set(&database->err))
 		return;
 	if (database->err.hint[0] != '\0')
 		snprintf(buf, size, "%s", database->err.hint);
 	else
-		snprintf(buf, size,
-		    "see that the server runs and takes connections from here; "
-		    "it is tried again by itself");
+		snprintf(buf, size, "see that %s; it is tried again by itself",
+		    database->reachable
+			? "this role may read the tracking table"
+			: "the server runs and takes connections from here");
 }
 
 /* ---- invalid ---- */
@@ -249,7 +250,8 @@ status_verdict(const struct status *status)
 
 	if (folder_blocker(status->folder) != NULL || plan->counts[MIGRATION_INVALID] > 0)
 		return VERDICT_INVALID;
-	if (!status->database.reachable || status->database.refreshed_at_us == 0)
+	if (!status->database.reachable || err_is_set(&status->database.err) ||
+	    !plan->known)
 		return VERDICT_UNREACHABLE;
 	if (plan->counts[MIGRATION_FAILED] > 0)
 		return VERDICT_FAILED;

@@ -201,8 +201,8 @@ test_nesting(void **state)
 		    "[CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; SELECT 2; END;][x]" },
 		{ "create or replace procedure p() begin atomic a; end; x",
 		    "[create or replace procedure p() begin atomic a; end;][x]" },
-		{ "CREATE OR REPLACE FUNCTION f() BEGIN ATOMIC a CASE WHEN b THEN c END; d; END;x",
-		    "[CREATE OR REPLACE FUNCTION f() BEGIN ATOMIC a CASE WHEN b THEN c END; d; END;]"
+		{ "CREATE OR REPLACE FUNCTION f() BEGIN ATOMIC CASE b WHEN c END; d; END;x",
+		    "[CREATE OR REPLACE FUNCTION f() BEGIN ATOMIC CASE b WHEN c END; d; END;]"
 		    "[x]" },
 		{ "/* c */ CREATE -- c\nPROCEDURE p() BEGIN ATOMIC a; END;x",
 		    "[CREATE -- c\nPROCEDURE p() BEGIN ATOMIC a; END;][x]" },

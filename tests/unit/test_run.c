@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "core/run.h"
+
+static struct run *
+new_run(void)
+{
+	static const struct run_request request = { .requested_by = "test" };
+
+	return run_new(&request, "default", 1000, 50);
+}
+
+static int
+set_up(void **state)
+{
+	*state = new_run();
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	run_unref(*state);
+	return 0;
+}
+
+/* ---- the table ---- */
+
+static const char golden_table[] =
+    "new  ok: connect  fail: done  waiting to start\n"
+    "connect  ok: probe  fail: done  connecting to the database\n"
+    "probe  ok: lock  fail: done  "
+    "looking what server this is, and whether it can be written to\n"
+    "lock  ok: prepare  fail: done  waiting for another migrationd to finish\n"
+    "prepare  ok: history  fail: journal  creating the tracking table, unless it is there\n"
+    "history  ok: plan  fail: journal  reading what is applied already\n"
+    "plan  ok: begin, journal  fail: journal  deciding what has to run\n"
+    "begin  ok: part, record  fail: rollback  opening a transaction for the next migration\n"
+    "part  ok: part, record  fail: rollback  running the SQL of a migration\n"
+    "record  ok: begin, commit  fail: rollback  "
+    "writing the migration's row into the tracking table\n"
+    "commit  ok: begin, journal  fail: rollback  "
+    "committing, which keeps the migration and its row\n"
+    "rollback  ok: note  fail: note  undoing what was not committed\n"
+    "note  ok: journal  fail: journal  "
+    "noting the failure, where the tracking table keeps failures\n"
+    "journal  ok: unlock  fail: unlock  writing the run into the journal\n"
+    "unlock  ok: done  fail: done  giving the lock back\n"
+    "done  ok: -  fail: -  finished\n";
+
+static void
+test_table_is_as_documented(void **state)
+{
+	char *dump = run_table_dump(*state);
+
+	assert_string_equal(dump, golden_table);
+}
+
+static enum run_state
+state_of_name(const char *name, size_t len)
+{
+	for (unsigned i = 0; i < RUN_STATE_COUNT; i++) {
+		const char *known = run_state_name(i);
+
+		if (strlen(known) == len && memcmp(known, name, len) == 0)
+			return i;
+	}
+	fail_msg("no state %.*s", (int)len, name);
+	return RUN_STATE_COUNT;
+}
+
+/* The states behind "ok: " in the state's line of the dump, as bits. */
+static unsigned
+next_of(const char *dump, enum run_state state)
+{
+	const char *at = dump;
+	unsigned bits = 0;
+
+	for (unsigned i = 0; i < state; i++)
+		at = strchr(at, '\n') + 1;
+	at = strstr(at, "ok: ") + 4;
+	while (*at != ' ' && *at != '-') {
+		size_t len = strcspn(at, ", ");
+
+		bits |= 1u << state_of_name(at, len);
+		at += len;
+		at += *at == ',' ? 2 : 0;
+	}
+	return bits;
+}
+
+static void
+test_every_state_is_reached_and_ends(void **state)
+{
+	const char *dump = run_table_dump(*state);
+	unsigned seen = 1u << RUN_NEW, before = 0;
+
+	while (seen != before) {
+		before = seen;
+		for (unsigned i = 0; i < RUN_STATE_COUNT; i++) {
+			if (before & (1u << i))
+				seen |= next_of(dump, i) | 1u << run_on_fail(i);
+		}
+	}
+	assert_int_equal(seen, (1u << RUN_STATE_COUNT) - 1);
+
+	/* failure after failure comes to DONE, by way of UNLOCK once there is a lock */
+	for (unsigned i = 0; i < RUN_STATE_COUNT; i++) {
+		enum run_state at = i;
+		unsigned steps = 0;
+		bool unlocked = false;
+
+		for (; at != RUN_DONE && steps < RUN_STATE_COUNT; steps++) {
+			unlocked = unlocked || at == RUN_UNLOCK;
+			at = run_on_fail(at);
+		}
+		assert_int_equal(at, RUN_DONE);
+		assert_int_equal(unlocked, i > RUN_LOCK && i < RUN_DONE);
+	}
+}
+
+static void
+test_every_state_has_words(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < RUN_STATE_COUNT; i++) {
+		assert_true(strlen(run_state_name(i)) > 0);
+		assert_true(strlen(run_state_sentence(i)) > 0);
+		for (unsigned j = 0; j < i; j++) {
+			assert_string_not_equal(run_state_name(i), run_state_name(j));
+			assert_string_not_equal(
+			    run_state_sentence(i), run_state_sentence(j));
+		}
+	}
+}
+
+static void
+test_names(void **state)
+{
+	(void)state;
+	assert_string_equal(run_state_name(RUN_LOCK), "lock");
+	assert_string_equal(run_outcome_name(RUN_IN_PROGRESS), "in_progress");
+	assert_string_equal(run_outcome_name(RUN_SUCCEEDED), "succeeded");
+	assert_string_equal(run_outcome_name(RUN_FAILED), "failed");
+	assert_string_equal(run_outcome_name(RUN_REFUSED), "refused");
+	assert_string_equal(run_outcome_name(RUN_CANCELLED), "cancelled");
+	assert_string_equal(run_operation_name(PLAN_APPLY), "apply");
+	assert_string_equal(run_operation_name(PLAN_BASELINE), "baseline");
+}
+
+/* ---- steps ---- */
+
+/* Whether a run gets from one state to another; the assertion ends a child of ours. */
+static bool
+may_step(enum run_state from, enum run_state to)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		struct run *run = new_run();
+
+		setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
+		close(STDERR_FILENO);
+		run->state = from;
+		run_set_state(run, to);
+		_exit(run->state == to ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (WIFSIGNALED(status))
+		assert_int_equal(WTERMSIG(status), SIGABRT);
+	else
+		assert_int_equal(status, 0);
+	return WIFEXITED(status);
+}
+
+static void
+test_only_what_the_table_allows(void **state)
+{
+	const char *dump = run_table_dump(*state);
+
+	for (unsigned from = 0; from < RUN_STATE_COUNT; from++) {
+		unsigned allowed = next_of(dump, from) | 1u << run_on_fail(from);
+
+		for (unsigned to = 0; to < RUN_STATE_COUNT; to++) {
+			bool expected = from != RUN_DONE &&
+			    ((allowed & 1u << to) != 0 || to == RUN_DONE);
+
+			if (may_step(from, to) != expected)
+				fail_msg(
+				    "%s to %s", run_state_name(from), run_state_name(to));
+		}
+	}
+}
+
+static void
+test_a_good_run(void **state)
+{
+	static const enum run_state way[] = {
+		RUN_CONNECT,
+		RUN_PROBE,
+		RUN_LOCK,
+		RUN_PREPARE,
+		RUN_HISTORY,
+		RUN_PLAN,
+		RUN_BEGIN,
+		RUN_PART,
+		RUN_PART,
+		RUN_RECORD,
+		RUN_BEGIN,
+		RUN_PART,
+		RUN_RECORD,
+		RUN_COMMIT,
+		RUN_JOURNAL,
+		RUN_UNLOCK,
+		RUN_DONE,
+	};
+	struct run *run = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(way); i++) {
+		assert_false(run_is_done(run));
+		run_set_state(run, way[i]);
+	}
+	assert_true(run_is_done(run));
+}
+
+/* ---- what it holds ---- */
+
+static void
+test_new(void **state)
+{
+	char up_to[] = "0007_x", by[] = "once", target[] = "main";
+	struct run_request request = {
+		.operation = PLAN_BASELINE,
+		.up_to = up_to,
+		.force = true,
+		.requested_by = by,
+	};
+	struct run *run = run_new(&request, target, 1700000000000000, 99);
+	struct run *other = *state;
+
+	up_to[0] = by[0] = target[0] = '!';
+	assert_string_equal(run->up_to, "0007_x");
+	assert_string_equal(run->requested_by, "once");
+	assert_string_equal(run->target, "main");
+	assert_int_equal(run->operation, PLAN_BASELINE);
+	assert_true(run->force);
+	assert_int_equal(run->started_at_us, 1700000000000000);
+	assert_int_equal(run->started_mono_us, 99);
+	assert_int_equal(run->state, RUN_NEW);
+	assert_int_equal(run->outcome, RUN_IN_PROGRESS);
+	assert_int_equal(strlen(run->id), UUID_TEXT - 1);
+	assert_string_not_equal(run->id, other->id);
+	assert_null(other->up_to);
+	run_unref(run);
+}
+
+static void
+test_references(void **state)
+{
+	struct run *run = new_run();
+
+	(void)state;
+	assert_ptr_equal(run_ref(run), run);
+	run_unref(run);
+	assert_string_equal(run->target, "default");
+	run_unref(run);
+	run_unref(NULL);
+}
+
+static void
+test_applied(void **state)
+{
+	char id[] = "0001_a", version[] = "0001";
+	struct migration m = { .id = id, .version = version };
+	struct run *run = *state;
+
+	run_begin_migration(run, &m, 70);
+	assert_string_equal(run->current, "0001_a");
+	assert_int_equal(run->current_mono_us, 70);
+	run_begin_migration(run, &m, 80);
+	run_add_applied(run, &m, 30);
+	assert_null(run->current);
+	run_add_applied(run, &m, 40);
+
+	/* the folder may go, the run stays */
+	id[0] = version[0] = '!';
+	assert_int_equal(run->n_applied, 2);
+	assert_string_equal(run->applied[0].id, "0001_a");
+	assert_string_equal(run->applied[0].version, "0001");
+	assert_int_equal(run->applied[0].duration_us, 30);
+	assert_int_equal(run->applied[1].duration_us, 40);
+}
+
+static void
+test_warnings(void **state)
+{
+	struct err first = { 0 }, second = { 0 };
+	struct run *run = *state;
+
+	err_set(&first, CAT_SQL_ERROR, "odd");
+	err_where(&first, "0001_a.sql", 7);
+	err_set(&second, CAT_SQL_ERROR, "even");
+	run_add_warning(run, &first);
+	run_add_warning(run, &second);
+	assert_int_equal(run->n_warnings, 2);
+	assert_string_equal(run->warnings[0], "0001_a.sql:7: odd");
+	assert_string_equal(run->warnings[1], "even");
+}
+
+static void
+test_outcomes(void **state)
+{
+	static const struct {
+		enum category category;
+		bool refused;
+		enum run_outcome outcome;
+	} rows[] = {
+		{ CAT_NONE, false, RUN_SUCCEEDED },
+		{ CAT_SQL_ERROR, false, RUN_FAILED },
+		{ CAT_SQL_ERROR, true, RUN_REFUSED },
+		{ CAT_OUT_OF_ORDER, true, RUN_REFUSED },
+		{ CAT_CANCELLED, false, RUN_CANCELLED },
+		{ CAT_CANCELLED, true, RUN_CANCELLED },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct run *run = new_run();
+		struct migration m = { .id = "a", .version = "1" };
+
+		run_begin_migration(run, &m, 60);
+		run->err.category = rows[i].category;
+		run_conclude(run, rows[i].refused, 2000, 90);
+		assert_int_equal(run->outcome, rows[i].outcome);
+		assert_int_equal(run->finished_at_us, 2000);
+		assert_int_equal(run->duration_us, 40);
+		assert_null(run->current);
+
+		/* the first conclusion stays, whatever goes wrong behind it */
+		run->err.category = CAT_NETWORK_ERROR;
+		run_conclude(run, false, 3000, 100);
+		assert_int_equal(run->outcome, rows[i].outcome);
+		assert_int_equal(run->duration_us, 40);
+		run_unref(run);
+	}
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(test_table_is_as_documented),
+		TEST(test_every_state_is_reached_and_ends),
+		TEST(test_every_state_has_words),
+		TEST(test_names),
+		TEST(test_only_what_the_table_allows),
+		TEST(test_a_good_run),
+		TEST(test_new),
+		TEST(test_references),
+		TEST(test_applied),
+		TEST(test_warnings),
+		TEST(test_outcomes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "core/status.h"
+
+/* A target with three migrations, reachable, and what is applied of them. */
+struct world {
+	struct folder folder;
+	struct migration migrations[3];
+	struct migration *list[3];
+	struct history *history;
+	struct plan_input input;
+	struct status status;
+	char sentence[2048];
+	char advice[2048];
+};
+
+static int
+set_up(void **state)
+{
+	static const char *const ids[] = { "0001_a", "0002_b", "0003_c" };
+	static const char *const files[] = { "0001_a.sql", "0002_b.sql", "0003_c.sql" };
+	static const char *const versions[] = { "0001", "0002", "0003" };
+	struct world *world = mem_zero(NULL, struct world);
+
+	for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
+		world->migrations[i] = (struct migration){
+			.id = ids[i],
+			.file = files[i],
+			.version = versions[i],
+			.name = ids[i],
+			.order = (int64_t)i + 1,
+			.position = i,
+			.checksum = "same",
+		};
+		world->list[i] = &world->migrations[i];
+	}
+	world->folder.migrations = world->list;
+	world->folder.n_migrations = ARRAY_SIZE(ids);
+	world->history = history_new(world, HISTORY_BY_VERSION);
+	world->input.folder = &world->folder;
+	world->input.history = world->history;
+	world->status.target = "default";
+	world->status.folder = &world->folder;
+	world->status.database.looked = true;
+	world->status.database.reachable = true;
+	world->status.database.refreshed_at_us = 1;
+	*state = world;
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	talloc_free(*state);
+	return 0;
+}
+
+static void
+record(struct world *world, const char *key, const char *checksum)
+{
+	history_add(world->history,
+	    &(struct history_row){
+		.key = key,
+		.checksum = checksum,
+		.has_order = true,
+		.order = key[3] - '0',
+	    });
+}
+
+static void
+record_all(struct world *world)
+{
+	record(world, "0001", "same");
+	record(world, "0002", "same");
+	record(world, "0003", "same");
+}
+
+static void
+check(struct world *world, enum verdict verdict, const char *sentence, const char *advice)
+{
+	world->status.plan = plan_build(world, &world->input);
+	assert_string_equal(
+	    verdict_name(status_verdict(&world->status)), verdict_name(verdict));
+	assert_ptr_equal(
+	    status_sentence(&world->status, world->sentence, sizeof(world->sentence)),
+	    world->sentence);
+	assert_string_equal(world->sentence, sentence);
+	assert_ptr_equal(
+	    status_advice(&world->status, world->advice, sizeof(world->advice)),
+	    world->advice);
+	assert_string_equal(world->advice, advice);
+}
+
+static void
+test_names(void **state)
+{
+	static const char *const names[VERDICT_COUNT] = {
+		[VERDICT_CURRENT] = "current",
+		[VERDICT_PENDING] = "pending",
+		[VERDICT_FAILED] = "failed",
+		[VERDICT_REFUSED] = "refused",
+		[VERDICT_DRIFT] = "drift",
+		[VERDICT_UNREACHABLE] = "unreachable",
+		[VERDICT_INVALID] = "invalid",
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < VERDICT_COUNT; i++)
+		assert_string_equal(verdict_name(i), names[i]);
+}
+
+static void
+test_current(void **state)
+{
+	struct world *world = *state;
+
+	record_all(world);
+	check(world, VERDICT_CURRENT, "3 migrations applied, newest is 0003_c", "");
+
+	history_mark_baseline(world->history, "0003");
+	check(world, VERDICT_CURRENT, "3 migrations applied, newest is 0003_c", "");
+
+	/* a database ahead of an older folder */
+	record(world, "0009", "other");
+	world->folder.n_migrations = 1;
+	check(world, VERDICT_CURRENT,
+	    "1 migration applied, newest is 0001_a; 3 recorded without a file", "");
+}
+
+static void
+test_current_with_some_left_out(void **state)
+{
+	struct world *world = *state;
+
+	world->input.policy.out_of_order = OUT_OF_ORDER_SKIP;
+	record(world, "0003", "same");
+	record(world, "0009", "other");
+	check(world, VERDICT_CURRENT,
+	    "1 migration applied, newest is 0003_c; 2 left out as out of order; "
+	    "1 recorded without a file",
+	    "");
+}
+
+static void
+test_current_without_migrations(void **state)
+{
+	struct world *world = *state;
+
+	world->folder.n_migrations = 0;
+	check(
+	    world, VERDICT_CURRENT, "nothing to apply: no migrations in the folder", "");
+}
+
+static void
+test_pending(void **state)
+{
+	static const char advice[] = "POST /apply runs them; GET /plan shows them first";
+	struct world *world = *state;
+
+	record(world, "0001", "same");
+	check(world, VERDICT_PENDING, "2 migrations pending, next is 0002_b", advice);
+
+	record(world, "0002", "same");
+	check(world, VERDICT_PENDING, "1 migration pending, next is 0003_c", advice);
+
+	world->status.database.in_recovery = true;
+	check(world, VERDICT_PENDING, "1 migration pending, next is 0003_c",
+	    "this is a standby: apply on the primary");
+}
+
+static void
+test_failed_as_the_last_run_tells(void **state)
+{
+	struct world *world = *state;
+	struct run run = { .id = "0190", .state = RUN_DONE, .outcome = RUN_FAILED };
+
+	err_set(&run.err, CAT_SQL_ERROR, "no such table");
+	err_where(&run.err, "0001_a.sql", 7);
+	snprintf(run.err.migration, sizeof(run.err.migration), "0001_a");
+	world->status.last_run = &run;
+	world->input.failed = "0001_a";
+	check(world, VERDICT_FAILED, "0001_a failed: 0001_a.sql:7: no such table",
+	    "mend 0001_a.sql, then POST /apply; GET /runs/0190 has the whole error");
+
+	err_hint(&run.err, "create it");
+	check(world, VERDICT_FAILED, "0001_a failed: 0001_a.sql:7: no such table",
+	    "mend 0001_a.sql, then POST /apply; GET /runs/0190 has the whole error; create it");
+
+	/* another migration's error tells nothing of this one */
+	world->input.failed = "0002_b";
+	check(
+	    world, VERDICT_FAILED, "0002_b failed", "mend 0002_b.sql, then POST /apply");
+
+	/* edited since */
+	world->input.failed_checksum = "other";
+	check(world, VERDICT_PENDING, "3 migrations pending, next is 0001_a",
+	    "POST /apply runs them; GET /plan shows them first");
+}
+
+static void
+test_failed_as_the_table_tells(void **state)
+{
+	struct world *world = *state;
+
+	history_add(
+	    world->history, &(struct history_row){ .key = "0001", .failed = true });
+	check(
+	    world, VERDICT_FAILED, "0001_a failed", "mend 0001_a.sql, then POST /apply");
+
+	history_add(world->history,
+	    &(struct history_row){
+		.key = "0001", .failed = true, .error = "no such table" });
+	check(world, VERDICT_FAILED, "0001_a failed: no such table",
+	    "mend 0001_a.sql, then POST /apply");
+}
+
+static void
+test_refused(void **state)
+{
+	static const struct layout layout = { .name = "test", .remedy = "renumber it" };
+	struct world *world = *state;
+
+	record(world, "0001", "same");
+	record(world, "0003", "same");
+	check(world, VERDICT_REFUSED,
+	    "refused: 0002_b.sql: 1 migration is not newer than the newest applied, "
+	    "0003_c: 0002_b",
+	    "GET /plan lists what stands in the way");
+
+	world->folder.layout = &layout;
+	check(world, VERDICT_REFUSED,
+	    "refused: 0002_b.sql: 1 migration is not newer than the newest applied, "
+	    "0003_c: 0002_b",
+	    "renumber it; GET /plan lists what stands in the way");
+}
+
+static void
+test_drift(void **state)
+{
+	static const char advice[] =
+	    "put 0001_a.sql back as it was applied, and the change into a new migration; "
+	    "GET /migrations/0001_a has both checksums";
+	struct world *world = *state;
+
+	record(world, "0001", "other");
+	check(world, VERDICT_DRIFT, "1 applied migration was changed since, 0001_a",
+	    advice);
+
+	record(world, "0002", "other");
+	check(world, VERDICT_DRIFT,
+	    "2 applied migrations were changed since, the first is 0001_a", advice);
+}
+
+static void
+test_unreachable(void **state)
+{
+	struct world *world = *state;
+	struct database_facts *database = &world->status.database;
+
+	/* not looked yet, or read by nobody: never "current" */
+	record_all(world);
+	world->input.history = NULL;
+	check(world, VERDICT_UNREACHABLE, "the database has not been read yet", "");
+
+	err_set(&database->err, CAT_PERMISSION_DENIED, "permission denied for table x");
+	check(world, VERDICT_UNREACHABLE,
+	    "the database cannot be read: permission denied for table x",
+	    "see that this role may read the tracking table; it is tried again by itself");
+
+	/* what was known before does not make it readable now */
+	world->input.history = world->history;
+	database->reachable = false;
+	check(world, VERDICT_UNREACHABLE,
+	    "the database cannot be reached: permission denied for table x",
+	    "see that the server runs and takes connections from here; "
+	    "it is tried again by itself");
+	err_hint(&database->err, "start it");
+	check(world, VERDICT_UNREACHABLE,
+	    "the database cannot be reached: permission denied for table x", "start it");
+}
+
+static void
+test_invalid(void **state)
+{
+	struct world *world = *state;
+	struct err err = { 0 };
+	struct folder_problem problem = { .blocks = true };
+
+	err_set(&err, CAT_SQL_SYNTAX_ERROR, "conflict marker");
+	err_where(&err, "0002_b.sql", 3);
+	migration_set_problem(&world->migrations[1], world, &err);
+	check(world, VERDICT_INVALID,
+	    "the folder is not right: 0002_b.sql:3: conflict marker",
+	    "mend the file; the folder is read again by itself");
+
+	/* nobody needs the text of an applied one */
+	record_all(world);
+	check(world, VERDICT_CURRENT, "3 migrations applied, newest is 0003_c", "");
+
+	/* what is wrong with the folder itself comes before the database */
+	err_set(&problem.err, CAT_RESOURCE_NOT_FOUND, "folder not found");
+	err_hint(&problem.err, "create it");
+	world->folder.problems = &problem;
+	world->folder.n_problems = 1;
+	world->status.database.reachable = false;
+	check(world, VERDICT_INVALID, "the folder is not right: folder not found",
+	    "create it");
+}
+
+static void
+test_a_run_in_progress_is_the_news(void **state)
+{
+	struct world *world = *state;
+	struct run run = { .id = "0190", .state = RUN_LOCK };
+
+	world->status.run = &run;
+	check(world, VERDICT_PENDING,
+	    "apply in progress: waiting for another migrationd to finish",
+	    "GET /runs/0190 follows it");
+
+	run.lock_holder = (char[]){ "pid 4711" };
+	check(world, VERDICT_PENDING,
+	    "apply in progress: waiting for another migrationd to finish (pid 4711)",
+	    "GET /runs/0190 follows it");
+
+	run.state = RUN_PART;
+	run.current = (char[]){ "0002_b" };
+	run.n_applied = 1;
+	run.n_planned = 3;
+	world->input.running = "0002_b";
+	check(world, VERDICT_PENDING,
+	    "apply in progress: running the SQL of a migration (0002_b, 1 of 3 done)",
+	    "GET /runs/0190 follows it");
+
+	/* a buffer too small cuts the text */
+	assert_string_equal(
+	    status_sentence(&world->status, world->sentence, 10), "apply in ");
+
+	run.state = RUN_DONE;
+	check(world, VERDICT_PENDING, "3 migrations pending, next is 0001_a",
+	    "POST /apply runs them; GET /plan shows them first");
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(test_names),
+		TEST(test_current),
+		TEST(test_current_with_some_left_out),
+		TEST(test_current_without_migrations),
+		TEST(test_pending),
+		TEST(test_failed_as_the_last_run_tells),
+		TEST(test_failed_as_the_table_tells),
+		TEST(test_refused),
+		TEST(test_drift),
+		TEST(test_unreachable),
+		TEST(test_invalid),
+		TEST(test_a_run_in_progress_is_the_news),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

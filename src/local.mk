@@ -44,7 +44,10 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/db/lock.c %D%/db/lock.h \
 	%D%/db/observer.c %D%/db/observer.h \
 	%D%/db/pgconn.c %D%/db/pgconn.h \
+	%D%/db/pgconn_command.c \
+	%D%/db/pgconn_info.c %D%/db/pgconn_info.h \
 	%D%/db/pgconn_internal.h \
+	%D%/db/pgconn_open.c \
 	%D%/db/runner.c %D%/db/runner.h \
 	%D%/db/runner_apply.c \
 	%D%/db/runner_close.c \
@@ -55,6 +58,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/db/target_params.c %D%/db/target_params.h \
 	%D%/db/tracking.c %D%/db/tracking.h \
 	%D%/db/tracking_drizzle.c \
+	%D%/db/tracking_kind.h \
 	%D%/db/tracking_migration_log.c \
 	%D%/db/tracking_schema_migrations.c
 

@@ -16,17 +16,21 @@ struct engine {
 	char current_schema[64]; /* "" when the search_path names none that exists */
 	bool in_recovery;
 	bool read_only; /* transactions start read only */
-	bool pooled;	/* the process that answers is not the one that greeted us */
+	bool pooled;    /* the process that answers is not the one that greeted us */
 };
 
 /* The query. Static. */
 const struct pgconn_statement *engine_query(void);
 
 /* Read its answer. INTERNAL when it is not what was asked. */
-int engine_read(struct engine *engine, const struct pgconn *conn, const PGresult *result, struct err *err) MUST_CHECK;
+int engine_read(struct engine *engine, const struct pgconn *conn, const PGresult *result,
+    struct err *err) MUST_CHECK;
 
-/* Refuse to write where it cannot work: a standby, a read-only server (NETWORK_ERROR, 25006), a pooler in transaction mode (CONFIGURATION with the way
- * out: connect to the server directly). */
+/*
+ * Refuse to write where it cannot work: a standby, a read-only server (NETWORK_ERROR,
+ * 25006), a pooler in transaction mode (CONFIGURATION with the way out: connect to the
+ * server directly).
+ */
 int engine_check_writable(const struct engine *engine, struct err *err) MUST_CHECK;
 
 /* Copy into the facts that /status shows. */

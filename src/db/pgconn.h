@@ -4,8 +4,9 @@
 /*
  * One non-blocking connection to the server, on the loop.
  *
- * It connects, runs one command at a time, and says how each ended. Inside it is a set of steps, each of which does what it can
- * and returns what it waits for; one function turns that into uv_poll and uv_timer calls.
+ * It connects, runs one command at a time, and says how each ended. Inside it is a set
+ * of steps, each of which does what it can and returns what it waits for; one function
+ * turns that into uv_poll and uv_timer calls.
  *
  *	struct pgconn *conn = pgconn_new(loop);
  *
@@ -19,10 +20,11 @@
  *	...
  *	pgconn_close(conn);
  *
- * A reply function may call pgconn_query or pgconn_close. It is called exactly once for each open, query or statement,
- * from the loop (never from inside the call that started it), unless pgconn_close came first: after pgconn_close nothing is called any more.
- * Losing the connection ends the command in progress with NETWORK_ERROR and `lost` set; while idle it calls the function given
- * to pgconn_on_lost.
+ * A reply function may call pgconn_query or pgconn_close. It is called exactly once for
+ * each open, query or statement, from the loop (never from inside the call that started
+ * it), unless pgconn_close came first: after pgconn_close nothing is called any more.
+ * Losing the connection ends the command in progress with NETWORK_ERROR and `lost` set;
+ * while idle it calls the function given to pgconn_on_lost.
  */
 
 #include <stdbool.h>
@@ -37,23 +39,27 @@ struct pgconn;
 
 /* Where to connect. Strings are borrowed for the call. */
 struct pgconn_params {
-	const char *conninfo;	      /* URI or keyword string as libpq takes it; "" or NULL: PG* environment */
-	const char *password;	      /* overrides; NULL: as conninfo, PGPASSFILE ... say */
-	const char *application_name; /* shown in pg_stat_activity */
-	int64_t connect_timeout_ms;
+	/* URI or keyword string as libpq takes it; "" or NULL: PG* environment */
+	const char *conninfo;
+	const char *password; /* overrides; NULL: as conninfo, PGPASSFILE ... say */
+	const char
+	    *application_name; /* shown in pg_stat_activity, unless conninfo has one */
+	int64_t connect_timeout_ms; /* of one pgconn_open, all hosts and addresses */
 };
 
 struct pgconn_reply {
 	struct err err; /* CAT_NONE: all of it worked */
-	bool lost;	/* the connection is gone */
+	bool lost;      /* the connection is gone, or did not come about */
 
 	/*
-	 * The last result, for queries that return rows or a command tag; NULL after an error and after pgconn_open. Freed when the reply
-	 * function returns.
+	 * The last result, for queries that return rows or a command tag; NULL after an
+	 * error and after pgconn_open. Freed when the reply function returns.
 	 */
 	const PGresult *result;
-	unsigned n_completed;	/* statements of the string that completed, before the one that failed */
-	unsigned long position; /* error position in characters from 1 (PG_DIAG_STATEMENT_POSITION); 0: none */
+	/* statements of the string that completed, before the one that failed */
+	unsigned n_completed;
+	/* of the error, in characters from 1 (PG_DIAG_STATEMENT_POSITION); 0: none */
+	unsigned long position;
 	PGTransactionStatusType transaction; /* after the command */
 };
 
@@ -71,31 +77,46 @@ struct pgconn_statement {
 struct pgconn *pgconn_new(uv_loop_t *loop);
 
 /*
- * Connect. Host names are resolved by uv_getaddrinfo (libpq would block the loop) and handed over as hostaddr; client_encoding is
- * UTF8. Failure: NETWORK_ERROR or what the SQLSTATE says, always with exit code EXIT_UNREACHABLE and HTTP status 503, no conninfo and
- * no password in the text, only host, port, database and user.
+ * Connect. Host names are resolved by uv_getaddrinfo (libpq would block the loop) and
+ * handed over as hostaddr; client_encoding is UTF8. Failure: NETWORK_ERROR or what the
+ * SQLSTATE says, always with exit code EXIT_UNREACHABLE and HTTP status 503, no
+ * conninfo and no password in the text, only host, port, database and user.
  */
-void pgconn_open(struct pgconn *conn, const struct pgconn_params *params, pgconn_reply_fn *fn, void *arg);
+void pgconn_open(struct pgconn *conn, const struct pgconn_params *params,
+    pgconn_reply_fn *fn, void *arg);
 
-/* Send `sql` (simple protocol: may hold several statements). Rows of all but the last result are dropped. */
+/*
+ * Send `sql` (simple protocol: may hold several statements). Rows of all but the last
+ * result are dropped.
+ */
 void pgconn_query(struct pgconn *conn, const char *sql, pgconn_reply_fn *fn, void *arg);
 
-/* As pgconn_query for text that is not NUL-terminated and whose rows nobody wants: read row by row and dropped, so that memory stays
- * flat. COPY FROM STDIN is answered with a failure, COPY TO STDOUT is read and dropped. */
-void pgconn_execute(struct pgconn *conn, const char *sql, size_t len, pgconn_reply_fn *fn, void *arg);
+/*
+ * As pgconn_query for text that is not NUL-terminated and whose rows nobody wants: read
+ * row by row and dropped, so that memory stays flat. COPY FROM STDIN is answered with a
+ * failure, COPY TO STDOUT is read and dropped.
+ */
+void pgconn_execute(
+    struct pgconn *conn, const char *sql, size_t len, pgconn_reply_fn *fn, void *arg);
 
-void pgconn_run(struct pgconn *conn, const struct pgconn_statement *statement, pgconn_reply_fn *fn, void *arg);
+void pgconn_run(struct pgconn *conn, const struct pgconn_statement *statement,
+    pgconn_reply_fn *fn, void *arg);
 
-/* Ask the server to cancel the command in progress: PQcancel in libuv's pool. Nothing when idle. */
+/*
+ * Ask the server to cancel the command in progress: PQcancel in libuv's pool. Nothing
+ * when idle.
+ */
 void pgconn_cancel(struct pgconn *conn);
 
 /* What to call when an idle connection is lost (err says why). NULL: nothing. */
-void pgconn_on_lost(struct pgconn *conn, void (*fn)(void *arg, const struct err *err), void *arg);
+void pgconn_on_lost(
+    struct pgconn *conn, void (*fn)(void *arg, const struct err *err), void *arg);
 
 /* What to call with each NOTICE or WARNING of the server. */
 void pgconn_on_notice(struct pgconn *conn,
-		      void (*fn)(void *arg, const char *severity, const char *sqlstate, const char *message),
-		      void *arg);
+    void (*fn)(
+	void *arg, const char *severity, const char *sqlstate, const char *message),
+    void *arg);
 
 bool pgconn_is_open(const struct pgconn *conn); /* connected, and not lost */
 bool pgconn_is_busy(const struct pgconn *conn); /* a command is in progress */
@@ -104,7 +125,10 @@ bool pgconn_is_busy(const struct pgconn *conn); /* a command is in progress */
 int pgconn_backend_pid(const struct pgconn *conn);
 int pgconn_server_version(const struct pgconn *conn); /* 150020; 0 when not connected */
 
-/* "host:port/database as user" or "socket ..." of the present or last connection: never a secret. */
+/*
+ * "host:port/database as user" or "socket ..." of the present or last connection: never
+ * a secret.
+ */
 const char *pgconn_describe(const struct pgconn *conn);
 
 /* Close and free. Safe in any state and from a reply function; NULL is fine. */

@@ -2,12 +2,14 @@
 #pragma once
 
 /*
- * The inside of a connection. pgconn.c has its life and its handles, pgconn_open.c conninfo, host names and
- * connecting, pgconn_command.c commands and their results. Nobody else includes it.
+ * The inside of a connection. pgconn.c has its life and its handles, pgconn_open.c
+ * conninfo, host names and connecting, pgconn_command.c commands and their results.
+ * Nobody else includes it.
  *
- * A connection is always in one stage. A stage is a function that does as much as it can without
- * waiting and returns what it waits for; pgconn_do calls it, and pgconn_arm is the only place where a
- * want becomes uv_poll and uv_timer calls. A stage that has finished sets the next one.
+ * A connection is always in one stage. A stage is a function that does as much as it
+ * can without waiting and returns what it waits for; pgconn_do calls it, and pgconn_arm
+ * is the only place where a want becomes uv_poll and uv_timer calls. A stage that has
+ * finished sets the next one.
  *
  *	open:     resolve -> connect -> idle
  *	command:  idle -> command [-> hold] -> idle
@@ -32,7 +34,10 @@ enum copy {
 	COPY_OUT
 };
 
-/* A socket being watched. Its own allocation: libuv frees a handle later than libpq its socket. */
+/*
+ * A socket being watched. Its own allocation: libuv frees a handle later than libpq its
+ * socket.
+ */
 struct watch {
 	unsigned magic;
 	uv_poll_t poll;
@@ -87,18 +92,25 @@ struct pgconn {
 	void *on_notice_arg;
 };
 
-/* Call the stage, arm what it wants, reply when it is finished. Callbacks end with it: the
- * connection may be gone afterwards. */
+/*
+ * Call the stage, arm what it wants, reply when it is finished. Callbacks end with it:
+ * the connection may be gone afterwards.
+ */
 void pgconn_do(struct pgconn *conn);
 
-/* Turn a want into calls of libuv. Returns it, or WANT_CLOSED where the socket cannot be watched. */
+/*
+ * Turn a want into calls of libuv. Returns it, or WANT_CLOSED where the socket cannot
+ * be watched.
+ */
 enum want pgconn_arm(struct pgconn *conn, enum want want);
 
 /* Nothing is watched until the next want. Needed before libpq may close its socket. */
 void pgconn_disarm(struct pgconn *conn);
 
-/* The session is over: what a stage returns then. `why` is libpq's message, of which the first line is
- * kept, unless the server has said more. */
+/*
+ * The session is over: what a stage returns then. `why` is libpq's message, of which
+ * the first line is kept, unless the server has said more.
+ */
 enum want pgconn_lose(struct pgconn *conn, const char *why);
 
 /* The stage of an open connection without a command. */

@@ -2,18 +2,24 @@
 #pragma once
 
 /*
- * What our sessions set, whatever database and role say: timeouts off, synchronous_commit on (with it off, acknowledged commits are lost in a
- * crash), client_connection_check_interval and keepalives (so that a dead daemon's lock dies within seconds), and safe string settings.
+ * What our sessions set, whatever database and role say: timeouts off,
+ * synchronous_commit on (with it off, acknowledged commits are lost in a crash),
+ * client_connection_check_interval and keepalives (so that a dead daemon's lock dies
+ * within seconds), and safe string settings.
  */
 
 #include "base/text.h"
 
-/* The SET statements for a server of that version (PG 14 knows client_connection_check_interval), each with its semicolon.
- * search_path is left as the role has it: files are written against it. */
+/*
+ * The SET statements for a server of that version (PG 14 knows
+ * client_connection_check_interval), each with its semicolon. search_path is left as
+ * the role has it: files are written against it.
+ */
 void session_add_settings(struct text *sql, int server_version);
 
 /*
- * The string that starts a migration on a session that an earlier file may have changed: RESET SESSION AUTHORIZATION, RESET ROLE, RESET ALL,
- * the settings again, then BEGIN when `begin`. Advisory locks stay (DISCARD ALL would drop them).
+ * The string that starts a migration on a session that an earlier file may have
+ * changed: RESET SESSION AUTHORIZATION, RESET ROLE, RESET ALL, the settings again, then
+ * BEGIN when `begin`. Advisory locks stay (DISCARD ALL would drop them).
  */
 void session_add_fresh_start(struct text *sql, int server_version, bool begin);

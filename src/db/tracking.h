@@ -4,13 +4,14 @@
 /*
  * The tracking table: the team's own table of what was applied.
  *
- * Each kind is one file with SQL builders and a row reader, and one row in tracking.c; nothing else knows what a kind writes. The rows are
- * byte for byte what the kind's own tool writes. Our own notes never go in there (db/journal.h).
+ * Each kind is one file with SQL builders and a row reader, and one row in tracking.c;
+ * nothing else knows what a kind writes. The rows are byte for byte what the kind's own
+ * tool writes. Our own notes never go in there (db/journal.h).
  *
  *	const struct tracking *kind = tracking_find("drizzle");
  *	struct tracking_table table = { .kind = kind, .schema = ..., .table = ... };
  *
- *	pgconn_run(conn, tracking_look(ctx, &table)) -> tracking_read_look(...)   does it exist, with which columns
+ *	tracking_look(ctx, &table)            -> tracking_read_look(...)
  *	kind->create(ctx, &table, &look)      only what is absent
  *	kind->read(ctx, &table)               -> tracking_read_history(...)
  *	kind->record(ctx, &table, migration)  inside the migration's transaction
@@ -33,7 +34,8 @@ struct tracking_table {
 struct tracking_look {
 	bool schema_exists;
 	bool table_exists;
-	const char *columns; /* ",id,hash,created_at,": each name between commas; "" without a table */
+	const char *
+	    columns; /* ",id,hash,created_at,": each name between commas; "" without a table */
 };
 
 struct tracking {
@@ -41,26 +43,38 @@ struct tracking {
 	const char *default_schema; /* NULL: the session's current_schema() */
 	const char *default_table;
 	enum history_key key;
-	bool needs_when; /* rows hold the `when` of a Drizzle journal: no other layout has one */
+	bool
+	    needs_when; /* rows hold the `when` of a Drizzle journal: no other layout has one */
 	const char *const *columns; /* that must be there, NULL-terminated */
-	/* A column whose presence means another tool's version of the table, and what to say; NULL: none. */
+	/*
+	 * A column whose presence means another tool's version of the table, and what
+	 * to say; NULL: none.
+	 */
 	const char *foreign_column;
 	const char *foreign_hint;
 
-	/* Statements for what is absent, as its own tool creates it; sql "" when nothing is. Owned by ctx. */
-	struct pgconn_statement (*create)(const void *ctx, const struct tracking_table *table,
-					  const struct tracking_look *look);
-	struct pgconn_statement (*read)(const void *ctx, const struct tracking_table *table);
+	/*
+	 * Statements for what is absent, as its own tool creates it; sql "" when
+	 * nothing is. Owned by ctx.
+	 */
+	struct pgconn_statement (*create)(const void *ctx,
+	    const struct tracking_table *table, const struct tracking_look *look);
+	struct pgconn_statement (*read)(
+	    const void *ctx, const struct tracking_table *table);
 	void (*read_row)(struct history *history, const PGresult *result, int row);
 	/*
-	 * Insert the row of an applied migration, only if no row of that migration has appeared (then no row is affected and the
-	 * runner rolls back). `position` is its number in the folder, from 1.
+	 * Insert the row of an applied migration, only if no row of that migration has
+	 * appeared (then no row is affected and the runner rolls back).
 	 */
-	struct pgconn_statement (*record)(const void *ctx, const struct tracking_table *table,
-					  const struct migration *migration);
-	/* Insert the row of a failure, outside a transaction; NULL: the kind does not record failures. */
-	struct pgconn_statement (*record_failure)(const void *ctx, const struct tracking_table *table,
-						  const struct migration *migration, const char *message);
+	struct pgconn_statement (*record)(const void *ctx,
+	    const struct tracking_table *table, const struct migration *migration);
+	/*
+	 * Insert the row of a failure, outside a transaction; NULL: the kind does not
+	 * record failures.
+	 */
+	struct pgconn_statement (*record_failure)(const void *ctx,
+	    const struct tracking_table *table, const struct migration *migration,
+	    const char *message);
 };
 
 extern const struct tracking tracking_drizzle;
@@ -72,15 +86,22 @@ const struct tracking *tracking_find(const char *name);
 const char *tracking_names(void);
 
 /* Does the table exist, with which columns? Reads pg_catalog only: no right is needed. */
-struct pgconn_statement tracking_look(const void *ctx, const struct tracking_table *table);
-void tracking_read_look(const void *ctx, const PGresult *result, struct tracking_look *look);
+struct pgconn_statement tracking_look(
+    const void *ctx, const struct tracking_table *table);
+void tracking_read_look(
+    const void *ctx, const PGresult *result, struct tracking_look *look);
 
-/* Whether the table has the kind's columns and no foreign one. CONFIGURATION (409, exit 8) that names table and columns. */
-int tracking_check(const struct tracking_table *table, const struct tracking_look *look, struct err *err) MUST_CHECK;
+/*
+ * Whether the table has the kind's columns and no foreign one. CONFIGURATION (409, exit
+ * 8) that names table and columns.
+ */
+int tracking_check(const struct tracking_table *table, const struct tracking_look *look,
+    struct err *err) MUST_CHECK;
 
 /* All rows of a `read` answer. At most BOUND_HISTORY_ROWS, else CONFIGURATION. */
-int tracking_read_history(const void *ctx, const struct tracking_table *table, const PGresult *result, int64_t now_us,
-			  struct history **out, struct err *err) MUST_CHECK;
+int tracking_read_history(const void *ctx, const struct tracking_table *table,
+    const PGresult *result, int64_t now_us, struct history **out,
+    struct err *err) MUST_CHECK;
 
 /* "schema"."table", for SQL. */
 void tracking_add_name(struct text *sql, const struct tracking_table *table);

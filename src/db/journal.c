@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "db/journal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bounds.h"
+#include "base/mem.h"
+#include "base/text.h"
+
+/*
+ * Changing the table: migrationds of several releases share it, the older ones unaware.
+ * So columns are only ever added, each NULL or with a default, by ALTER TABLE ... ADD
+ * COLUMN IF NOT EXISTS behind the CREATE TABLE below; no column is dropped, renamed or
+ * given another type or meaning, and readers take a missing field of the JSON columns
+ * as unknown.
+ */
+#define CREATE_TABLE                                     \
+	"CREATE TABLE IF NOT EXISTS migrationd.runs ("   \
+	"id pg_catalog.uuid PRIMARY KEY, "               \
+	"target pg_catalog.text NOT NULL, "              \
+	"operation pg_catalog.text NOT NULL, "           \
+	"outcome pg_catalog.text NOT NULL, "             \
+	"requested_by pg_catalog.text, "                 \
+	"instance pg_catalog.text, "                     \
+	"started_at pg_catalog.timestamptz NOT NULL, "   \
+	"finished_at pg_catalog.timestamptz NOT NULL, "  \
+	"duration_seconds pg_catalog.float8 NOT NULL, "  \
+	"lock_wait_seconds pg_catalog.float8 NOT NULL, " \
+	"migrations pg_catalog.jsonb NOT NULL, "         \
+	"error pg_catalog.jsonb)"
+
+#define MICROSECONDS(expression) \
+	"(" expression " OPERATOR(pg_catalog.*) 1000000)::pg_catalog.int8"
+#define ERROR_FIELD ", pg_catalog.jsonb_extract_path_text(r.error, '%s')"
+
+/* The fields of `error` that are texts, in the order of journal_recent. */
+#define FIELD(member)                                    \
+	{                                                \
+#member, offsetof(struct err, member),   \
+		    sizeof(((struct err *)NULL)->member) \
+	}
+static const struct {
+	const char *name;
+	size_t offset;
+	size_t size;
+} texts[] = {
+	FIELD(sqlstate),
+	FIELD(text),
+	FIELD(detail),
+	FIELD(hint),
+	FIELD(context),
+	FIELD(migration),
+	FIELD(file),
+	FIELD(excerpt),
+};
+
+/* And those before them. */
+static const char *const numbers[] = {
+	"category",
+	"http_status",
+	"exit_code",
+	"line",
+	"column",
+	"statement",
+};
+
+enum column {
+	COLUMN_ID,
+	COLUMN_TARGET,
+	COLUMN_OPERATION,
+	COLUMN_OUTCOME,
+	COLUMN_REQUESTED_BY,
+	COLUMN_STARTED,
+	COLUMN_FINISHED,
+	COLUMN_DURATION,
+	COLUMN_LOCK_WAIT,
+	COLUMN_MIGRATIONS,
+	COLUMN_CATEGORY,
+	COLUMN_HTTP_STATUS,
+	COLUMN_EXIT_CODE,
+	COLUMN_LINE,
+	COLUMN_COLUMN,
+	COLUMN_STATEMENT,
+	COLUMN_TEXTS, /* and as many as `texts` has */
+};
+
+/*
+ * Usable is what counts: a table that the role may not write is as good as none.
+ * pg_catalog and the privilege functions can be asked by anybody.
+ */
+const struct pgconn_statement *
+journal_look(void)
+{
+	static const struct pgconn_statement look = {
+		.sql =
+		    "SELECT c.oid IS NOT NULL "
+		    "AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') "
+		    "AND pg_catalog.has_table_privilege(c.oid, 'SELECT') "
+		    "AND pg_catalog.has_table_privilege(c.oid, 'INSERT'), "
+		    "c.oid IS NULL AND CASE WHEN n.oid IS NULL THEN "
+		    "pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE') "
+		    "ELSE pg_catalog.has_schema_privilege(n.oid, 'CREATE') END "
+		    "FROM (SELECT 1) AS one "
+		    "LEFT JOIN pg_catalog.pg_namespace AS n "
+		    "ON n.nspname OPERATOR(pg_catalog.=) 'migrationd' "
+		    "LEFT JOIN pg_catalog.pg_class AS c "
+		    "ON c.relnamespace OPERATOR(pg_catalog.=) n.oid "
+		    "AND c.relname OPERATOR(pg_catalog.=) 'runs'",
+	};
+
+	return &look;
+}
+
+void
+journal_read_look(const PGresult *result, bool *exists, bool *may_create)
+{
+	bool row = PQntuples(result) == 1;
+
+	*exists = row && strcmp(PQgetvalue(result, 0, 0), "t") == 0;
+	*may_create = row && strcmp(PQgetvalue(result, 0, 1), "t") == 0;
+}
+
+/* CREATE SCHEMA IF NOT EXISTS needs the right to create one even where it exists. */
+const struct pgconn_statement *
+journal_create(void)
+{
+	static const struct pgconn_statement create = {
+		.sql = "DO $migrationd$ BEGIN "
+		       "IF NOT EXISTS (SELECT 1 FROM pg_catalog.pg_namespace "
+		       "WHERE nspname OPERATOR(pg_catalog.=) 'migrationd') "
+		       "THEN CREATE SCHEMA IF NOT EXISTS migrationd; END IF; "
+		       "END $migrationd$; " CREATE_TABLE,
+	};
+
+	return &create;
+}
+
+/* ---- writing ---- */
+
+static const char *
+seconds(const void *ctx, int64_t us)
+{
+	return mem_printf(ctx, "%" PRId64 ".%06" PRId64, us / 1000000, us % 1000000);
+}
+
+static const char *
+migrations_json(const void *ctx, const struct run *run)
+{
+	struct text json;
+
+	text_init(&json, ctx, BOUND_RUN_BYTES);
+	text_add(&json, "[");
+	for (size_t i = 0; i < run->n_applied; i++) {
+		const struct run_migration *m = &run->applied[i];
+
+		text_add(&json, i ? ",{\"id\":" : "{\"id\":");
+		text_add_json_string(&json, m->id);
+		text_add(&json, ",\"version\":");
+		text_add_json_string(&json, m->version);
+		text_addf(
+		    &json, ",\"duration_seconds\":%s}", seconds(ctx, m->duration_us));
+	}
+	text_add(&json, "]");
+	return text_failed(&json) ? "[]" : json.data;
+}
+
+static const char *
+error_json(const void *ctx, const struct err *err)
+{
+	struct text json;
+
+	if (!err_is_set(err))
+		return NULL;
+	text_init(&json, ctx, BOUND_RUN_BYTES);
+	text_addf(&json, "{\"category\":\"%s\",\"http_status\":%d,\"exit_code\":%d",
+	    category_name(err->category), err->http_status, err->exit_code);
+	text_addf(&json, ",\"line\":%u,\"column\":%u,\"statement\":%u", err->line,
+	    err->column, err->statement);
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		text_addf(&json, ",\"%s\":", texts[i].name);
+		text_add_json_string(&json, (const char *)err + texts[i].offset);
+	}
+	text_add(&json, "}");
+	return json.data;
+}
+
+struct pgconn_statement
+journal_insert(const void *ctx, const struct run *run, const char *instance)
+{
+	return (struct pgconn_statement){
+		.sql = "INSERT INTO migrationd.runs (id, target, operation, outcome, requested_by, "
+		       "instance, started_at, finished_at, duration_seconds, lock_wait_seconds, "
+		       "migrations, error) VALUES ($1::pg_catalog.uuid, $2::pg_catalog.text, "
+		       "$3::pg_catalog.text, $4::pg_catalog.text, $5::pg_catalog.text, "
+		       "$6::pg_catalog.text, pg_catalog.to_timestamp($7::pg_catalog.float8), "
+		       "pg_catalog.to_timestamp($8::pg_catalog.float8), $9::pg_catalog.float8, "
+		       "$10::pg_catalog.float8, $11::pg_catalog.jsonb, $12::pg_catalog.jsonb)",
+		.n_params = 12,
+		.params = {
+			run->id,
+			run->target,
+			run_operation_name(run->operation),
+			run_outcome_name(run->outcome),
+			run->requested_by,
+			instance,
+			seconds(ctx, run->started_at_us),
+			seconds(ctx, run->finished_at_us),
+			seconds(ctx, run->duration_us),
+			seconds(ctx, run->lock_wait_us),
+			migrations_json(ctx, run),
+			error_json(ctx, &run->err),
+		},
+	};
+}
+
+/* ---- reading ---- */
+
+/*
+ * A tracking table knows its migrations by version or by file name, so both are given.
+ * Only the newest word on each counts: what was taken out of the tracking table and
+ * then really applied is a baseline no more.
+ */
+struct pgconn_statement
+journal_baselined(const void *ctx UNUSED, const char *target)
+{
+	return (struct pgconn_statement){
+		.sql =
+		    "SELECT k.key FROM (SELECT DISTINCT ON (w.id) w.id, w.version, r.operation "
+		    "FROM migrationd.runs AS r, "
+		    "LATERAL pg_catalog.jsonb_to_recordset(r.migrations) "
+		    "AS w(id pg_catalog.text, version pg_catalog.text) "
+		    "WHERE r.target OPERATOR(pg_catalog.=) $1::pg_catalog.text "
+		    "ORDER BY w.id, r.id DESC) AS last, "
+		    "LATERAL (VALUES (last.version), (pg_catalog.concat(last.id, '.sql'))) "
+		    "AS k(key) WHERE last.operation OPERATOR(pg_catalog.=) 'baseline'",
+		.n_params = 1,
+		.params = { target },
+	};
+}
+
+/* A UUIDv7 sorts by time, so the primary key serves the order. */
+struct pgconn_statement
+journal_recent(const void *ctx, const char *target, unsigned limit)
+{
+	struct text sql;
+
+	text_init(&sql, ctx, BOUND_SQL);
+	text_add(&sql, "SELECT r.id, r.target, r.operation, r.outcome, r.requested_by, ");
+	text_add(&sql, MICROSECONDS("EXTRACT(EPOCH FROM r.started_at)") ", ");
+	text_add(&sql, MICROSECONDS("EXTRACT(EPOCH FROM r.finished_at)") ", ");
+	text_add(&sql, MICROSECONDS("r.duration_seconds") ", ");
+	text_add(&sql, MICROSECONDS("r.lock_wait_seconds") ", ");
+	text_add(&sql,
+	    "(SELECT pg_catalog.string_agg(pg_catalog.concat_ws(' ', "
+	    "pg_catalog.jsonb_extract_path_text(m.value, 'id'), "
+	    "pg_catalog.jsonb_extract_path_text(m.value, 'version'), ");
+	text_add(&sql,
+	    MICROSECONDS("pg_catalog.jsonb_extract_path_text(m.value, "
+			 "'duration_seconds')::pg_catalog.float8"));
+	text_add(&sql,
+	    "), E'\\n' ORDER BY m.n) FROM "
+	    "pg_catalog.jsonb_array_elements(r.migrations) "
+	    "WITH ORDINALITY AS m(value, n))");
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+		text_addf(&sql, ERROR_FIELD, numbers[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		text_addf(&sql, ERROR_FIELD, texts[i].name);
+	text_addf(&sql,
+	    " FROM migrationd.runs AS r "
+	    "WHERE r.target OPERATOR(pg_catalog.=) $1::pg_catalog.text "
+	    "ORDER BY r.id DESC LIMIT %u",
+	    limit);
+	return (struct pgconn_statement){
+		.sql = sql.data, .n_params = 1, .params = { target }
+	};
+}
+
+static const char *
+text_of(const PGresult *result, int row, int column)
+{
+	return PQgetvalue(result, row, column);
+}
+
+static int64_t
+number_of(const PGresult *result, int row, enum column column)
+{
+	return strtoll(text_of(result, row, (int)column), NULL, 10);
+}
+
+static void
+read_error(struct err *err, const PGresult *result, int row)
+{
+	const char *category = text_of(result, row, COLUMN_CATEGORY);
+
+	for (int c = CAT_NONE; c < CAT_COUNT; c++)
+		if (strcmp(category, category_name((enum category)c)) == 0)
+			err->category = (enum category)c;
+	err->http_status = (int)number_of(result, row, COLUMN_HTTP_STATUS);
+	err->exit_code = (int)number_of(result, row, COLUMN_EXIT_CODE);
+	err->line = (unsigned)number_of(result, row, COLUMN_LINE);
+	err->column = (unsigned)number_of(result, row, COLUMN_COLUMN);
+	err->statement = (unsigned)number_of(result, row, COLUMN_STATEMENT);
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		(void)snprintf((char *)err + texts[i].offset, texts[i].size, "%s",
+		    text_of(result, row, COLUMN_TEXTS + (int)i));
+}
+
+/* Lines of "id version microseconds". */
+static void
+read_migrations(struct run *run, const char *lines)
+{
+	char *copy = mem_strdup(run, lines);
+	char *line_state = NULL;
+
+	for (char *line = strtok_r(copy, "\n", &line_state); line;
+	     line = strtok_r(NULL, "\n", &line_state)) {
+		char *state = NULL;
+		struct migration m = { .id = strtok_r(line, " ", &state),
+			.version = strtok_r(NULL, " ", &state) };
+		const char *duration = strtok_r(NULL, " ", &state);
+
+		if (duration)
+			run_add_applied(run, &m, strtoll(duration, NULL, 10));
+	}
+	talloc_free(copy);
+}
+
+static enum run_outcome
+outcome_of(const char *name)
+{
+	for (int o = RUN_SUCCEEDED; o <= RUN_CANCELLED; o++)
+		if (strcmp(name, run_outcome_name((enum run_outcome)o)) == 0)
+			return (enum run_outcome)o;
+	return RUN_FAILED;
+}
+
+struct run *
+journal_read_run(const PGresult *result, int row)
+{
+	const char *operation = text_of(result, row, COLUMN_OPERATION);
+	const char *baseline = run_operation_name(PLAN_BASELINE);
+	const struct run_request request = {
+		.operation =
+		    strcmp(operation, baseline) == 0 ? PLAN_BASELINE : PLAN_APPLY,
+		.requested_by = PQgetisnull(result, row, COLUMN_REQUESTED_BY)
+		    ? NULL
+		    : text_of(result, row, COLUMN_REQUESTED_BY),
+	};
+	struct run *run = run_new(&request, text_of(result, row, COLUMN_TARGET),
+	    number_of(result, row, COLUMN_STARTED), 0);
+
+	(void)snprintf(run->id, sizeof(run->id), "%s", text_of(result, row, COLUMN_ID));
+	read_migrations(run, text_of(result, row, COLUMN_MIGRATIONS));
+	run->state = RUN_DONE;
+	run->outcome = outcome_of(text_of(result, row, COLUMN_OUTCOME));
+	run->finished_at_us = number_of(result, row, COLUMN_FINISHED);
+	run->duration_us = number_of(result, row, COLUMN_DURATION);
+	run->lock_wait_us = number_of(result, row, COLUMN_LOCK_WAIT);
+	run->n_planned = run->n_applied;
+	read_error(&run->err, result, row);
+	return run;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "db/session.h"
+
+#include <stddef.h>
+
+#include "base/macros.h"
+
+/*
+ * default_transaction_read_only is not in the list: who made a database or role read
+ * only meant it. Keepalives and user timeout are the server's side of what pgconn sets
+ * on ours, and do nothing on a unix socket.
+ */
+static const struct {
+	int since; /* server version */
+	const char *sql;
+} settings[] = {
+	{ 0, "SET statement_timeout = 0;" },
+	{ 0, "SET lock_timeout = 0;" },
+	{ 90600, "SET idle_in_transaction_session_timeout = 0;" },
+	{ 140000, "SET idle_session_timeout = 0;" },
+	{ 0, "SET synchronous_commit = on;" },
+	{ 0, "SET default_transaction_isolation = 'read committed';" },
+	{ 0, "SET default_transaction_deferrable = off;" },
+	{ 0, "SET standard_conforming_strings = on;" },
+	{ 0, "SET client_min_messages = notice;" },
+	{ 0, "SET DateStyle = 'ISO';" },
+	{ 0, "SET bytea_output = 'hex';" },
+	{ 0, "SET tcp_keepalives_idle = 5;" },
+	{ 0, "SET tcp_keepalives_interval = 2;" },
+	{ 0, "SET tcp_keepalives_count = 3;" },
+	{ 120000, "SET tcp_user_timeout = 10000;" },
+	/*
+	 * version 14 refuses it where the kernel cannot tell (macOS), any version on
+	 * Windows
+	 */
+	{ 140000,
+	    "SELECT pg_catalog.set_config('client_connection_check_interval', '1s', false) "
+	    "WHERE pg_catalog.strpos(pg_catalog.version(), 'linux') "
+	    "OPERATOR(pg_catalog.>) 0;" },
+};
+
+void
+session_add_settings(struct text *sql, int server_version)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
+		if (server_version >= settings[i].since)
+			text_add(sql, settings[i].sql);
+}
+
+void
+session_add_fresh_start(struct text *sql, int server_version, bool begin)
+{
+	/*
+	 * In a transaction of its own: the statements of one query string are one
+	 * transaction, and the migration's has to start with the isolation level and
+	 * access mode that are set here.
+	 */
+	if (begin)
+		text_add(sql, "BEGIN;");
+	text_add(sql, "RESET SESSION AUTHORIZATION;RESET ROLE;RESET ALL;");
+	session_add_settings(sql, server_version);
+	if (begin)
+		text_add(sql, "COMMIT;BEGIN;");
+}

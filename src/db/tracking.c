@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "db/tracking.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/bounds.h"
+#include "base/mem.h"
+#include "db/tracking_kind.h"
+
+static const struct tracking *const kinds[] = {
+	&tracking_drizzle,
+	&tracking_schema_migrations,
+	&tracking_migration_log,
+};
+
+const struct tracking *
+tracking_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (strcmp(kinds[i]->name, name) == 0)
+			return kinds[i];
+	return NULL;
+}
+
+const char *
+tracking_names(void)
+{
+	static char names[128];
+	size_t used = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s",
+		    i ? ", " : "", kinds[i]->name);
+	return names;
+}
+
+void
+tracking_add_name(struct text *sql, const struct tracking_table *table)
+{
+	text_add_identifier(sql, table->schema);
+	text_add_char(sql, '.');
+	text_add_identifier(sql, table->table);
+}
+
+/* Names are cast to `name`, which cuts them where CREATE TABLE does. */
+struct pgconn_statement
+tracking_look(const void *ctx UNUSED, const struct tracking_table *table)
+{
+	return (struct pgconn_statement){
+		.sql = "SELECT n.oid IS NOT NULL, c.oid IS NOT NULL, "
+		       "(SELECT pg_catalog.string_agg(a.attname::pg_catalog.text, ',' "
+		       "ORDER BY a.attnum) FROM pg_catalog.pg_attribute AS a "
+		       "WHERE a.attrelid OPERATOR(pg_catalog.=) c.oid "
+		       "AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped) "
+		       "FROM (SELECT 1) AS one LEFT JOIN pg_catalog.pg_namespace AS n "
+		       "ON n.nspname OPERATOR(pg_catalog.=) $1::pg_catalog.name "
+		       "LEFT JOIN pg_catalog.pg_class AS c "
+		       "ON c.relnamespace OPERATOR(pg_catalog.=) n.oid "
+		       "AND c.relname OPERATOR(pg_catalog.=) $2::pg_catalog.name",
+		.n_params = 2,
+		.params = { table->schema, table->table },
+	};
+}
+
+static bool
+is_true(const PGresult *result, int column)
+{
+	return PQntuples(result) == 1 && strcmp(PQgetvalue(result, 0, column), "t") == 0;
+}
+
+void
+tracking_read_look(const void *ctx, const PGresult *result, struct tracking_look *look)
+{
+	look->schema_exists = is_true(result, 0);
+	look->table_exists = is_true(result, 1);
+	look->columns =
+	    look->table_exists ? mem_printf(ctx, ",%s,", PQgetvalue(result, 0, 2)) : "";
+}
+
+static bool
+has_column(const struct tracking_look *look, const char *column)
+{
+	size_t len = strlen(column);
+
+	for (const char *p = look->columns; p && *p; p = strchr(p + 1, ','))
+		if (strncmp(p + 1, column, len) == 0 && p[1 + len] == ',')
+			return true;
+	return false;
+}
+
+static int
+refuse(struct err *err)
+{
+	err->http_status = 409;
+	err->exit_code = EXIT_REFUSED;
+	return -1;
+}
+
+int
+tracking_check(
+    const struct tracking_table *table, const struct tracking_look *look, struct err *err)
+{
+	const struct tracking *kind = table->kind;
+
+	if (!look->table_exists)
+		return 0;
+	for (size_t i = 0; kind->columns[i]; i++) {
+		if (has_column(look, kind->columns[i]))
+			continue;
+		err_set(err, CAT_CONFIGURATION,
+		    "table %s.%s has no column \"%s\", so it is no %s tracking table",
+		    table->schema, table->table, kind->columns[i], kind->name);
+		err_hint(err,
+		    "choose another tracking table or kind (%s), or see who made this table",
+		    tracking_names());
+		return refuse(err);
+	}
+	if (!kind->foreign_column || !has_column(look, kind->foreign_column))
+		return 0;
+	err_set(err, CAT_CONFIGURATION,
+	    "table %s.%s has a column \"%s\": another version of its tool has made or changed it",
+	    table->schema, table->table, kind->foreign_column);
+	err_hint(err, "%s", kind->foreign_hint);
+	return refuse(err);
+}
+
+int
+tracking_read_history(const void *ctx, const struct tracking_table *table,
+    const PGresult *result, int64_t now_us, struct history **out, struct err *err)
+{
+	int n = PQntuples(result);
+	struct history *history = NULL;
+
+	if ((unsigned)n > BOUND_HISTORY_ROWS)
+		return err_set(err, CAT_CONFIGURATION,
+		    "table %s.%s has more than %u rows", table->schema, table->table,
+		    BOUND_HISTORY_ROWS);
+	history = history_new(ctx, table->kind->key);
+	history->table_exists = true;
+	history->read_at_us = now_us;
+	for (int row = 0; row < n; row++)
+		table->kind->read_row(history, result, row);
+	*out = history;
+	return 0;
+}
+
+void
+tracking_add_create_schema(struct text *sql, const struct tracking_table *table,
+    const struct tracking_look *look)
+{
+	if (look->schema_exists)
+		return;
+	text_add(sql, "CREATE SCHEMA IF NOT EXISTS ");
+	text_add_identifier(sql, table->schema);
+	text_add(sql, ";");
+}
+
+/* A column without a zone was written by a session with the zone that ours has, too. */
+void
+tracking_add_epoch(struct text *sql, const char *column)
+{
+	text_addf(sql,
+	    "(EXTRACT(EPOCH FROM %s::pg_catalog.timestamptz) OPERATOR(pg_catalog.*) 1000000)"
+	    "::pg_catalog.int8",
+	    column);
+}
+
+const char *
+tracking_value(const PGresult *result, int row, int column)
+{
+	return PQgetisnull(result, row, column) ? NULL : PQgetvalue(result, row, column);
+}
+
+bool
+tracking_leading_number(const char *text, int64_t *number)
+{
+	size_t digits = text ? strspn(text, "0123456789") : 0;
+	int64_t n = 0;
+
+	if (digits == 0 || digits > 18)
+		return false;
+	for (size_t i = 0; i < digits; i++)
+		n = n * 10 + (text[i] - '0');
+	*number = n;
+	return true;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#pragma once
+
+/*
+ * What the files tracking_*.c share: one such file is one kind of tracking table.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/text.h"
+#include "db/tracking.h"
+
+/* CREATE SCHEMA, with its semicolon, where there is none. */
+void tracking_add_create_schema(struct text *sql, const struct tracking_table *table,
+    const struct tracking_look *look);
+
+/* Microseconds since 1970 of a column of any date type. */
+void tracking_add_epoch(struct text *sql, const char *column);
+
+/* A field, NULL where it is SQL NULL. Lives as long as the result. */
+const char *tracking_value(const PGresult *result, int row, int column);
+
+/*
+ * The number that `text` begins with: what a sequence folder sorts by. False: none, or
+ * beyond 18 digits. `text` may be NULL.
+ */
+bool tracking_leading_number(const char *text, int64_t *number);

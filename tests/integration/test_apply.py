@@ -235,7 +235,7 @@ def test_failure_is_a_problem_document(serve, drizzle, database):
     assert problem["sqlstate"] == "42704"
     assert problem["migration"] == "0001_bad"
     assert problem["statement"]["line"] == 3
-    assert problem["statement"]["column"] == 28
+    assert problem["statement"]["column"] == 29
     assert "nosuchtype" in problem["detail"]
     assert "0001_bad.sql:3" in problem["detail"]
     assert problem["retryable"] is False

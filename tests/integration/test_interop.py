@@ -293,7 +293,7 @@ def test_our_baseline_is_drizzles(pair, serve, start_daemon, drizzle):
     theirs, ours = pair
     drizzle_applies(theirs, folder)
     daemon = start_daemon("--migrations", folder, "--database-url", ours.url)
-    assert daemon.post("/baseline", json={}).status == 200
+    assert daemon.post("/baseline", json={"all": True}).status == 200
     assert rows_with_ids(ours) == rows_with_ids(theirs)
     drizzle_applies(ours, folder)
     assert ours.tables() == ["drizzle.__drizzle_migrations"]

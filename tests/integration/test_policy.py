@@ -124,7 +124,7 @@ def test_a_file_beside_the_journal_is_unregistered(serve, drizzle, database):
 
 def test_baseline_of_everything(serve, sample, database):
     daemon = serve(sample)
-    got = daemon.post("/baseline", json={})
+    got = daemon.post("/baseline", json={"all": True})
     assert got.status == 200, repr(got)
     assert got.json()["operation"] == "baseline"
     assert got.json()["outcome"] == "succeeded"
@@ -150,11 +150,11 @@ def test_baseline_is_refused_over_a_history(serve, drizzle, database):
     daemon = serve(drizzle(tables(4)))
     daemon.apply(json={"target": "0001_t1"})
     rows = database.drizzle_rows()
-    got = daemon.post("/baseline", json={})
+    got = daemon.post("/baseline", json={"all": True})
     got.problem(409)
     assert "force" in got.text, "the way on is named"
     assert database.drizzle_rows() == rows
-    got = daemon.post("/baseline", json={"force": True})
+    got = daemon.post("/baseline", json={"all": True, "force": True})
     assert got.status == 200, repr(got)
     assert len(database.drizzle_rows()) == 4
     assert database.drizzle_rows()[:2] == rows
@@ -165,4 +165,13 @@ def test_baseline_of_an_unknown_version(serve, drizzle, database):
     daemon = serve(drizzle(tables(2)))
     daemon.post("/baseline", json={"version": "7777_x"}).problem(
         404, "RESOURCE_NOT_FOUND")
-    assert database.tables() == []
+    assert daemon.status()["pending"] == ["0000_t0", "0001_t1"]
+
+
+def test_baseline_of_everything_has_to_be_said(serve, drizzle, database):
+    daemon = serve(drizzle(tables(2)))
+    for body in (None, {}):
+        got = daemon.post("/baseline", json=body)
+        got.problem(400, "CONFIGURATION")
+        assert "all" in got.text
+    assert daemon.status()["pending"] == ["0000_t0", "0001_t1"]

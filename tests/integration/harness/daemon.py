@@ -305,9 +305,10 @@ class Daemon:
         return wait_until(there, timeout, 0.05, f"verdict {verdicts}")
 
     def states(self):
-        """{migration id: state} as GET /migrations tells it."""
-        return {m["id"]: m["state"]
-                for m in migrations_of(self.get("/migrations"))}
+        """{migration id: state} as GET /migrations tells it; None for an id
+        that it does not (yet) list."""
+        return States((m["id"], m["state"])
+                      for m in migrations_of(self.get("/migrations")))
 
     def socket(self, timeout=10):
         if self.unix:
@@ -334,6 +335,11 @@ class Daemon:
 
 
 _dumps = json.dumps
+
+
+class States(dict):
+    def __missing__(self, key):
+        return None
 
 
 def migrations_of(response):

@@ -4,8 +4,8 @@
 /*
  * The history: the rows of the tracking table as read at one moment.
  *
- * Filled by the tracking modules of db, one history_add per row, in the order of the
- * table; read by plan_build. Owned by the talloc context it was made in.
+ * Filled by the tracking modules of db, one history_add per row, in the order
+ * of the table; read by plan_build. Owned by the talloc context it was made in.
  */
 
 #include <stdbool.h>
@@ -15,7 +15,7 @@
 /* Which word of a migration the tracking table stores to know it again. */
 enum history_key {
 	HISTORY_BY_VERSION, /* schema_migrations: the version; drizzle: `when`, then the hash */
-	HISTORY_BY_FILE,    /* migration_log: the file name */
+	HISTORY_BY_FILE, /* migration_log: the file name */
 };
 
 struct history_row {
@@ -23,9 +23,9 @@ struct history_row {
 	const char *name;     /* for people; NULL when the table has none */
 	const char *checksum; /* NULL when the table has none */
 	const char *error;    /* of a row that records a failure, else NULL */
-	bool failed;	      /* the row says "failed": it does not count as applied */
-	bool baseline;	      /* our journal says it was recorded without being run */
-	bool has_order;	      /* `order` is known: a number to compare with migration.order */
+	bool failed;          /* the row says "failed": it does not count as applied */
+	bool baseline;        /* our journal says it was recorded without being run */
+	bool has_order; /* `order` is known: a number to compare with migration.order */
 	int64_t order;
 	int64_t applied_at_us; /* 0: the table does not say (drizzle) */
 };
@@ -36,7 +36,10 @@ struct history {
 	struct history_row *rows;
 	size_t n_rows;
 	int64_t read_at_us;
-	/* Private to history.c: the rows with a key, sorted by it; made when it is first needed. */
+	/*
+	 * Private to history.c: the rows with a key, sorted by it; made when it
+	 * is first needed.
+	 */
 	struct history_row **by_key;
 	size_t n_by_key;
 };

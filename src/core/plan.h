@@ -2,16 +2,21 @@
 #pragma once
 
 /*
- * The plan: what stands where, and what a run would do about it. A pure function of
- * folder + history + policy; it reads no clock, file or socket.
+ * The plan: what stands where, and what a run would do about it. A pure function
+ * of folder + history + policy; it reads no clock, file or socket.
  *
- * Pending is a set difference, never a watermark. What drizzle-orm 0.x would skip in silence because its `when` is not above
- * the newest created_at is `out_of_order`, and the policy says what becomes of it.
+ * Pending is a set difference, never a watermark. What drizzle-orm 0.x would
+ * skip in silence because its `when` is not above the newest created_at is
+ * `out_of_order`, and the policy says what becomes of it.
  *
- * How a row finds its migration (each row at most one migration, each migration any number of equal rows):
- *   1. equal key and, where the table has checksums, equal checksum: applied
- *   2. equal key, other checksum: modified
- *   3. other or NULL key, equal checksum (a journal whose `when` was edited): applied
+ * How a row finds its migration (each row at most one migration, each migration
+ * any number of equal rows):
+ *
+ *	1. equal key and, where the table has checksums, equal checksum: applied
+ *	2. equal key, other checksum: modified
+ *	3. other or NULL key, equal checksum of a migration without a row
+ *	   (a journal whose `when` was edited): applied
+ *
  * What is left of the rows is `missing`; rows that record a failure never count.
  *
  *	struct plan *plan = plan_build(ctx, &input);
@@ -26,10 +31,26 @@
 #include "core/folder.h"
 #include "core/history.h"
 
-enum plan_operation { PLAN_APPLY, PLAN_BASELINE };
-enum plan_out_of_order { OUT_OF_ORDER_REFUSE, OUT_OF_ORDER_APPLY, OUT_OF_ORDER_SKIP };
-enum plan_on_modified { ON_MODIFIED_WARN, ON_MODIFIED_REFUSE };
-enum plan_transaction { TRANSACTION_MIGRATION, TRANSACTION_RUN };
+enum plan_operation {
+	PLAN_APPLY,
+	PLAN_BASELINE
+};
+
+enum plan_out_of_order {
+	OUT_OF_ORDER_REFUSE,
+	OUT_OF_ORDER_APPLY,
+	OUT_OF_ORDER_SKIP
+};
+
+enum plan_on_modified {
+	ON_MODIFIED_WARN,
+	ON_MODIFIED_REFUSE
+};
+
+enum plan_transaction {
+	TRANSACTION_MIGRATION,
+	TRANSACTION_RUN
+};
 
 struct plan_policy {
 	enum plan_out_of_order out_of_order;
@@ -39,64 +60,81 @@ struct plan_policy {
 
 struct plan_input {
 	const struct folder *folder;
-	const struct history *history; /* NULL: never read; then no state is known and there are no steps */
+	const struct history *history; /* NULL: never read, so no state is known */
 	struct plan_policy policy;
 	enum plan_operation operation;
-	const char *target;  /* apply or baseline up to this one (id, file or version); NULL: all */
-	bool force;	     /* baseline: although the history is not empty */
-	const char *running; /* id of the migration that a run has in hand, or NULL */
-	const char *failed;  /* id of the migration that the last run stopped at, or NULL */
-	const char *failed_checksum; /* its checksum then: an edited file is pending again */
+	const char *target;  /* up to this one (id, file or version); NULL: all */
+	bool force;          /* baseline: although the history is not empty */
+	const char *running; /* id of the migration in hand, or NULL */
+	const char *failed;  /* id of the one that the last run stopped at, or NULL */
+	/* its checksum then: an edited file is pending again */
+	const char *failed_checksum;
 };
 
-/* One line of /migrations: a migration, a row without one, or a file that nobody lists. */
+/*
+ * One line of /migrations: a migration, a row without one, or a file that
+ * nobody lists.
+ */
 struct plan_item {
 	enum migration_state state;
-	const struct migration *migration; /* NULL for missing rows and unregistered files */
-	const struct history_row *row;	   /* NULL when not recorded */
-	const char *id;			   /* the migration's, else the row's name or key, else the file */
+	/* NULL for missing rows and unregistered files */
+	const struct migration *migration;
+	const struct history_row *row; /* NULL when not recorded */
+	const char *id; /* the migration's, else the row's name or key, else the file */
 };
 
 /* One migration to run or, in a baseline, to record. */
 struct plan_step {
 	const struct migration *migration;
 	/*
-	 * Whether the transaction ends after it. False for all but the last with TRANSACTION_RUN and in a baseline; and
-	 * where a later step's `order` is not above this one's (a Drizzle journal with hand-made `when`): both must become
-	 * visible together, or a crash between them would leave the second out of order.
+	 * Whether the transaction ends after it. False for all but the last
+	 * with TRANSACTION_RUN and in a baseline; and where a later step's
+	 * `order` is not above all before it (a Drizzle journal with hand-made
+	 * `when`): they must become visible together, or a crash would leave
+	 * the later out of order.
 	 */
 	bool commit;
 };
 
 struct plan_problem {
 	enum migration_state state;
-	bool blocks; /* it is (part of) the reason why the plan is refused; else a warning */
+	bool blocks; /* a reason why the plan is refused; else a warning */
 	struct err err;
 };
 
 struct plan {
-	bool known; /* a history was given: else nothing follows from items and steps */
-	struct plan_item *items; /* folder order, then missing rows, then unregistered files */
+	bool known; /* a history was given; else items and steps say nothing */
+	/* folder order, then missing rows, then unregistered files */
+	struct plan_item *items;
 	size_t n_items;
 	size_t counts[MIGRATION_STATE_COUNT];
 	struct plan_step *steps;
 	size_t n_steps;
 	struct plan_problem *problems;
 	size_t n_problems;
-	/* The first problem that blocks, with the full list and the remedy in text and hint; CAT_NONE: go. */
+	/* The first problem that blocks, and how many more do; CAT_NONE: go. */
 	struct err refusal;
 };
 
 /*
- * The plan, owned by `ctx`; it points into folder and history, which must outlive it.
+ * The plan, owned by `ctx`; it points into folder and history, which must
+ * outlive it.
  *
- * Refused (refusal set, no steps): a folder problem that blocks (its category); a pending migration that is invalid; a pending
- * migration whose text ends the transaction it would run in (COMMIT, ROLLBACK ... found by sqlscan: SQL_ERROR with file and line);
- * out of order with policy refuse (OUT_OF_ORDER; the hint gives layout->remedy); modified with policy refuse
- * (CHECKSUM_MISMATCH); a NULL key in a Drizzle history (drizzle-orm would run everything again: SQL_ERROR... only a warning);
- * unknown target (RESOURCE_NOT_FOUND); target already applied is fine (no steps). Baseline: a non-empty history without
- * force (CHECKSUM_MISMATCH is wrong here: CAT_CONFIGURATION with http 409, exit 8).
- * Invalid or modified files that are applied are warnings. Missing rows are warnings.
+ * Refused, which means refusal set and no steps:
+ *
+ *	a problem of the folder that blocks
+ *	an unknown target (RESOURCE_NOT_FOUND)
+ *	a step whose file is invalid; in a baseline, one without a checksum
+ *	a step whose file ends the transaction it runs in, as sqlscan sees it
+ *	    (SQL_ERROR with file and line; exit code 8, for nothing has run)
+ *	out of order, with policy refuse (OUT_OF_ORDER; layout->remedy as hint)
+ *	modified, with policy refuse (CHECKSUM_MISMATCH)
+ *	a baseline over a history, without force (CONFIGURATION, 409, exit code 8)
+ *
+ * Warnings: modified or invalid files that are applied, rows without a file,
+ * what policy skip leaves out, notes of the folder, and NULL keys, for which
+ * drizzle-orm 0.x would run everything again. A target that is applied already
+ * leaves no steps.
  */
 struct plan *plan_build(const void *ctx, const struct plan_input *input);
 

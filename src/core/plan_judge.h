@@ -15,7 +15,7 @@ struct plan_draft {
 	const struct plan_input *input;
 	struct plan *plan;
 	struct plan_match *match; /* NULL without a history */
-	size_t scope;		  /* steps lie before this position: the target's */
+	size_t scope;             /* steps lie before this position: the target's */
 	bool target_unknown;
 
 	size_t n_recorded; /* rows that do not record a failure */

@@ -18,16 +18,17 @@
 
 /* What was found for one migration. */
 struct plan_found {
-	const struct history_row *row;	  /* NULL: not applied */
-	const struct history_row *failed; /* the last row that records a failure, or NULL */
-	bool modified;			  /* `row` has another checksum than the file */
+	const struct history_row *row; /* NULL: not applied */
+	const struct history_row
+	    *failed;   /* the last row that records a failure, or NULL */
+	bool modified; /* `row` has another checksum than the file */
 };
 
 struct plan_match {
-	struct plan_found *found;	 /* one for each migration, in folder order */
+	struct plan_found *found;       /* one for each migration, in folder order */
 	const struct migration **owner; /* one for each row of the history */
 };
 
 /* Owned by `ctx`; points into folder and history. */
-struct plan_match *plan_match(const void *ctx, const struct folder *folder,
-			      const struct history *history);
+struct plan_match *plan_match(
+    const void *ctx, const struct folder *folder, const struct history *history);

@@ -4,9 +4,10 @@
 /*
  * A run: one attempt to bring the database to where the folder is.
  *
- * Its course is a table of states (run.c); each row has a sentence that is at once log text, API text and the
- * manual's picture. run_set_state is the only writer of `state`; it asserts that the table allows the step.
- * The runner of db drives it; everybody else only reads.
+ * Its course is a table of states (run.c); each row has a sentence that is at
+ * once log text, API text and the manual's picture. run_set_state is the only
+ * writer of `state`; it asserts that the table allows the step. The runner of db
+ * drives it; everybody else only reads.
  *
  *	NEW -> CONNECT -> PROBE -> LOCK -> PREPARE -> HISTORY -> PLAN
  *	    -> [ BEGIN -> PART* -> RECORD -> COMMIT ]*  -> JOURNAL -> UNLOCK -> DONE
@@ -43,14 +44,20 @@ enum run_state {
 	RUN_STATE_COUNT
 };
 
-enum run_outcome { RUN_IN_PROGRESS, RUN_SUCCEEDED, RUN_FAILED, RUN_REFUSED, RUN_CANCELLED };
+enum run_outcome {
+	RUN_IN_PROGRESS,
+	RUN_SUCCEEDED,
+	RUN_FAILED,
+	RUN_REFUSED,
+	RUN_CANCELLED
+};
 
 /* What a caller asks for. Strings may be NULL. */
 struct run_request {
 	enum plan_operation operation;
-	const char *up_to;	  /* id, file or version; NULL: all */
-	bool force;		  /* baseline on a non-empty history */
-	const char *requested_by; /* "http 127.0.0.1", "start", "folder change", "once": for log and journal */
+	const char *up_to;        /* id, file or version; NULL: all */
+	bool force;               /* baseline on a non-empty history */
+	const char *requested_by; /* "http 127.0.0.1", "start": for log and journal */
 };
 
 struct run_migration {
@@ -80,10 +87,10 @@ struct run {
 	unsigned lock_attempts;
 	char *lock_holder; /* who has the lock while we wait; NULL when not known */
 
-	size_t n_planned; /* steps of the plan */
-	char *current;	  /* id of the migration in hand, or NULL */
+	size_t n_planned;        /* steps of the plan */
+	char *current;           /* id of the migration in hand, or NULL */
 	int64_t current_mono_us; /* when it began */
-	uint64_t statements;	  /* sent on behalf of migrations */
+	uint64_t statements;     /* sent on behalf of migrations */
 	struct run_migration *applied;
 	size_t n_applied;
 	char **warnings; /* what the plan warned of */
@@ -93,7 +100,7 @@ struct run {
 
 /* A new run in state NEW with one reference. Strings are copied. */
 struct run *run_new(const struct run_request *request, const char *target, int64_t now_us,
-		    int64_t mono_us);
+    int64_t mono_us);
 struct run *run_ref(struct run *run);
 void run_unref(struct run *run);
 
@@ -104,16 +111,23 @@ void run_set_state(struct run *run, enum run_state state);
 enum run_state run_on_fail(enum run_state state);
 
 /* The migration in hand: `current`. */
-void run_begin_migration(struct run *run, const struct migration *migration, int64_t mono_us);
+void run_begin_migration(
+    struct run *run, const struct migration *migration, int64_t mono_us);
 
-/* A migration whose row is committed: it joins `applied`. Several may share a transaction. */
-void run_add_applied(struct run *run, const struct migration *migration, int64_t duration_us);
+/*
+ * A migration whose row is committed: it joins `applied`. Several may share a
+ * transaction.
+ */
+void run_add_applied(
+    struct run *run, const struct migration *migration, int64_t duration_us);
 
 void run_add_warning(struct run *run, const struct err *err);
 
 /*
- * Set the outcome, which follows from run->err, and the times of the end; once only. None: SUCCEEDED; category CANCELLED: CANCELLED; set by the
- * plan (`refused`): REFUSED; else FAILED. The state goes on to JOURNAL, UNLOCK and DONE by run_set_state.
+ * Set the outcome, which follows from run->err, and the times of the end; once
+ * only. None: SUCCEEDED; category CANCELLED: CANCELLED; set by the plan
+ * (`refused`): REFUSED; else FAILED. The state goes on to JOURNAL, UNLOCK and
+ * DONE by run_set_state.
  */
 void run_conclude(struct run *run, bool refused, int64_t now_us, int64_t mono_us);
 
@@ -131,5 +145,8 @@ const char *run_operation_name(enum plan_operation operation);
 /* The sentence of the row: "waiting for another migrationd to finish". */
 const char *run_state_sentence(enum run_state state);
 
-/* The whole table, one row a line: "lock  ok: prepare  fail: done  waiting for ...". For the manual and the tests. */
+/*
+ * The whole table for manual and tests, one row a line:
+ * "lock  ok: prepare  fail: done  waiting for ...".
+ */
 char *run_table_dump(const void *ctx);

@@ -2,8 +2,10 @@
 #pragma once
 
 /*
- * The status: all that the daemon knows of one target at this moment, as borrowed pointers. It is the ONE document that
- * /status, /migrations, /plan, metrics, log and the text pages render. Filled by daemon/target.c, read by http.
+ * The status: all that the daemon knows of one target at this moment, as
+ * borrowed pointers. It is the ONE document that /status, /migrations, /plan,
+ * metrics, log and the text pages render. Filled by daemon/target.c, read by
+ * http.
  */
 
 #include <stdbool.h>
@@ -13,30 +15,33 @@
 #include "core/plan.h"
 #include "core/run.h"
 
-/* What the last look at the database showed. Strings are "" until known; the last known
- * values stay while it is unreachable. */
+/*
+ * What the last look at the database showed. Strings are "" until known; the
+ * last known values stay while it is unreachable.
+ */
 struct database_facts {
-	bool looked;	/* there was a look at all */
+	bool looked;    /* there was a look at all */
 	bool reachable; /* at the last look */
 	char name[64];
 	char server_version[64]; /* "15.20 (Debian 15.20-0+deb12u1)" */
-	char engine[32];	 /* "postgresql" */
-	bool in_recovery;	 /* a standby: nothing can be applied here */
-	bool pooled;		 /* a pooler is between us and the server */
-	struct err err;		 /* why it is not reachable, or not readable */
+	char engine[32];         /* "postgresql" */
+	bool in_recovery;        /* a standby: nothing can be applied here */
+	bool pooled;             /* a pooler is between us and the server */
+	struct err err;          /* why it is not reachable, or not readable */
 	int64_t refreshed_at_us; /* last successful look; 0: never */
 };
 
 struct tracking_facts {
-	const char *kind;     /* "drizzle" */
-	char table[160];      /* "drizzle.__drizzle_migrations", for people */
+	const char *kind; /* "drizzle" */
+	char table[160];  /* "drizzle.__drizzle_migrations", for people */
 	bool exists;
 };
 
 struct lock_facts {
-	bool held;	  /* somebody holds the lock, we or another */
-	bool ours;	  /* it is this daemon's run */
-	char holder[256]; /* "pid 4711 migrationd 10.0.0.7 since 2026-...": "" when free */
+	bool held; /* somebody holds the lock, we or another */
+	bool ours; /* it is this daemon's run */
+	char holder
+	    [256]; /* "pid 4711, migrationd from 10.0.0.7, since ..."; "" when free */
 };
 
 struct status {
@@ -46,11 +51,12 @@ struct status {
 	struct database_facts database;
 	struct tracking_facts tracking;
 	struct lock_facts lock;
-	const struct run *run;	    /* in progress, or NULL */
+	const struct run *run;      /* in progress, or NULL */
 	const struct run *last_run; /* finished last, or NULL */
 	struct run *const *runs;    /* newest first, the one in progress too */
 	size_t n_runs;
-	int64_t oldest_pending_seen_us; /* when the oldest pending migration was first seen here; 0: none */
+	/* when the oldest pending migration was first seen here; 0: none is pending */
+	int64_t oldest_pending_seen_us;
 	bool stopping;
 };
 
@@ -66,18 +72,33 @@ enum verdict {
 };
 
 /*
- * One word for the whole, the first that holds: INVALID (a folder problem that blocks, or an invalid migration that is not applied), UNREACHABLE
- * (never read, or not reachable at the last look), FAILED (the last run stopped at a migration that is still not applied),
- * REFUSED (the plan is refused), DRIFT (an applied file differs), PENDING, CURRENT. Missing files are no drift: a database may be ahead
- * of an older folder during a rolling update.
+ * One word for the whole, the first that holds:
+ *
+ *	INVALID      a folder problem that blocks, or an invalid migration that is
+ *	             not applied
+ *	UNREACHABLE  never read, or not reachable or readable at the last look
+ *	FAILED       the last run stopped at a migration that is still not applied
+ *	REFUSED      the plan is refused
+ *	DRIFT        an applied file differs
+ *	PENDING
+ *	CURRENT
+ *
+ * Missing files are no drift: a database may be ahead of an older folder during
+ * a rolling update.
  */
 enum verdict status_verdict(const struct status *status);
 
 /* "current", "pending", ... */
 const char *verdict_name(enum verdict verdict);
 
-/* One sentence for people, with numbers and names: "2 migrations pending, next is 0044_add_orders_index". Into buf. */
+/*
+ * One sentence for people, with numbers and names, into buf: "2 migrations
+ * pending, next is 0044_add_orders_index". While a run is on, what it does.
+ */
 const char *status_sentence(const struct status *status, char *buf, size_t size);
 
-/* What to type next, or "" when there is nothing to do: "curl -X POST .../apply". Into buf. */
+/*
+ * What to do next, into buf: "POST /apply runs them; GET /plan shows them
+ * first". "" when there is nothing to do.
+ */
 const char *status_advice(const struct status *status, char *buf, size_t size);

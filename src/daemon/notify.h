@@ -2,16 +2,22 @@
 #pragma once
 
 /*
- * systemd's notification protocol, sd_notify(3), without its library: one datagram to $NOTIFY_SOCKET. All functions do nothing when the variable
- * is not set.
+ * systemd's notification protocol, sd_notify(3), without its library: one datagram to
+ * $NOTIFY_SOCKET. All functions do nothing when the variable is not set.
  */
 
-#include <uv.h>
+#include <stdint.h>
+
+#include "base/macros.h"
 
 void notify_ready(void);
-void notify_reloading(void); /* with MONOTONIC_USEC, as Type=notify-reload needs it */
+
+/* With MONOTONIC_USEC, as Type=notify-reload needs it; notify_ready ends it. */
+void notify_reloading(void);
 void notify_stopping(void);
-void notify_status(const char *fmt, ...) __attribute__((format(printf, 1, 2))); /* one line in systemctl status; sent only when it changed */
+
+/* One line in systemctl status; sent only when it changed. */
+void notify_status(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
 /* Interval in ms at which notify_watchdog is due (half of WATCHDOG_USEC), 0: none wanted. */
 uint64_t notify_watchdog_ms(void);

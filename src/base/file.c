@@ -197,7 +197,11 @@ read_regular(int fd, const void *ctx, const char *name, size_t max, struct stat 
 		fail_errno(err, name, "cannot be opened");
 		goto out;
 	}
+	/* `st` is as it stands after reading: two equal looks then tell that nothing was
+	 * written while the file was read. */
 	rc = read_to_end(fd, ctx, (size_t)st->st_size, max, data, len);
+	if (rc == 0)
+		rc = fstat(fd, st);
 	if (rc < 0 && errno == EFBIG) {
 		err_set(err, CAT_CONFIGURATION, "is larger than the maximum of %zu bytes",
 		    max);
@@ -210,6 +214,13 @@ out:
 	return rc;
 }
 
+/* FNV-1a, over numbers of eight bytes. */
+static unsigned long long
+fold(unsigned long long stamp, long long value)
+{
+	return (stamp ^ (unsigned long long)value) * 1099511628211ull;
+}
+
 int
 file_dir_read(struct file_dir *dir, const void *ctx, const char *name, size_t max,
     char **data, size_t *len, struct err *err)
@@ -217,7 +228,12 @@ file_dir_read(struct file_dir *dir, const void *ctx, const char *name, size_t ma
 	int fd = file_beneath_open(dir, name, READ_FLAGS);
 	struct stat st = { 0 };
 
-	return read_regular(fd, ctx, name, max, &st, data, len, err);
+	if (read_regular(fd, ctx, name, max, &st, data, len, err) < 0)
+		return -1;
+	dir->stamp = fold(dir->stamp, st.st_size);
+	dir->stamp = fold(dir->stamp, st.st_mtim.tv_sec);
+	dir->stamp = fold(dir->stamp, st.st_mtim.tv_nsec);
+	return 0;
 }
 
 bool
@@ -229,28 +245,6 @@ file_dir_has(struct file_dir *dir, const char *name)
 
 	close_fd(fd);
 	return has;
-}
-
-/* FNV-1a, over numbers of eight bytes. */
-static unsigned long long
-fold(unsigned long long stamp, long long value)
-{
-	return (stamp ^ (unsigned long long)value) * 1099511628211ull;
-}
-
-int
-file_dir_stamp(
-    struct file_dir *dir, const char *name, unsigned long long *stamp, struct err *err)
-{
-	int fd = file_beneath_open(dir, name, O_PATH);
-	struct stat st = { 0 };
-
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return fail_errno(err, name, "cannot be looked at");
-	close_fd(fd);
-	*stamp =
-	    fold(fold(fold(*stamp, st.st_size), st.st_mtim.tv_sec), st.st_mtim.tv_nsec);
-	return 0;
 }
 
 int

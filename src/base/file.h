@@ -9,7 +9,7 @@
  * reaches outside: openat2(RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS), and where the kernel lacks it
  * (or a sandbox hides it) a walk of our own with the same verdicts. Links that stay inside the
  * folder work, as ConfigMaps need them. Those swap a link inside the folder (..data): there a scan
- * is one version only if the stamps of a second one are the same (file_dir_stamp).
+ * is one version only if the stamps of a second one are the same (stamp).
  *
  *	struct file_dir *dir;
  *	struct file_list list;
@@ -35,6 +35,7 @@ struct file_dir {
 	bool no_openat2; /* use the fallback walk; set on ENOSYS or EPERM, and by tests */
 	dev_t device;    /* of the directory behind `path`, links followed */
 	ino_t inode;
+	unsigned long long stamp; /* sizes and mtimes of all files read so far */
 };
 
 struct file_list {
@@ -62,13 +63,6 @@ bool file_dir_has(struct file_dir *dir, const char *name);
  */
 int file_dir_read(struct file_dir *dir, const void *ctx, const char *name, size_t max,
     char **data, size_t *len, struct err *err) MUST_CHECK;
-
-/*
- * size and mtime (ns) of `name`, links followed, folded into `*stamp`, for "has it stood still
- * since the last look". A folder will do, and no right to read is needed.
- */
-int file_dir_stamp(struct file_dir *dir, const char *name, unsigned long long *stamp,
-    struct err *err) MUST_CHECK;
 
 /* A file anywhere, by path: configuration, token, password. Links are followed. */
 int file_read(const void *ctx, const char *path, size_t max, char **data, size_t *len,

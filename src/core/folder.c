@@ -76,11 +76,7 @@ read_text(struct folder *folder, struct file_dir *dir, struct migration *m,
 		    BOUND_FOLDER_BYTES / MEBIBYTE);
 		goto out;
 	}
-	/* Stamped after reading: the second of two equal stamps then tells that nothing was
-	 * written while its file was read. */
-	if (file_dir_read(dir, scratch, m->file, BOUND_FILE_BYTES, &data, &len, err) <
-		0 ||
-	    file_dir_stamp(dir, m->file, &folder->stamp, err) < 0)
+	if (file_dir_read(dir, scratch, m->file, BOUND_FILE_BYTES, &data, &len, err) < 0)
 		goto out;
 	folder->bytes += len;
 	migration_set_text(m, m, data, len, marker);
@@ -194,6 +190,7 @@ read_folder(
 {
 	struct file_dir *dir = NULL;
 	struct file_list root = { 0 };
+	int rc = -1;
 
 	if (open_folder(folder, scratch, &dir, err) < 0)
 		return -1;
@@ -202,7 +199,9 @@ read_folder(
 	folder->layout = choose_layout(folder, dir, &root, layout, err);
 	if (!folder->layout)
 		return -1;
-	return folder->layout->load(folder, dir, &root, err);
+	rc = folder->layout->load(folder, dir, &root, err);
+	folder->stamp = dir->stamp;
+	return rc;
 }
 
 struct folder *

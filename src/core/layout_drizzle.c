@@ -69,14 +69,13 @@ drizzle_detect(struct file_dir *dir, const struct file_list *root)
 /* ---- the journal as JSON ---- */
 
 static int
-read_journal(struct folder *folder, struct file_dir *dir, const void *scratch,
-    char **data, size_t *len, struct err *err)
+read_journal(
+    struct file_dir *dir, const void *scratch, char **data, size_t *len, struct err *err)
 {
 	struct err cause = { 0 };
 
 	if (file_dir_read(
-		dir, scratch, JOURNAL, BOUND_JOURNAL_BYTES, data, len, &cause) == 0 &&
-	    file_dir_stamp(dir, JOURNAL, &folder->stamp, &cause) == 0)
+		dir, scratch, JOURNAL, BOUND_JOURNAL_BYTES, data, len, &cause) == 0)
 		return 0;
 	if (cause.category == CAT_RESOURCE_NOT_FOUND) {
 		err_set(err, CAT_RESOURCE_NOT_FOUND, "can't find " JOURNAL);
@@ -364,7 +363,7 @@ drizzle_load(struct folder *folder, struct file_dir *dir, const struct file_list
 	size_t len = 0;
 	int rc = -1;
 
-	if (read_journal(folder, dir, scratch, &data, &len, err) < 0)
+	if (read_journal(dir, scratch, &data, &len, err) < 0)
 		goto out;
 	parsed = parse_journal(data, len, err);
 	if (!parsed || check_journal(parsed, err) < 0)

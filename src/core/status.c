@@ -146,11 +146,15 @@ refused_advice(const struct status *status, char *buf, size_t size)
 static void
 drift_sentence(const struct status *status, char *buf, size_t size)
 {
-	size_t n = status->plan->counts[MIGRATION_MODIFIED];
+	const struct plan *plan = status->plan;
+	size_t n = plan->counts[MIGRATION_MODIFIED];
+	char pending[64] = "";
 
-	snprintf(buf, size, "%zu applied migration%s changed since, %s%s", n,
+	if (plan->n_steps > 0)
+		snprintf(pending, sizeof(pending), "; %zu pending", plan->n_steps);
+	snprintf(buf, size, "%zu applied migration%s changed since, %s%s%s", n,
 	    n == 1 ? " was" : "s were", n == 1 ? "" : "the first is ",
-	    first_item(status->plan, MIGRATION_MODIFIED)->id);
+	    first_item(plan, MIGRATION_MODIFIED)->id, pending);
 }
 
 static void

@@ -256,6 +256,7 @@ test_drift(void **state)
 	    advice);
 
 	record(world, "0002", "other");
+	record(world, "0003", "same");
 	check(world, VERDICT_DRIFT,
 	    "2 applied migrations were changed since, the first is 0001_a", advice);
 }

@@ -118,7 +118,7 @@ static void
 app_scan(struct app *app, enum metrics_scan trigger)
 {
 	bool moving = target_scan(app->target, trigger);
-	const struct folder *folder = target_status(app->target)->folder;
+	const struct folder *folder = target_folder(app->target);
 
 	watch_rearm(app->watch, folder->device, folder->inode);
 	if (moving)
@@ -194,7 +194,7 @@ static const struct api_ops app_ops = {
 static void
 publish_status(struct app *app)
 {
-	const struct run *run = target_status(app->target)->run;
+	const struct run *run = target_run(app->target);
 	char sentence[256];
 
 	if (run != NULL)

@@ -406,6 +406,18 @@ target_configure(struct target *target, const struct config *config)
 		target_want_run(target, "start");
 }
 
+const struct run *
+target_run(const struct target *target)
+{
+	return target->run;
+}
+
+const struct folder *
+target_folder(const struct target *target)
+{
+	return target->folder;
+}
+
 bool
 target_is_busy(const struct target *target)
 {

@@ -27,7 +27,12 @@ void target_configure(struct target *target, const struct config *config);
 /* Read the folder again. True when it may still be changing: look again soon. */
 bool target_scan(struct target *target, enum metrics_scan trigger);
 
+/* Everything, with the plan made anew when something changed: for those who ask. */
 const struct status *target_status(struct target *target);
+
+/* Parts of it that cost nothing. The run in progress, or NULL; the folder in use. */
+const struct run *target_run(const struct target *target);
+const struct folder *target_folder(const struct target *target);
 
 /* See struct api_ops. */
 struct run *target_run_start(struct target *target, const struct run_request *request, bool *joined, struct err *err);

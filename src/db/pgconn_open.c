@@ -160,11 +160,12 @@ stage_connect(struct pgconn *conn)
 		return WANT_WRITE;
 	if (status != PGRES_POLLING_OK)
 		return fail_by_libpq(conn);
+	if (PQsetnonblocking(conn->pq, 1) != 0)
+		return fail_by_libpq(conn);
 	/* the wait for one of several addresses was cut short for the others' sake */
 	if (conn->attempt->info->own_user_timeout)
 		(void)setsockopt(PQsocket(conn->pq), IPPROTO_TCP, TCP_USER_TIMEOUT,
 		    &(unsigned){ USER_TIMEOUT_MS }, sizeof(unsigned));
-	(void)PQsetnonblocking(conn->pq, 1);
 	conn->open = true;
 	conn->stage = pgconn_stage_idle;
 	return WANT_DONE;

@@ -29,15 +29,22 @@ unit_tests = \
 	%D%/unit/test_status \
 	%D%/unit/test_sqlstate \
 	%D%/unit/test_tracking \
+	%D%/unit/test_api_read \
+	%D%/unit/test_api_write \
+	%D%/unit/test_auth \
 	%D%/unit/test_guard \
+	%D%/unit/test_httpd \
 	%D%/unit/test_json \
 	%D%/unit/test_metrics \
+	%D%/unit/test_plain \
+	%D%/unit/test_problem \
+	%D%/unit/test_request \
 	%D%/unit/test_route \
 	%D%/unit/test_config \
 	%D%/unit/test_options
 
 LDADD = $(migrationd_libs) $(PQ_LIBS) $(CMOCKA_LIBS)
-EXTRA_DIST += %D%/unit/tempdir.h
+EXTRA_DIST += %D%/unit/fake_api.h %D%/unit/tempdir.h
 
 # On a scripted libpq, which takes the place of the real one: three lines make a test.
 fake_tests = \

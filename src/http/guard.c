@@ -39,8 +39,6 @@ check_framing(struct request *request)
 	unsigned encodings = request_count_headers(request, "Transfer-Encoding");
 	const char *encoding = request_header(request, "Transfer-Encoding");
 
-	if (request->has_nul)
-		return refuse_framing(request, "a header holds a NUL byte");
 	if (has_odd_name(request))
 		return refuse_framing(request, "a header has an invalid name");
 	if (lengths + encodings > 1)

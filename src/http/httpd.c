@@ -79,20 +79,15 @@ on_request_line(void *arg, const char *target, struct MHD_Connection *mhd)
 }
 
 static enum MHD_Result
-on_header(void *arg, enum MHD_ValueKind kind, const char *name, size_t name_len,
-    const char *value, size_t value_len)
+on_header(void *arg, enum MHD_ValueKind kind, const char *name, const char *value)
 {
 	struct request *request = arg;
 
 	(void)kind;
-	if (!value)
-		value = "";
-	if (strlen(name) != name_len || strlen(value) != value_len)
-		request->has_nul = true;
 	request->headers = mem_grow(
 	    request, request->headers, struct request_header, request->n_headers + 1);
 	request->headers[request->n_headers++] =
-	    (struct request_header){ .name = name, .value = value };
+	    (struct request_header){ .name = name, .value = value ? value : "" };
 	return MHD_YES;
 }
 
@@ -120,7 +115,7 @@ take_head(struct connection *connection, const char *method, const char *version
 	request_set_method(request, method);
 	request->version = version;
 	request->target_len = measure_target(connection, version);
-	MHD_get_connection_values_n(connection->mhd, MHD_HEADER_KIND, on_header, request);
+	MHD_get_connection_values(connection->mhd, MHD_HEADER_KIND, on_header, request);
 	request_adopt_id(request);
 	request->state = REQUEST_BODY;
 	if (route_parse_target(request) == 0 &&

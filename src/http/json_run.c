@@ -55,7 +55,7 @@ json_run(const struct run *run, bool joined)
 	json_object_set_new(object, "joined", json_boolean(joined));
 	json_object_set_new(object, "started_at", json_time_or_null(run->started_at_us));
 	json_object_set_new(
-	    object, "finished_at", json_time_or_null(run->finished_at_us));
+	    object, "finished_at", json_time_or_null(done ? run->finished_at_us : 0));
 	json_object_set_new(object, "duration_seconds",
 	    done ? json_seconds(run->duration_us) : json_null());
 	json_object_set_new(object, "lock_wait_seconds", json_seconds(run->lock_wait_us));

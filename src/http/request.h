@@ -74,7 +74,6 @@ struct request {
 	const char *version; /* "HTTP/1.1" */
 	struct request_header *headers;
 	size_t n_headers;
-	bool has_nul; /* a header holds a NUL byte, so its value here is cut */
 
 	/* Filled by route_parse_target. */
 	const char *path;  /* without query; not percent-decoded: routed by exact match */

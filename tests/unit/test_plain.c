@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "fake_api.h"
+
+#include "http/plain.h"
+#include "http/plain_line.h"
+
+static struct text
+new_text(const struct fake *fake)
+{
+	struct text out;
+
+	text_init(&out, fake, BOUND_REPLY_BYTES);
+	return out;
+}
+
+/* Whether the text has exactly this line. */
+static bool
+has_line(const struct text *out, const char *line)
+{
+	size_t len = strlen(line);
+
+	for (const char *p = out->data; *p; p += strcspn(p, "\n"), p += *p == '\n') {
+		if (strcspn(p, "\n") == len && strncmp(p, line, len) == 0)
+			return true;
+	}
+	print_error("no line \"%s\" in:\n%s", line, out->data);
+	return false;
+}
+
+static size_t
+count_lines(const struct text *out)
+{
+	size_t n = 0;
+
+	for (const char *p = strchr(out->data, '\n'); p; p = strchr(p + 1, '\n'))
+		n++;
+	return n;
+}
+
+static void
+test_status_on_one_screen(void **state)
+{
+	struct fake *fake = fake_new();
+	struct text out = new_text(fake);
+
+	(void)state;
+	plain_status(&out, &fake->status);
+	assert_int_equal(strncmp(out.data, "verdict   pending: ", 19), 0);
+	assert_true(has_line(&out, "database  orders, postgresql 15.20, reachable"));
+	assert_true(has_line(&out, "folder    /srv/migrations (sequence)"));
+	assert_true(
+	    has_line(&out, "tracking  public.schema_migrations, schema_migrations"));
+	assert_true(has_line(&out, "schema    0000_users, applied 2025-11-20 05:58:12Z"));
+	assert_true(has_line(&out, "pending   2   applied 1"));
+	assert_true(has_line(&out, "run       none in progress"));
+	assert_true(has_line(&out, "MIGRATION   STATE    APPLIED"));
+	assert_true(has_line(&out, "0000_users  applied  2025-11-20 05:58:12Z"));
+	assert_true(has_line(&out, "0001_files  pending"));
+	assert_non_null(strstr(out.data, "\nnext: "));
+	assert_true(count_lines(&out) < 25);
+	assert_int_equal(out.data[out.len - 1], '\n');
+	talloc_free(fake);
+}
+
+static void
+test_status_of_an_empty_world(void **state)
+{
+	struct fake *fake = fake_new();
+	struct text out = new_text(fake);
+
+	(void)state;
+	fake->folder.n_migrations = 0;
+	fake->folder.layout = NULL;
+	fake->history = NULL;
+	fake->status.database = (struct database_facts){ 0 };
+	fake->status.tracking.exists = false;
+	fake_plan(fake);
+	plain_status(&out, &fake->status);
+	assert_true(has_line(&out, "database  not known yet, not looked at yet"));
+	assert_true(has_line(&out, "folder    /srv/migrations (layout not recognised)"));
+	assert_true(has_line(&out, "tracking  public.schema_migrations, not there yet"));
+	assert_true(has_line(&out, "schema    nothing applied yet"));
+	assert_true(has_line(&out, "pending   0"));
+	assert_null(strstr(out.data, "MIGRATION"));
+	talloc_free(fake);
+}
+
+static void
+test_status_when_it_is_on_fire(void **state)
+{
+	struct fake *fake = fake_new();
+	struct err err = {
+		.category = CAT_SQL_ERROR,
+		.sqlstate = "42703",
+		.text = "column \"staus\" does not exist",
+		.hint = "Perhaps you meant \"status\".",
+		.migration = "0001_files",
+		.file = "0001_files.sql",
+		.line = 12,
+		.column = 31,
+		.statement = 2,
+		.excerpt = "CREATE INDEX ON orders (staus)",
+	};
+	struct text out = new_text(fake);
+
+	(void)state;
+	fake_start_run(fake, PLAN_APPLY);
+	fake_end_run(fake, &err);
+	fake->input.failed = "0001_files";
+	fake->input.failed_checksum = fake->folder.migrations[1]->checksum;
+	fake_plan(fake);
+	fake->status.database.reachable = false;
+	err_set(&fake->status.database.err, CAT_NETWORK_ERROR, "connection refused");
+	fake->status.database.refreshed_at_us = FAKE_TIME_US;
+	fake->status.database.pooled = true;
+	fake->status.lock = (struct lock_facts){ .held = true, .holder = "pid 4711" };
+	plain_status(&out, &fake->status);
+	assert_true(has_line(
+	    &out, "database  orders, postgresql 15.20, not reachable, through a pooler"));
+	assert_true(has_line(
+	    &out, "          connection refused (last seen 2025-11-20 05:58:12Z)"));
+	assert_true(has_line(&out, "lock      pid 4711"));
+	assert_true(has_line(
+	    &out, "error     0001_files.sql:12:31: column \"staus\" does not exist"));
+	assert_true(has_line(&out, "category  SQL_ERROR, SQLSTATE 42703"));
+	assert_true(
+	    has_line(&out, "sql       statement 2: CREATE INDEX ON orders (staus)"));
+	assert_true(has_line(&out, "hint      Perhaps you meant \"status\"."));
+	assert_true(has_line(&out, "0001_files  failed"));
+	talloc_free(fake);
+}
+
+static void
+test_a_refused_status(void **state)
+{
+	struct fake *fake = fake_new();
+	struct text out = new_text(fake);
+	struct text plan = new_text(fake);
+
+	(void)state;
+	fake_set_applied(fake, 3);
+	fake->history->rows[1] = fake->history->rows[2];
+	fake->history->n_rows = 2;
+	fake_plan(fake);
+	plain_status(&out, &fake->status);
+	assert_non_null(strstr(out.data, "\nproblem   "));
+	assert_non_null(strstr(out.data, "\nrefused   "));
+	assert_true(has_line(&out, "0001_files  out_of_order"));
+	plain_plan(&plan, &fake->status, NULL);
+	assert_true(has_line(&plan, "0 to apply"));
+	talloc_free(fake);
+}
+
+/* A folder of `n`, of which the first `applied` are applied. */
+static void
+make_long(struct fake *fake, size_t n, size_t applied)
+{
+	fake->folder.migrations = mem_array(fake, struct migration *, n);
+	fake->folder.n_migrations = n;
+	for (size_t i = 0; i < n; i++)
+		fake->folder.migrations[i] =
+		    fake_migration(fake, mem_printf(fake, "%04zu_m", i), i);
+	fake_set_applied(fake, applied);
+}
+
+static void
+test_long_lists(void **state)
+{
+	struct fake *fake = fake_new();
+	struct text out = new_text(fake);
+
+	(void)state;
+	make_long(fake, 100, 95);
+	plain_status(&out, &fake->status);
+	assert_null(strstr(out.data, "\n0059_m"));
+	assert_true(has_line(&out, "0060_m     applied  2025-11-20 05:58:12Z"));
+	assert_true(has_line(&out, "0094_m     applied  2025-11-20 05:58:12Z"));
+	assert_true(has_line(&out, "0099_m     pending"));
+	assert_true(has_line(&out, "... 60 more: GET /migrations?format=text"));
+
+	text_reset(&out);
+	make_long(fake, 100, 10);
+	plain_status(&out, &fake->status);
+	assert_null(strstr(out.data, "\n0009_m"));
+	assert_true(has_line(&out, "0010_m     pending"));
+	assert_true(has_line(&out, "0049_m     pending"));
+	assert_null(strstr(out.data, "\n0050_m"));
+	assert_true(has_line(&out, "... 60 more: GET /migrations?format=text"));
+
+	text_reset(&out);
+	make_long(fake, PLAIN_STATUS_ROWS, 10);
+	plain_status(&out, &fake->status);
+	assert_true(has_line(&out, "0000_m     applied  2025-11-20 05:58:12Z"));
+	assert_null(strstr(out.data, "more:"));
+
+	text_reset(&out);
+	make_long(fake, 100, 95);
+	plain_migrations(&out, &fake->status, NULL);
+	assert_int_equal(count_lines(&out), 101);
+	text_reset(&out);
+	plain_migrations(&out, &fake->status, "pending");
+	assert_int_equal(count_lines(&out), 6);
+	talloc_free(fake);
+}
+
+static void
+test_nothing_moves_the_cursor(void **state)
+{
+	struct fake *fake = fake_new();
+	struct text out = new_text(fake);
+
+	(void)state;
+	plain_add_clean(&out, "a\x1b[2J\tb\r\x7f\nc\xc3\xa4");
+	assert_string_equal(out.data, "a\\x1b[2J b\\x0d\\x7f\n          c\xc3\xa4");
+	talloc_free(fake);
+}
+
+static void
+test_a_very_long_name(void **state)
+{
+	struct fake *fake = fake_new();
+	struct text out = new_text(fake);
+	char *name = mem_array(fake, char, 101);
+
+	(void)state;
+	memset(name, 'x', 100);
+	name[100] = '\0';
+	fake->folder.migrations[2]->id = name;
+	fake_plan(fake);
+	plain_migrations(&out, &fake->status, NULL);
+	assert_true(has_line(&out, mem_printf(fake, "%s  pending", name)));
+	assert_true(has_line(&out, "0001_files  pending"));
+	talloc_free(fake);
+}
+
+static void
+test_one_migration(void **state)
+{
+	struct fake *fake = fake_new();
+	struct text out = new_text(fake);
+	struct err problem = { .category = CAT_CONFIGURATION, .text = "a NUL byte" };
+	struct history_row row = { .key = "0900",
+		.name = "gone",
+		.checksum = "abc",
+		.error = "it broke",
+		.failed = true,
+		.applied_at_us = FAKE_TIME_US };
+	struct plan_item missing = {
+		.state = MIGRATION_MISSING, .row = &row, .id = "gone"
+	};
+
+	(void)state;
+	migration_set_problem(fake->folder.migrations[0], fake, &problem);
+	plain_migration(&out, &fake->status.plan->items[0]);
+	assert_true(has_line(&out, "migration 0000_users"));
+	assert_true(has_line(&out, "state     applied"));
+	assert_true(has_line(&out, "file      0000_users.sql"));
+	assert_true(has_line(&out, "applied   2025-11-20 05:58:12Z"));
+	assert_true(has_line(&out, "error     a NUL byte"));
+
+	text_reset(&out);
+	plain_migration(&out, &missing);
+	assert_true(has_line(&out, "version   0900"));
+	assert_true(has_line(&out, "recorded  abc"));
+	assert_true(has_line(&out, "failed    it broke"));
+	assert_null(strstr(out.data, "2025-"));
+	talloc_free(fake);
+}
+
+static void
+test_plan(void **state)
+{
+	struct fake *fake = fake_new();
+	struct text out = new_text(fake);
+
+	(void)state;
+	plain_plan(&out, &fake->status, NULL);
+	assert_string_equal(out.data, "   1  0001_files\n   2  0002_more\n2 to apply\n");
+	text_reset(&out);
+	plain_plan(&out, &fake->status, fake->folder.migrations[1]);
+	assert_string_equal(out.data, "   1  0001_files\n1 to apply\n");
+	talloc_free(fake);
+}
+
+static void
+test_runs(void **state)
+{
+	struct fake *fake = fake_new();
+	struct text out = new_text(fake);
+	char line[256];
+
+	(void)state;
+	plain_runs(&out, &fake->status, 50, NULL);
+	assert_string_equal(out.data, "no runs\n");
+
+	fake_start_run(fake, PLAN_APPLY);
+	run_begin_migration(fake->run, fake->folder.migrations[1], 0);
+	text_reset(&out);
+	plain_run(&out, fake->run);
+	snprintf(line, sizeof(line),
+	    "run       apply %s in progress 2025-11-20 05:58:12Z, 0 of 2 done, %s: 0001_files",
+	    fake->run->id, run_state_sentence(RUN_NEW));
+	assert_true(has_line(&out, line));
+	text_reset(&out);
+	plain_status(&out, &fake->status);
+	assert_true(has_line(&out, line));
+
+	fake_end_run(fake, NULL);
+	text_reset(&out);
+	plain_run(&out, fake->run);
+	snprintf(line, sizeof(line),
+	    "run       apply %s succeeded 2025-11-20 05:58:14Z, 1 migration in 2.6 s",
+	    fake->run->id);
+	assert_true(has_line(&out, line));
+	assert_true(has_line(&out, "asked by  http 127.0.0.1"));
+	assert_true(has_line(&out, "applied   0001_files  412 ms"));
+
+	text_reset(&out);
+	plain_runs(&out, &fake->status, 50, NULL);
+	assert_true(has_line(&out, line + strlen("run       ")));
+	text_reset(&out);
+	plain_runs(&out, &fake->status, 50, fake->run->id);
+	assert_string_equal(out.data, "no runs\n");
+	talloc_free(fake);
+}
+
+static void
+test_an_error(void **state)
+{
+	struct fake *fake = fake_new();
+	struct text out = new_text(fake);
+	struct err bare = { .category = CAT_NETWORK_ERROR, .text = "connection refused" };
+	struct err none = { .text = "the run is still in progress" };
+
+	(void)state;
+	plain_error(&out, &bare);
+	assert_string_equal(
+	    out.data, "error     connection refused\ncategory  NETWORK_ERROR\n");
+	text_reset(&out);
+	plain_error(&out, &none);
+	assert_string_equal(out.data, "error     the run is still in progress\n");
+	talloc_free(fake);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_status_on_one_screen),
+		cmocka_unit_test(test_status_of_an_empty_world),
+		cmocka_unit_test(test_status_when_it_is_on_fire),
+		cmocka_unit_test(test_a_refused_status),
+		cmocka_unit_test(test_long_lists),
+		cmocka_unit_test(test_nothing_moves_the_cursor),
+		cmocka_unit_test(test_a_very_long_name),
+		cmocka_unit_test(test_one_migration),
+		cmocka_unit_test(test_plan),
+		cmocka_unit_test(test_runs),
+		cmocka_unit_test(test_an_error),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

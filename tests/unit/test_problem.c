@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "http/problem.h"
+
+static const struct problem_case {
+	enum category category;
+	unsigned status;
+	const char *type;
+	const char *title;
+	bool retryable;
+} cases[] = {
+	/* clang-format off */
+	/* the request's own faults are named by the status */
+	{ CAT_CONFIGURATION, 400, "urn:migrationd:problem:bad-request", "Bad Request", false },
+	{ CAT_PERMISSION_DENIED, 401, "urn:migrationd:problem:unauthorized", "Unauthorized", false },
+	{ CAT_RESOURCE_NOT_FOUND, 404, "urn:migrationd:problem:not-found", "Not Found", false },
+	{ CAT_CONFIGURATION, 405, "urn:migrationd:problem:method-not-allowed", "Method Not Allowed", false },
+	{ CAT_SECURITY_VIOLATION, 421, "urn:migrationd:problem:misdirected-request", "Misdirected Request", false },
+	{ CAT_NONE, 429, "urn:migrationd:problem:too-many-requests", "Too Many Requests", true },
+	{ CAT_NONE, 503, "urn:migrationd:problem:service-unavailable", "Service Unavailable", true },
+	/* what went wrong in doing it, by the category */
+	{ CAT_SQL_ERROR, 422, "urn:migrationd:problem:sql-error", "A migration failed", false },
+	{ CAT_OUT_OF_ORDER, 409, "urn:migrationd:problem:out-of-order", NULL, false },
+	{ CAT_NETWORK_ERROR, 503, "urn:migrationd:problem:network-error", NULL, true },
+	{ CAT_LOCK_TIMEOUT, 503, "urn:migrationd:problem:lock-timeout", NULL, true },
+	{ CAT_INTERNAL, 500, "urn:migrationd:problem:internal", NULL, false },
+	/* "the request is not right" does not fit a refused baseline */
+	{ CAT_CONFIGURATION, 409, "urn:migrationd:problem:conflict", "Conflict", false },
+	/* a status that makes a retry worth while does so whatever the category */
+	{ CAT_CANCELLED, 503, "urn:migrationd:problem:cancelled", NULL, true },
+	/* clang-format on */
+};
+
+static void
+test_names(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const struct problem_case *c = &cases[i];
+		struct err err = { .category = c->category };
+		char *type = problem_type(NULL, &err, c->status);
+
+		assert_string_equal(type, c->type);
+		assert_string_equal(problem_title(&err, c->status),
+		    c->title ? c->title : category_title(c->category));
+		assert_int_equal(problem_is_retryable(&err, c->status), c->retryable);
+		talloc_free(type);
+	}
+}
+
+static void
+test_reason_phrases(void **state)
+{
+	(void)state;
+	assert_string_equal(problem_reason_phrase(200), "OK");
+	assert_string_equal(problem_reason_phrase(415), "Unsupported Media Type");
+	assert_string_equal(problem_reason_phrase(299), "Unknown");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_reason_phrases),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

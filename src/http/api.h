@@ -2,7 +2,8 @@
 #pragma once
 
 /*
- * What the HTTP layer needs from the daemon, as functions: http never includes db, and the whole API can be tested with a made-up struct.
+ * What the HTTP layer needs from the daemon, as functions: http never includes db, and
+ * the whole API can be tested with a made-up struct.
  */
 
 #include <stdbool.h>
@@ -27,12 +28,16 @@ struct api_ops {
 	/* The present status of the target. Valid until the loop turns. */
 	const struct status *(*status)(void *app);
 	/*
-	 * Start a run, or join the one in progress (`*joined`). One reference is the caller's. NULL with err: another kind of run is in
-	 * progress (409, its id in the text), stopping (503).
+	 * Start a run, or join the one in progress (`*joined`). One reference is the
+	 * caller's. NULL with err: another kind of run is in progress (409, its id in
+	 * the text), stopping (503).
 	 */
 	struct run *(*run_start)(
 	    void *app, const struct run_request *request, bool *joined, struct err *err);
-	/* Ask for a fresh look at database and folder; status()->database.refreshed_at_us moves when it came back. */
+	/*
+	 * Ask for a fresh look at database and folder;
+	 * status()->database.refreshed_at_us moves when it came back.
+	 */
 	void (*refresh)(void *app);
 	/* Reload the configuration; all or nothing. */
 	int (*reload)(void *app, struct err *err);
@@ -62,7 +67,9 @@ void api_get_status(struct request *request);
 void api_get_migrations(struct request *request);
 void api_get_migration(struct request *request);
 void api_get_plan(struct request *request);
-/* The answer of /plan and of a dry run; `up_to` is an id, file or version, NULL: all. */
+/*
+ * The answer of /plan and of a dry run; `up_to` is an id, file or version, NULL: all.
+ */
 void api_reply_plan(struct request *request, const char *up_to);
 void api_get_runs(struct request *request);
 void api_get_run(struct request *request);

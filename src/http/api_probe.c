@@ -13,7 +13,10 @@
 #define METRICS_TYPE     "text/plain; version=0.0.4; charset=utf-8"
 #define OPENMETRICS_TYPE "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
-/* A loop that has not turned for so long is stuck: its heartbeat comes every second or so. */
+/*
+ * A loop that has not turned for so long is stuck: its heartbeat comes every second or
+ * so.
+ */
 #define HEARTBEAT_LIMIT_US 10000000
 
 /* One thing that a probe looks at; `failure` is NULL when it is well. */

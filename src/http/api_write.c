@@ -63,7 +63,10 @@ refuse_body(struct request *request, const char *name, const char *why)
 	    name ? name : "", name ? ": " : "", why);
 }
 
-/* A migration is named by the letters of migration_check_id, so that no body is ever a path. */
+/*
+ * A migration is named by the letters of migration_check_id, so that no body is ever a
+ * path.
+ */
 static bool
 is_migration_name(const char *name)
 {
@@ -159,7 +162,10 @@ parse_seconds(const char *s)
 	return seconds < WAIT_SECONDS_MAX ? seconds : WAIT_SECONDS_MAX;
 }
 
-/* Prefer: respond-async, wait=30 (RFC 7240 section 4). What is not understood is left alone, as it says. */
+/*
+ * Prefer: respond-async, wait=30 (RFC 7240 section 4). What is not understood is left
+ * alone, as it says.
+ */
 static void
 read_prefer(const char *value, struct patience *patience)
 {
@@ -177,7 +183,10 @@ read_prefer(const char *value, struct patience *patience)
 	}
 }
 
-/* The headers, and their twins in the query: shells make quoting of headers easy to forget. */
+/*
+ * The headers, and their twins in the query: shells make quoting of headers easy to
+ * forget.
+ */
 static int
 read_patience(struct request *request, struct patience *patience)
 {
@@ -230,8 +239,8 @@ reply_run_document(struct request *request, unsigned code)
 }
 
 /*
- * The run has ended. A cancelled one is worth another try elsewhere or later when it was our stop that
- * ended it.
+ * The run has ended. A cancelled one is worth another try elsewhere or later when it
+ * was our stop that ended it.
  */
 static void
 reply_outcome(struct request *request)

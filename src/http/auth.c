@@ -62,7 +62,10 @@ auth_check(struct request *request, const char *token, int64_t now_mono_us)
 
 	if (!token || request->listener.is_unix)
 		return 0;
-	/* Then even the right token is not looked at, or guessing would go on behind the 429. */
+	/*
+	 * Then even the right token is not looked at, or guessing would go on behind
+	 * the 429.
+	 */
 	if (is_guessing(request->api, request->peer, now_mono_us))
 		return request_refuse(request, 429, CAT_PERMISSION_DENIED, NULL,
 		    "too many attempts without the right token from this address");

@@ -2,9 +2,10 @@
 #pragma once
 
 /*
- * Who may write: the bearer token of token_file on TCP, the socket's permissions on a unix socket. With
- * no token configured only loopback and unix listeners exist (the daemon refuses others unless told
- * insecure = true), and whoever reaches these may write.
+ * Who may write: the bearer token of token_file on TCP, the socket's permissions on a
+ * unix socket. With no token configured only loopback and unix listeners exist (the
+ * daemon refuses others unless told insecure = true), and whoever reaches these may
+ * write.
  */
 
 #include "http/request.h"
@@ -23,9 +24,9 @@ struct auth_failures {
 };
 
 /*
- * 0, or -1 with a reply made: 401 + WWW-Authenticate: Bearer, and 429 for an address that guesses.
- * `token` NULL: none is configured. The token stands in one Authorization header; in a query or a
- * cookie it is not looked for. Compared in constant time.
+ * 0, or -1 with a reply made: 401 + WWW-Authenticate: Bearer, and 429 for an address
+ * that guesses. `token` NULL: none is configured. The token stands in one Authorization
+ * header; in a query or a cookie it is not looked for. Compared in constant time.
  */
 int auth_check(
     struct request *request, const char *token, int64_t now_mono_us) MUST_CHECK;

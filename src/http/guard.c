@@ -19,7 +19,10 @@ refuse_framing(struct request *request, const char *why)
 	return request_refuse(request, 400, CAT_SECURITY_VIOLATION, NULL, "%s", why);
 }
 
-/* A name with anything but the letters of a token: "Content-Length " hides a header from who looks for it. */
+/*
+ * A name with anything but the letters of a token: "Content-Length " hides a header
+ * from who looks for it.
+ */
 static bool
 has_odd_name(const struct request *request)
 {
@@ -162,7 +165,10 @@ check_host(struct request *request, const struct guard_policy *policy)
 		return refuse_framing(request, "no Host header");
 	if (request->listener.is_unix || request->listener.is_probe)
 		return 0;
-	/* RFC 9112 section 3.2.2: the authority of an absolute-form target stands above Host */
+	/*
+	 * RFC 9112 section 3.2.2: the authority of an absolute-form target stands above
+	 * Host
+	 */
 	if (request->authority)
 		value = request->authority;
 	if (split_host(value, host) && is_our_host(request, policy, host))
@@ -172,7 +178,10 @@ check_host(struct request *request, const struct guard_policy *policy)
 	    "this daemon does not answer to the Host of the request");
 }
 
-/* A page that came from us: "http://HOST" with the very Host of this request, which has passed. */
+/*
+ * A page that came from us: "http://HOST" with the very Host of this request, which has
+ * passed.
+ */
 static bool
 is_same_origin(const struct request *request, const char *origin)
 {

@@ -55,8 +55,8 @@ name_peer(struct request *request, const struct connection *connection)
 }
 
 /*
- * First sight of a request: its line has been read, the headers have not. The target is still raw here;
- * later libmicrohttpd decodes it in place.
+ * First sight of a request: its line has been read, the headers have not. The target is
+ * still raw here; later libmicrohttpd decodes it in place.
  */
 static void *
 on_request_line(void *arg, const char *target, struct MHD_Connection *mhd)
@@ -92,8 +92,8 @@ on_header(void *arg, enum MHD_ValueKind kind, const char *name, const char *valu
 }
 
 /*
- * How long the target really was: the version stands right behind it in the same buffer, so a NUL byte
- * inside the target, where its string ends for C, shows as a gap.
+ * How long the target really was: the version stands right behind it in the same
+ * buffer, so a NUL byte inside the target, where its string ends for C, shows as a gap.
  */
 static size_t
 measure_target(const struct connection *connection, const char *version)
@@ -206,8 +206,8 @@ handle(struct connection *connection)
 }
 
 /*
- * Called by libmicrohttpd for the head, for each piece of the body, at its end, and again after a parked
- * request was resumed.
+ * Called by libmicrohttpd for the head, for each piece of the body, at its end, and
+ * again after a parked request was resumed.
  */
 static enum MHD_Result
 on_access(void *arg, struct MHD_Connection *mhd, const char *url, const char *method,
@@ -358,8 +358,8 @@ count_connections(const struct listener *listener)
 }
 
 /*
- * Once more whenever a connection has gone: at its limit, or out of descriptors, libmicrohttpd stops to listen and
- * only begins again at the start of a run.
+ * Once more whenever a connection has gone: at its limit, or out of descriptors,
+ * libmicrohttpd stops to listen and only begins again at the start of a run.
  */
 void
 listener_run(struct listener *listener)

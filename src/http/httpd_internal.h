@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * Between httpd.c, which knows libmicrohttpd, and httpd_loop.c, which knows libuv and the clock. For these
- * two alone.
+ * Between httpd.c, which knows libmicrohttpd, and httpd_loop.c, which knows libuv and
+ * the clock. For these two alone.
  */
 
 #include "http/httpd.h"
@@ -52,7 +52,10 @@ struct httpd {
 
 /* ---- httpd.c ---- */
 
-/* Start libmicrohttpd on a listening socket, which it takes; its epoll descriptor, or -1. */
+/*
+ * Start libmicrohttpd on a listening socket, which it takes; its epoll descriptor, or
+ * -1.
+ */
 int listener_start(struct listener *listener, int fd) MUST_CHECK;
 
 /* All that can be done without waiting. */

@@ -6,7 +6,10 @@
 #include "base/mem.h"
 #include "http/httpd_internal.h"
 
-/* Turns that the last answers get to leave; each moves them on by one step of libmicrohttpd. */
+/*
+ * Turns that the last answers get to leave; each moves them on by one step of
+ * libmicrohttpd.
+ */
 #define LAST_TURNS 16
 
 static int64_t
@@ -46,7 +49,10 @@ resume_due(struct httpd *httpd, int64_t at_us)
 	}
 }
 
-/* libmicrohttpd sees the end of the stream and frees the connection; its callbacks then come to us. */
+/*
+ * libmicrohttpd sees the end of the stream and frees the connection; its callbacks then
+ * come to us.
+ */
 static void
 cut_overdue(struct httpd *httpd, int64_t at_us)
 {

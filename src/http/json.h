@@ -2,11 +2,12 @@
 #pragma once
 
 /*
- * The domain as JSON: the documents of the API. snake_case, RFC 3339 UTC with milliseconds, durations
- * in seconds named *_seconds, versions as strings; what is not known is null. Additions only: a
- * member, once published, keeps its name and meaning.
+ * The domain as JSON: the documents of the API. snake_case, RFC 3339 UTC with
+ * milliseconds, durations in seconds named *_seconds, versions as strings; what is not
+ * known is null. Additions only: a member, once published, keeps its name and meaning.
  *
- * Each function gives a new reference. json.c: status, migrations, plan; json_run.c: runs; json_value.c: problems.
+ * Each function gives a new reference. json.c: status, migrations, plan; json_run.c:
+ * runs; json_value.c: problems.
  */
 
 #include <jansson.h>
@@ -15,26 +16,36 @@
 
 json_t *json_status(const struct status *status);
 
-/* {"target", "migrations": [...]}; `state` is one of migration_state_name, NULL: all. */
+/*
+ * {"target", "migrations": [...]}; `state` is one of migration_state_name, NULL: all.
+ */
 json_t *json_migrations(const struct status *status, const char *state);
 json_t *json_migration(const struct plan_item *item);
 
-/* What an apply would do; `up_to` (NULL: all) leaves out the steps behind that migration. */
+/*
+ * What an apply would do; `up_to` (NULL: all) leaves out the steps behind that
+ * migration.
+ */
 json_t *json_plan(const struct status *status, const struct migration *up_to);
 
 /* `joined`: this caller found it in progress. */
 json_t *json_run(const struct run *run, bool joined);
 
-/* The problem of a run that did not succeed, together with the run's own members: who reads the one
- * finds the other. Its id is `run_id`. */
+/*
+ * The problem of a run that did not succeed, together with the run's own members: who
+ * reads the one finds the other. Its id is `run_id`.
+ */
 json_t *json_run_problem(const struct run *run, bool joined, unsigned status);
 
-/* {"runs": [...], "next": id or null}: at most `limit`, older than the run `after` (NULL: the newest). */
+/*
+ * {"runs": [...], "next": id or null}: at most `limit`, older than the run `after`
+ * (NULL: the newest).
+ */
 json_t *json_runs(const struct status *status, size_t limit, const char *after);
 
 /*
- * RFC 9457 with our members: category, sqlstate, message_detail, hint, context, migration, file,
- * statement {index,line,column,text}, run_id, retryable. What is not known is left out. `status` is
- * the HTTP status, `run_id` may be NULL.
+ * RFC 9457 with our members: category, sqlstate, message_detail, hint, context,
+ * migration, file, statement {index,line,column,text}, run_id, retryable. What is not
+ * known is left out. `status` is the HTTP status, `run_id` may be NULL.
  */
 json_t *json_problem(const struct err *err, unsigned status, const char *run_id);

@@ -78,7 +78,9 @@ statement(const struct err *err)
 	return object;
 }
 
-/* The members that say what is wrong, in a problem document as in a list of problems. */
+/*
+ * The members that say what is wrong, in a problem document as in a list of problems.
+ */
 void
 json_set_error(json_t *object, const struct err *err)
 {

@@ -6,8 +6,8 @@
 #include "base/mem.h"
 
 /*
- * A migration is either instant or an hour. Bounds must not change between expositions, and never
- * between releases: dashboards add them up.
+ * A migration is either instant or an hour. Bounds must not change between expositions,
+ * and never between releases: dashboards add them up.
  */
 static const double run_bounds[] = { 0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600,
 	14400 };

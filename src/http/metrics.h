@@ -2,12 +2,13 @@
 #pragma once
 
 /*
- * Metrics: counters that modules raise, and the Prometheus text exposition of them and of the status.
+ * Metrics: counters that modules raise, and the Prometheus text exposition of them and
+ * of the status.
  *
- * Rendering takes constant time, never asks the database, and its series are bounded: labels come from
- * closed lists only (routes, methods, categories, states). Text format 0.0.4
- * (https://prometheus.io/docs/instrumenting/exposition_formats/), or OpenMetrics 1.0 where the scraper
- * prefers it. A new family is one row in metrics_render.c.
+ * Rendering takes constant time, never asks the database, and its series are bounded:
+ * labels come from closed lists only (routes, methods, categories, states). Text format
+ * 0.0.4 (https://prometheus.io/docs/instrumenting/exposition_formats/), or OpenMetrics
+ * 1.0 where the scraper prefers it. A new family is one row in metrics_render.c.
  *
  *	metrics.c          counting
  *	metrics_render.c   the table of families
@@ -58,8 +59,10 @@ struct metrics_route {
 	struct metrics_histogram duration;
 };
 
-/* All that is counted. One per process, owned by the app. Fields are raised directly by their owners, but
- * runs and requests, which have functions. */
+/*
+ * All that is counted. One per process, owned by the app. Fields are raised directly by
+ * their owners, but runs and requests, which have functions.
+ */
 struct metrics {
 	int64_t started_at_us;
 	bool config_reload_ok;
@@ -94,8 +97,8 @@ struct metrics *metrics_new(const void *ctx, int64_t now_us);
 void metrics_count_run(struct metrics *metrics, const struct run *run);
 
 /*
- * A request was answered. `route` and `method` come from closed lists and are kept. `seconds` < 0: leave
- * it out of the histogram.
+ * A request was answered. `route` and `method` come from closed lists and are kept.
+ * `seconds` < 0: leave it out of the histogram.
  */
 void metrics_count_request(struct metrics *metrics, const char *route, const char *method,
     unsigned code, double seconds);

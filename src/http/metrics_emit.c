@@ -60,7 +60,10 @@ metrics_emit_process(struct metrics_view *view, const struct metrics_family *fam
 
 /* ---- by label ---- */
 
-/* A label value that others made: backslash, quote and line break escaped, as both formats want it. */
+/*
+ * A label value that others made: backslash, quote and line break escaped, as both
+ * formats want it.
+ */
 static void
 add_label(struct text *out, const char *name, const char *value)
 {
@@ -153,7 +156,10 @@ metrics_emit_build(struct metrics_view *view, const struct metrics_family *famil
 	text_add(view->out, "} 1\n");
 }
 
-/* The newest migration that is applied. The items follow the folder, so the search begins at its end. */
+/*
+ * The newest migration that is applied. The items follow the folder, so the search
+ * begins at its end.
+ */
 static const struct plan_item *
 newest_applied(const struct plan *plan)
 {

@@ -2,7 +2,8 @@
 #pragma once
 
 /*
- * How a family of metrics prints its samples: one function for each shape. For metrics_render.c alone.
+ * How a family of metrics prints its samples: one function for each shape. For
+ * metrics_render.c alone.
  */
 
 #include "http/metrics.h"
@@ -36,7 +37,10 @@ void metrics_emit_value(struct metrics_view *view, const struct metrics_family *
 /* A double in struct metrics_process; left out when negative. */
 void metrics_emit_process(struct metrics_view *view, const struct metrics_family *family);
 
-/* One sample for each member of a closed list: an array of uint64_t, but for states and levels. */
+/*
+ * One sample for each member of a closed list: an array of uint64_t, but for states and
+ * levels.
+ */
 void metrics_emit_operations(
     struct metrics_view *view, const struct metrics_family *family);
 void metrics_emit_categories(

@@ -10,7 +10,10 @@
 
 #define UNKNOWN (-1.0)
 
-/* Numbers of /proc/self/stat behind the name, which is field 2 and may hold blanks: proc(5). */
+/*
+ * Numbers of /proc/self/stat behind the name, which is field 2 and may hold blanks:
+ * proc(5).
+ */
 enum stat_field {
 	STAT_UTIME = 14,
 	STAT_STIME = 15,

@@ -71,8 +71,8 @@ is_settled(const struct plan_item *item)
 }
 
 /*
- * At most PLAIN_STATUS_ROWS, in the order of the folder: what is not settled first counts, then the newest of
- * the settled fill up.
+ * At most PLAIN_STATUS_ROWS, in the order of the folder: what is not settled first
+ * counts, then the newest of the settled fill up.
  */
 static void
 add_screenful(struct text *out, const struct plan *plan)
@@ -194,7 +194,9 @@ add_schema(struct text *out, const struct plan *plan)
 	text_add_char(out, '\n');
 }
 
-/* "pending   2   applied 41   failed 1": pending always, the others when there are any. */
+/*
+ * "pending   2   applied 41   failed 1": pending always, the others when there are any.
+ */
 static void
 add_counts(struct text *out, const struct plan *plan)
 {

@@ -2,9 +2,10 @@
 #pragma once
 
 /*
- * The same documents as text, for people with curl at 3 am: one screen, the verdict first, what to type
- * next last. No colours, columns aligned, times in UTC. Control characters in names and messages are
- * shown as \x1b and the like, so that no file name or server message moves the cursor.
+ * The same documents as text, for people with curl at 3 am: one screen, the verdict
+ * first, what to type next last. No colours, columns aligned, times in UTC. Control
+ * characters in names and messages are shown as \x1b and the like, so that no file name
+ * or server message moves the cursor.
  */
 
 #include "base/text.h"
@@ -22,5 +23,8 @@ void plain_run(struct text *out, const struct run *run);
 void plain_runs(
     struct text *out, const struct status *status, size_t limit, const char *after);
 
-/* "file:line:col: text", then category and SQLSTATE, statement, detail, hint: one a line. */
+/*
+ * "file:line:col: text", then category and SQLSTATE, statement, detail, hint: one a
+ * line.
+ */
 void plain_error(struct text *out, const struct err *err);

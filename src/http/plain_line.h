@@ -11,7 +11,10 @@
 
 #define PLAIN_LABEL "%-10s"
 
-/* A name or message that others made: control characters shown, a line break goes on under the value. */
+/*
+ * A name or message that others made: control characters shown, a line break goes on
+ * under the value.
+ */
 void plain_add_clean(struct text *out, const char *s);
 
 /* "label     value"; nothing when the value is NULL or "". */

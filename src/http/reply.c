@@ -83,8 +83,8 @@ request_reply_json(struct request *request, unsigned status, json_t *document)
 }
 
 /*
- * After these the next bytes on the connection may not be what the client thinks they are, or nobody
- * should go on talking to us.
+ * After these the next bytes on the connection may not be what the client thinks they
+ * are, or nobody should go on talking to us.
  */
 static bool
 ends_connection(unsigned status)

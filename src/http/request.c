@@ -123,7 +123,9 @@ hex_digit(char c)
 	return -1;
 }
 
-/* What is no escape stays as it is. %00 cannot come: route_parse_target has refused it. */
+/*
+ * What is no escape stays as it is. %00 cannot come: route_parse_target has refused it.
+ */
 static char *
 percent_decode(const void *ctx, const char *s, size_t len)
 {
@@ -170,7 +172,10 @@ skip_blank(const char *s)
 	return strspn(s, " \t");
 }
 
-/* The weight among the parameters of a media range; 1 when there is none, 0 when it is no number. */
+/*
+ * The weight among the parameters of a media range; 1 when there is none, 0 when it is
+ * no number.
+ */
 static double
 range_weight(const char *params, size_t len)
 {

@@ -2,15 +2,17 @@
 #pragma once
 
 /*
- * One HTTP request and its reply. The struct is the talloc context of all that belongs to it; httpd
- * makes it at the first sight of a request and frees it when the answer is gone. Nothing here knows
- * libmicrohttpd: so everything but httpd.c is testable with structs made by hand.
+ * One HTTP request and its reply. The struct is the talloc context of all that belongs
+ * to it; httpd makes it at the first sight of a request and frees it when the answer is
+ * gone. Nothing here knows libmicrohttpd: so everything but httpd.c is testable with
+ * structs made by hand.
  *
  *	HEADERS -> BODY -> READY -> (PARKED ->) REPLIED
  *
  * request.c reads the request, reply.c makes the reply.
  *
- * A handler ends in exactly one of: a reply (request_reply_*, request_refuse) or request_park.
+ * A handler ends in exactly one of: a reply (request_reply_*, request_refuse) or
+ * request_park.
  */
 
 #include <stdbool.h>
@@ -86,8 +88,8 @@ struct request {
 	bool close; /* close the connection after the answer */
 
 	/*
-	 * Parked: `is_ready` is asked once per loop turn; true, or the deadline passed, and `resume`
-	 * makes the reply. Both belong to the handler that parked it.
+	 * Parked: `is_ready` is asked once per loop turn; true, or the deadline passed,
+	 * and `resume` makes the reply. Both belong to the handler that parked it.
 	 */
 	bool (*is_ready)(struct request *request);
 	void (*resume)(struct request *request);
@@ -111,39 +113,62 @@ struct request {
 struct request *request_new(
     const void *ctx, struct api *api, const struct listener_facts *listener);
 
-/* Fill `peer`: from the address on TCP, from the socket's other end on a unix socket. `address` may be NULL. */
+/*
+ * Fill `peer`: from the address on TCP, from the socket's other end on a unix socket.
+ * `address` may be NULL.
+ */
 void request_name_peer(struct request *request, const struct sockaddr *address, int fd);
 
 /* Take the method; `name` must outlive the request. */
 void request_set_method(struct request *request, const char *name);
 
-/* The value of a header, name without regard to case; NULL when absent. How many there are of that name. */
+/*
+ * The value of a header, name without regard to case; NULL when absent. How many there
+ * are of that name.
+ */
 const char *request_header(const struct request *request, const char *name);
 unsigned request_count_headers(const struct request *request, const char *name);
 
 /* Take over the client's X-Request-Id, if it is [A-Za-z0-9._-]{1,64}. */
 void request_adopt_id(struct request *request);
 
-/* A query parameter, percent-decoded, owned by the request; NULL when absent. "" for "?name". */
+/*
+ * A query parameter, percent-decoded, owned by the request; NULL when absent. "" for
+ * "?name".
+ */
 const char *request_query(struct request *request, const char *name);
 
 /* ---- content negotiation, RFC 9110 section 12.5.1 ---- */
 
-/* How much the caller wants that media type, 0 (not at all) to 1; the most specific range counts. 1 without Accept. */
+/*
+ * How much the caller wants that media type, 0 (not at all) to 1; the most specific
+ * range counts. 1 without Accept.
+ */
 double request_accept(const struct request *request, const char *type);
 
-/* Whether the caller wants text: ?format=text, or Accept prefers text/plain to application/json. */
+/*
+ * Whether the caller wants text: ?format=text, or Accept prefers text/plain to
+ * application/json.
+ */
 bool request_wants_text(struct request *request);
 
 /* ---- reply.c: replies; each sets state REPLIED ---- */
 
-/* A reply header; at most REQUEST_REPLY_HEADERS. Values are made by us, never echoed raw. Copied. */
+/*
+ * A reply header; at most REQUEST_REPLY_HEADERS. Values are made by us, never echoed
+ * raw. Copied.
+ */
 void request_add_header(struct request *request, const char *name, const char *value);
 
-/* `document` is taken (decref'd). Compact, or indented with ?pretty; a newline ends it. */
+/*
+ * `document` is taken (decref'd). Compact, or indented with ?pretty; a newline ends it.
+ */
 void request_reply_json(struct request *request, unsigned status, json_t *document);
 
-/* `text` is taken: it must have been made with the request as context. A failed one becomes a 500. */
+/*
+ * `text` is taken: it must have been made with the request as context. A failed one
+ * becomes a 500.
+ */
 void request_reply_text(struct request *request, unsigned status,
     const char *content_type, const struct text *text);
 
@@ -151,8 +176,9 @@ void request_reply_text(struct request *request, unsigned status,
 void request_reply_empty(struct request *request, unsigned status);
 
 /*
- * A problem document (RFC 9457), or text when the caller wants text. Status: `status`, or the error's
- * when 0. Adds Retry-After to 429 and 503, and closes the connection where the framing may be in doubt.
+ * A problem document (RFC 9457), or text when the caller wants text. Status: `status`,
+ * or the error's when 0. Adds Retry-After to 429 and 503, and closes the connection
+ * where the framing may be in doubt.
  */
 void request_reply_problem(
     struct request *request, unsigned status, const struct err *err);
@@ -174,5 +200,7 @@ void request_park(struct request *request, bool (*is_ready)(struct request *),
 /* Whether it waits no longer: ready, or its deadline has passed. */
 bool request_is_due(struct request *request, int64_t now_mono_us);
 
-/* The end: counts it and writes the log line. For httpd, before it frees the request. */
+/*
+ * The end: counts it and writes the log line. For httpd, before it frees the request.
+ */
 void request_finish(struct request *request);

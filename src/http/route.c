@@ -71,7 +71,10 @@ has_bad_byte(const char *target)
 	return strchr(target, '#') || strstr(target, "%00");
 }
 
-/* "." and ".." have no meaning here, and an empty segment would give one path two names. */
+/*
+ * "." and ".." have no meaning here, and an empty segment would give one path two
+ * names.
+ */
 static bool
 has_bad_segment(const char *path)
 {
@@ -170,8 +173,8 @@ has_method(const struct route *route, enum request_method method)
 }
 
 /*
- * Set the row that serves path and method. Every row of the path adds its methods to `allow`, which stays
- * empty for an unknown path.
+ * Set the row that serves path and method. Every row of the path adds its methods to
+ * `allow`, which stays empty for an unknown path.
  */
 static void
 find_route(struct request *request, struct text *allow)
@@ -275,8 +278,8 @@ call_handler(struct request *request)
 }
 
 /*
- * Park until a fresh look at the database has come back. Not while it is known to be away or a run is in
- * progress: then what is known is all that can be had at once.
+ * Park until a fresh look at the database has come back. Not while it is known to be
+ * away or a run is in progress: then what is known is all that can be had at once.
  */
 static bool
 wait_for_fresh_look(struct request *request)

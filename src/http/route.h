@@ -18,7 +18,10 @@ enum {
 	    16 /* answers in the formats of Prometheus instead of JSON or text */
 };
 
-/* How old the last look at the database may be, and how long a reader waits for a new one. */
+/*
+ * How old the last look at the database may be, and how long a reader waits for a new
+ * one.
+ */
 #define ROUTE_FRESH_US 1000000
 #define ROUTE_WAIT_MS  80
 
@@ -34,16 +37,16 @@ extern const struct route route_table[];
 extern const size_t route_count;
 
 /*
- * Cut the raw target into path and query; strip an optional /v1; absolute-form and '*' as in RFC 9112
- * section 3.2. -1 with a reply made: 414 above BOUND_TARGET_BYTES; 400 for NUL, blanks, control or
- * non-ASCII bytes, %00, '#', "//" and "." or ".." segments.
+ * Cut the raw target into path and query; strip an optional /v1; absolute-form and '*'
+ * as in RFC 9112 section 3.2. -1 with a reply made: 414 above BOUND_TARGET_BYTES; 400
+ * for NUL, blanks, control or non-ASCII bytes, %00, '#', "//" and "." or ".." segments.
  */
 int route_parse_target(struct request *request) MUST_CHECK;
 
 /*
- * Find the row and call its handler, or reply 404, 405 + Allow, 406, 501 (unknown method), 204 + Allow
- * (OPTIONS), and for a write what auth_check and guard_check_body say. On the probe listener other
- * routes are 404.
+ * Find the row and call its handler, or reply 404, 405 + Allow, 406, 501 (unknown
+ * method), 204 + Allow (OPTIONS), and for a write what auth_check and guard_check_body
+ * say. On the probe listener other routes are 404.
  */
 void route_dispatch(struct request *request);
 

@@ -2,9 +2,10 @@
 #pragma once
 
 /*
- * A daemon for the tests of http: a folder of three migrations, of which the first `n_applied` are applied, a status made of
- * it by the real plan_build, and api_ops that note what they were asked. A request is made by hand and sent through the same
- * steps that httpd takes, but for the waiting.
+ * A daemon for the tests of http: a folder of three migrations, of which the first
+ * `n_applied` are applied, a status made of it by the real plan_build, and api_ops that
+ * note what they were asked. A request is made by hand and sent through the same steps
+ * that httpd takes, but for the waiting.
  *
  *	struct fake *fake = fake_new();
  *	struct request *request = fake_request(fake, "POST", "/apply");
@@ -341,7 +342,10 @@ fake_json(const struct request *request)
 	return document;
 }
 
-/* A member of the document by a path such as "database.name"; "" when it is not there or no string. */
+/*
+ * A member of the document by a path such as "database.name"; "" when it is not there
+ * or no string.
+ */
 static inline const char *
 fake_text(const json_t *document, const char *path)
 {

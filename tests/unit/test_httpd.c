@@ -14,8 +14,9 @@
 #include "http/httpd.h"
 
 /*
- * httpd on real sockets. The server runs in this process, on a loop that nothing else wakes; the client is a child
- * with plain blocking sockets, so that a wake-up that is forgotten shows as a client that waits in vain.
+ * httpd on real sockets. The server runs in this process, on a loop that nothing else
+ * wakes; the client is a child with plain blocking sockets, so that a wake-up that is
+ * forgotten shows as a client that waits in vain.
  */
 
 #define REQUEST_TIMEOUT_MS 300
@@ -579,7 +580,10 @@ test_a_client_that_hangs_up_cancels_nothing(void **state)
 
 /* ---- deadlines and limits ---- */
 
-/* Sends `head`, then a byte now and then; how long until the server has had enough, in ms. */
+/*
+ * Sends `head`, then a byte now and then; how long until the server has had enough, in
+ * ms.
+ */
 static int64_t
 drip(uint16_t port, const char *head)
 {

@@ -11,6 +11,8 @@
 #include "base/mem.h"
 #include "http/problem.h"
 
+#define P "urn:migrationd:problem:"
+
 static const struct problem_case {
 	enum category category;
 	unsigned status;
@@ -20,23 +22,23 @@ static const struct problem_case {
 } cases[] = {
 	/* clang-format off */
 	/* the request's own faults are named by the status */
-	{ CAT_CONFIGURATION, 400, "urn:migrationd:problem:bad-request", "Bad Request", false },
-	{ CAT_PERMISSION_DENIED, 401, "urn:migrationd:problem:unauthorized", "Unauthorized", false },
-	{ CAT_RESOURCE_NOT_FOUND, 404, "urn:migrationd:problem:not-found", "Not Found", false },
-	{ CAT_CONFIGURATION, 405, "urn:migrationd:problem:method-not-allowed", "Method Not Allowed", false },
-	{ CAT_SECURITY_VIOLATION, 421, "urn:migrationd:problem:misdirected-request", "Misdirected Request", false },
-	{ CAT_NONE, 429, "urn:migrationd:problem:too-many-requests", "Too Many Requests", true },
-	{ CAT_NONE, 503, "urn:migrationd:problem:service-unavailable", "Service Unavailable", true },
+	{ CAT_CONFIGURATION, 400, P "bad-request", "Bad Request", false },
+	{ CAT_PERMISSION_DENIED, 401, P "unauthorized", "Unauthorized", false },
+	{ CAT_RESOURCE_NOT_FOUND, 404, P "not-found", "Not Found", false },
+	{ CAT_CONFIGURATION, 405, P "method-not-allowed", "Method Not Allowed", false },
+	{ CAT_SECURITY_VIOLATION, 421, P "misdirected-request", "Misdirected Request", false },
+	{ CAT_NONE, 429, P "too-many-requests", "Too Many Requests", true },
+	{ CAT_NONE, 503, P "service-unavailable", "Service Unavailable", true },
 	/* what went wrong in doing it, by the category */
-	{ CAT_SQL_ERROR, 422, "urn:migrationd:problem:sql-error", "A migration failed", false },
-	{ CAT_OUT_OF_ORDER, 409, "urn:migrationd:problem:out-of-order", NULL, false },
-	{ CAT_NETWORK_ERROR, 503, "urn:migrationd:problem:network-error", NULL, true },
-	{ CAT_LOCK_TIMEOUT, 503, "urn:migrationd:problem:lock-timeout", NULL, true },
-	{ CAT_INTERNAL, 500, "urn:migrationd:problem:internal", NULL, false },
+	{ CAT_SQL_ERROR, 422, P "sql-error", "A migration failed", false },
+	{ CAT_OUT_OF_ORDER, 409, P "out-of-order", NULL, false },
+	{ CAT_NETWORK_ERROR, 503, P "network-error", NULL, true },
+	{ CAT_LOCK_TIMEOUT, 503, P "lock-timeout", NULL, true },
+	{ CAT_INTERNAL, 500, P "internal", NULL, false },
 	/* "the request is not right" does not fit a refused baseline */
-	{ CAT_CONFIGURATION, 409, "urn:migrationd:problem:conflict", "Conflict", false },
+	{ CAT_CONFIGURATION, 409, P "conflict", "Conflict", false },
 	/* a status that makes a retry worth while does so whatever the category */
-	{ CAT_CANCELLED, 503, "urn:migrationd:problem:cancelled", NULL, true },
+	{ CAT_CANCELLED, 503, P "cancelled", NULL, true },
 	/* clang-format on */
 };
 

@@ -110,6 +110,8 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/daemon/report.c %D%/daemon/report.h \
 	%D%/daemon/run_list.c %D%/daemon/run_list.h \
 	%D%/daemon/target.c %D%/daemon/target.h \
+	%D%/daemon/target_internal.h \
+	%D%/daemon/target_run.c \
 	%D%/daemon/watch.c %D%/daemon/watch.h
 
 # The library with what it leans on, for each program to link. libpq stands apart: the tests in tests/fake bring

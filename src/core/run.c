@@ -89,6 +89,16 @@ run_unref(struct run *run)
 		talloc_free(run);
 }
 
+bool
+run_is_for(const struct run *run, const struct run_request *request)
+{
+	const char *ours = run->up_to != NULL ? run->up_to : "";
+	const char *theirs = request->up_to != NULL ? request->up_to : "";
+
+	return run->operation == request->operation && run->force == request->force &&
+	    strcmp(ours, theirs) == 0;
+}
+
 void
 run_set_state(struct run *run, enum run_state state)
 {

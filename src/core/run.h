@@ -104,6 +104,9 @@ struct run *run_new(const struct run_request *request, const char *target, int64
 struct run *run_ref(struct run *run);
 void run_unref(struct run *run);
 
+/* Whether the run does what the request asks for: then the caller may join it. */
+bool run_is_for(const struct run *run, const struct run_request *request);
+
 /* Enter a state; the table must allow it. Logs the step at debug level. */
 void run_set_state(struct run *run, enum run_state state);
 

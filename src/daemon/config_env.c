@@ -47,7 +47,11 @@ put_content(struct config *config, const struct option_row *row, const char *pat
 		rc = config_put(config, &value, err);
 		talloc_free(text);
 	}
-	return rc < 0 ? err_wrap(err, "%s=%s", origin, path) : 0;
+	if (rc == 0)
+		return 0;
+	err->category =
+	    CAT_CONFIGURATION; /* also where the file is missing: it is no migration */
+	return err_wrap(err, "%s=%s", origin, path);
 }
 
 /* Take the row's value from `name` or NAME_FILE. `*found` tells whether one of them was there. */

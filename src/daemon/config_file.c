@@ -17,6 +17,9 @@
  * files.
  */
 
+/* Characters that end a word in libconfuse's lexer. */
+#define WORD_ENDS " \t\r\n={}()+,"
+
 /* All values of one key. */
 struct entry {
 	const char **texts;
@@ -59,22 +62,34 @@ on_value(cfg_t *cfg, cfg_opt_t *opt, const char *text, void *result)
 	return 0;
 }
 
-/* libconfuse's complaint; it would print it. "no such option 'x'" is ours to improve. */
+static void
+refuse_unknown(const char *name)
+{
+	const char *nearest = option_nearest(name);
+	const struct option_row *row = nearest ? option_find(nearest) : NULL;
+	char flag[OPTION_NAME];
+
+	err_set(reading.err, CAT_CONFIGURATION, "unknown option %.100s", name);
+	if (row && !(row->flags & OPTION_FLAG_ONLY))
+		err_hint(reading.err, "did you mean %s?", nearest);
+	else if (row && strcmp(nearest, name) == 0)
+		err_hint(reading.err, "it is a flag alone: %s",
+		    option_flag(row, flag, sizeof(flag)));
+	else
+		err_hint(reading.err, "migrationd.conf(5) lists all options");
+}
+
+/* libconfuse's complaint, which it would print; "no such option 'x'" is ours to improve. */
 static void
 on_error(cfg_t *cfg, const char *fmt, va_list ap)
 {
+	static const char no_such[] = "no such option '";
 	char *text = talloc_vasprintf(reading.scratch, fmt, ap);
-	size_t begin = strcspn(text, "'") + 1;
-	const char *nearest = NULL;
+	char *name = text + strlen(no_such);
 
-	if (strncmp(text, "no such option '", begin) == 0 && text[begin - 1]) {
-		text[strcspn(text + begin, "'") + begin] = '\0';
-		nearest = option_nearest(text + begin);
-		err_set(reading.err, CAT_CONFIGURATION, "unknown option %.100s",
-		    text + begin);
-		err_hint(reading.err,
-		    nearest ? "did you mean %s?" : "migrationd.conf(5) lists all options",
-		    nearest);
+	if (strncmp(text, no_such, strlen(no_such)) == 0) {
+		name[strcspn(name, "'")] = '\0';
+		refuse_unknown(name);
 	} else {
 		err_set(reading.err, CAT_CONFIGURATION, "%s", text);
 		err_hint(reading.err,
@@ -122,6 +137,52 @@ put_entry(struct config *config, const struct option_row *row, const struct entr
 	return -1;
 }
 
+/* Put spaces over `text` up to `end`, and keep the lines. */
+static char *
+blank(char *text, const char *end)
+{
+	for (; text < end; text++)
+		*text = *text == '\n' ? '\n' : ' ';
+	return text;
+}
+
+/* Where a quoted string, whose quote is *text, ends. */
+static char *
+skip_string(char *text)
+{
+	char quote = *text++;
+
+	while (*text && *text != quote)
+		text += text[0] == '\\' && text[1] ? 2 : 1;
+	return *text ? text + 1 : text;
+}
+
+/*
+ * Take the comments out, as libconfuse's lexer would find them: libconfuse 3.3 counts
+ * each as two lines more than it has, so that in a file with comments every message would
+ * name a wrong line.
+ */
+static void
+blank_comments(char *text)
+{
+	bool in_word = false;
+
+	while (*text) {
+		if (*text == '"' || *text == '\'') {
+			text = skip_string(text);
+			in_word = false;
+		} else if (*text == '#' || (!in_word && strncmp(text, "//", 2) == 0)) {
+			text = blank(text, text + strcspn(text, "\n"));
+		} else if (!in_word && strncmp(text, "/*", 2) == 0) {
+			const char *end = strstr(text + 2, "*/");
+
+			text = blank(text, end ? end + 2 : text + strlen(text));
+		} else {
+			in_word = !strchr(WORD_ENDS, *text++);
+		}
+	}
+}
+
 static int
 parse(struct config *config, const char *data, struct err *err)
 {
@@ -163,6 +224,7 @@ config_read_file(struct config *config, const char *path, struct err *err)
 		rc = err_set(err, CAT_CONFIGURATION, "the file has a NUL byte");
 		set_where(0);
 	} else {
+		blank_comments(data);
 		rc = parse(config, data, err);
 	}
 	reading = (struct reading){ 0 };

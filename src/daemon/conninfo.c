@@ -14,10 +14,8 @@
 #define MASKED_BYTES (4 * BOUND_CONFIG_VALUE)
 
 /*
- * Parameters whose values are shown. A list of what is harmless and not of what is
- * secret: the secrets of later releases of libpq (scram_client_key, oauth_client_secret)
- * are covered before we know them. `options` is not in it: it can carry any setting, and
- * some hold keys.
+ * Parameters whose values are shown. `options` is not among them: it can carry any
+ * setting, and some hold keys.
  */
 static const char *const harmless[] = {
 	"application_name",
@@ -60,32 +58,50 @@ static const char *const harmless[] = {
 	"user",
 };
 
+/*
+ * Parameters whose names alone are shown. A name in neither list may be a piece of a
+ * password with a bare '&', '=' or quote in it.
+ */
+static const char *const covered[] = {
+	"oauth_client_id",
+	"oauth_client_secret",
+	"options",
+	"password",
+	"scram_client_key",
+	"scram_server_key",
+	"sslpassword",
+};
+
 static bool
-is_harmless(const char *key, size_t key_len, const char *value, size_t value_len)
+is_among(const char *const *names, size_t n, const char *key, size_t len)
 {
-	/* libpq takes a whole URI for the name of a database */
-	if (memmem(value, value_len, "://", 3))
-		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(harmless); i++) {
-		if (strlen(harmless[i]) == key_len &&
-		    memcmp(harmless[i], key, key_len) == 0)
+	for (size_t i = 0; i < n; i++) {
+		if (strlen(names[i]) == len && memcmp(names[i], key, len) == 0)
 			return true;
 	}
 	return false;
 }
 
-static void
+/* False when the name is not known. */
+static bool
 add_parameter(struct text *out, const char *key, size_t key_len, const char *value,
     size_t value_len)
 {
-	bool shown = is_harmless(key, key_len, value, value_len);
+	bool is_shown = is_among(harmless, ARRAY_SIZE(harmless), key, key_len);
 
+	if (!is_shown && !is_among(covered, ARRAY_SIZE(covered), key, key_len))
+		return false;
+	/* libpq takes a whole URI for the name of a database */
+	if (memmem(value, value_len, "://", 3))
+		is_shown = false;
 	text_add_bytes(out, key, key_len);
 	text_add_char(out, '=');
-	text_add_bytes(out, shown ? value : MASK, shown ? value_len : strlen(MASK));
+	text_add_bytes(out, is_shown ? value : MASK, is_shown ? value_len : strlen(MASK));
+	return true;
 }
 
-/* The parameters behind the '?' of a URI. False when one is no key=value. */
+/* The parameters behind the '?' of a URI. False when one is not understood, or its name
+ * is escaped. */
 static bool
 mask_query(struct text *out, const char *at)
 {
@@ -98,8 +114,8 @@ mask_query(struct text *out, const char *at)
 		if (key_len == len)
 			return false;
 		text_add_char(out, lead);
-		/* a key with %xx is not in the list, whatever it stands for */
-		add_parameter(out, at, key_len, at + key_len + 1, len - key_len - 1);
+		if (!add_parameter(out, at, key_len, at + key_len + 1, len - key_len - 1))
+			return false;
 		at += len;
 		at += *at == '&';
 		lead = '&';
@@ -190,7 +206,8 @@ mask_keywords(struct text *out, const char *at)
 			return false;
 		if (out->len > 0)
 			text_add_char(out, ' ');
-		add_parameter(out, key, key_len, at, value_len);
+		if (!add_parameter(out, key, key_len, at, value_len))
+			return false;
 		at += value_len;
 	}
 	return true;

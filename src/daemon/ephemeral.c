@@ -118,7 +118,7 @@ find_user(const void *ctx, struct keeper *keeper, struct err *err)
 		entry = getpwnam(users[i]);
 	if (!entry)
 		return err_set(err, CAT_CONFIGURATION,
-		    "ephemeral: PostgreSQL does not run as root, and there is no user postgres or nobody");
+		    "ephemeral: PostgreSQL refuses root, and there is no user postgres or nobody");
 	keeper->user = mem_strdup(ctx, entry->pw_name);
 	keeper->uid = entry->pw_uid;
 	keeper->gid = entry->pw_gid;

@@ -104,6 +104,9 @@ parse_inet(const void *ctx, const char *text, struct listen_address *out, struct
 	if (!colon || !is_port(colon + 1) ||
 	    (bracket && (len < 2 || text[len - 1] != ']')))
 		return refuse_form(text, err);
+	/* without brackets nobody can tell the last part of an IPv6 address from the port */
+	if (!bracket && memchr(text, ':', len))
+		return refuse_form(text, err);
 	out->port = mem_strdup(ctx, colon + 1);
 	out->host =
 	    bracket ? mem_strndup(ctx, text + 1, len - 2) : mem_strndup(ctx, text, len);

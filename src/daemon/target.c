@@ -1,53 +1,16 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include "daemon/target.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/report.h"
-#include "daemon/run_list.h"
-#include "db/observer.h"
-#include "db/runner.h"
+#include "daemon/target_internal.h"
 
-#define TARGET_NAME "default"
-
-/* How often a run waits for a folder that will not stand still before it takes it as it is. */
-#define SETTLE_LOOKS 20
-
-struct target {
-	uv_loop_t *loop;
-	struct metrics *metrics;
-	void (*on_change)(void *arg);
-	void *arg;
-	const struct config *config;
-	struct target_params *params;     /* as configured now */
-	struct target_params *run_params; /* as they were when the run began */
-
-	struct folder *folder;    /* in use */
-	struct folder *candidate; /* seen once, still to be seen unchanged; NULL: none */
-	struct history *history;  /* last known; NULL: never read */
-	int64_t history_floor_us; /* older histories than this are stale */
-	struct plan *plan;        /* of both, made when asked for; NULL: make it */
-
-	struct observer *observer;
-	struct runner *runner;
-	struct run *run; /* in progress */
-	uv_timer_t settle_timer;
-	unsigned settle_looks;
-
-	struct run_list runs;
-	char *failed_id; /* where the last run stopped, and the file's content then */
-	char *failed_checksum;
-	bool want_run; /* apply_on_start or apply_on_change is waiting for its chance */
-	const char *want_reason;
-	bool stopping;
-
-	struct status status;
-};
-
-static void
+void
 target_changed(struct target *target)
 {
 	talloc_free(target->plan);
@@ -57,7 +20,7 @@ target_changed(struct target *target)
 
 /* ---- what is known ---- */
 
-static const struct plan *
+const struct plan *
 target_plan(struct target *target)
 {
 	if (target->plan == NULL) {
@@ -79,6 +42,24 @@ target_plan(struct target *target)
 	return target->plan;
 }
 
+/* Who has the lock: our run knows it better than the last look. */
+static struct lock_facts
+lock_now(const struct target *target)
+{
+	const struct run *run = target->run;
+	struct lock_facts lock = target->lock_seen;
+
+	if (run != NULL && run->state > RUN_LOCK) {
+		lock = (struct lock_facts){ .held = true, .ours = true };
+		snprintf(
+		    lock.holder, sizeof(lock.holder), "this daemon, run %s", run->id);
+	} else if (run != NULL && run->lock_holder != NULL) {
+		lock = (struct lock_facts){ .held = true };
+		snprintf(lock.holder, sizeof(lock.holder), "%s", run->lock_holder);
+	}
+	return lock;
+}
+
 const struct status *
 target_status(struct target *target)
 {
@@ -92,184 +73,8 @@ target_status(struct target *target)
 	status->runs = target->runs.runs;
 	status->n_runs = target->runs.n;
 	status->stopping = target->stopping;
-	if (target->run != NULL && target->run->state > RUN_LOCK) {
-		status->lock.held = status->lock.ours = true;
-	}
+	status->lock = lock_now(target);
 	return status;
-}
-
-/* ---- runs ---- */
-
-/* A run that may work later by itself keeps the wish for it alive. */
-static bool
-is_worth_another_try(const struct run *run)
-{
-	return run->outcome == RUN_FAILED && category_is_retryable(run->err.category);
-}
-
-static void
-note_failed_migration(struct target *target, const struct run *run)
-{
-	const struct migration *m = NULL;
-
-	talloc_free(target->failed_id);
-	talloc_free(target->failed_checksum);
-	target->failed_id = target->failed_checksum = NULL;
-	if (run->outcome == RUN_FAILED && run->err.migration[0] != '\0' &&
-	    !category_is_retryable(run->err.category))
-		m = folder_find(target->folder, run->err.migration);
-	if (m != NULL) {
-		target->failed_id = mem_strdup(target, m->id);
-		target->failed_checksum = mem_strdup(target, m->checksum);
-	}
-}
-
-/* The run in progress is done: what follows for us. */
-static void
-run_ended(struct target *target, struct history *history)
-{
-	struct run *run = target->run;
-
-	if (history != NULL) {
-		talloc_free(target->history);
-		target->history = talloc_steal(target, history);
-		target->status.tracking.exists = history->table_exists;
-	}
-	target->history_floor_us = clock_now_us();
-	note_failed_migration(target, run);
-	if (!is_worth_another_try(run))
-		target->want_run = false;
-	report_run_end(run, target->config->instance);
-	metrics_count_run(target->metrics, run);
-	target->run = NULL;
-	target->runner = NULL;
-	target->status.lock = (struct lock_facts){ 0 };
-	talloc_free(target->run_params);
-	target->run_params = NULL;
-	run_unref(run);
-	target_changed(target);
-	target_refresh(target);
-}
-
-static void
-on_runner_change(void *arg)
-{
-	target_changed(arg);
-}
-
-static void
-on_runner_done(void *arg, struct history *history)
-{
-	run_ended(arg, history);
-}
-
-/* The folder stands still: go. */
-static void
-run_begin(struct target *target)
-{
-	const struct folder_problem *blocker = folder_blocker(target->folder);
-	struct runner_events events = { on_runner_change, on_runner_done, target };
-
-	if (target->stopping || blocker != NULL) {
-		struct err *err = &target->run->err;
-
-		if (target->stopping)
-			err_set(err, CAT_CANCELLED, "migrationd is stopping");
-		else
-			*err = blocker->err;
-		run_conclude(
-		    target->run, !target->stopping, clock_now_us(), clock_mono_us());
-		run_set_state(target->run, RUN_DONE);
-		run_ended(target, NULL);
-		return;
-	}
-	target->run_params = target_params_copy(target, target->params);
-	target->runner = runner_start(
-	    target->loop, target->run_params, target->run, target->folder, &events);
-}
-
-static void
-on_settle(uv_timer_t *timer)
-{
-	struct target *target = timer->data;
-
-	if (target_scan(target, SCAN_REQUEST) && ++target->settle_looks < SETTLE_LOOKS)
-		uv_timer_start(timer, on_settle, (uint64_t)target->config->settle_ms, 0);
-	else
-		run_begin(target);
-}
-
-static bool
-is_same_request(const struct run *run, const struct run_request *request)
-{
-	const char *a = run->up_to != NULL ? run->up_to : "";
-	const char *b = request->up_to != NULL ? request->up_to : "";
-
-	return run->operation == request->operation && strcmp(a, b) == 0 &&
-	    run->force == request->force;
-}
-
-struct run *
-target_run_start(struct target *target, const struct run_request *request, bool *joined,
-    struct err *err)
-{
-	if (target->stopping) {
-		err_set(
-		    err, CAT_CANCELLED, "migrationd is stopping and takes no new run");
-		err->http_status = 503;
-		return NULL;
-	}
-	if (target->run != NULL && !is_same_request(target->run, request)) {
-		err_set(err, CAT_CANCELLED, "another run is in progress: %s %s",
-		    run_operation_name(target->run->operation), target->run->id);
-		err_hint(
-		    err, "wait for it (GET /runs/%s), then call again", target->run->id);
-		err->http_status = 409;
-		return NULL;
-	}
-	*joined = target->run != NULL;
-	if (target->run == NULL) {
-		target->run =
-		    run_new(request, TARGET_NAME, clock_now_us(), clock_mono_us());
-		run_list_add(&target->runs, target->run);
-		report_run_start(target->run);
-		target->settle_looks = 0;
-		uv_timer_start(&target->settle_timer, on_settle, 0, 0);
-		target_changed(target);
-	}
-	target->run->callers++;
-	return run_ref(target->run);
-}
-
-/* Start the run that apply_on_start or apply_on_change wished for, once the database can be reached. */
-static void
-target_try_wanted(struct target *target)
-{
-	struct run_request request = { .operation = PLAN_APPLY,
-		.requested_by = target->want_reason };
-	struct err err = { 0 };
-	bool joined;
-
-	if (!target->want_run || target->run != NULL || target->stopping ||
-	    !target->status.database.reachable)
-		return;
-	if (target_plan(target)->counts[MIGRATION_FAILED] > 0) {
-		log_warning(
-		    "not applied: a migration failed and has not changed since; POST /apply "
-		    "tries it again",
-		    LOG_STR("migration", target->failed_id));
-		target->want_run = false;
-		return;
-	}
-	run_unref(target_run_start(target, &request, &joined, &err));
-}
-
-static void
-target_want_run(struct target *target, const char *reason)
-{
-	target->want_run = true;
-	target->want_reason = reason;
-	target_try_wanted(target);
 }
 
 /* ---- the database ---- */
@@ -283,7 +88,7 @@ on_observation(void *arg, const struct observation *seen)
 	if (seen->database.reachable) {
 		status->database = seen->database;
 		status->tracking = seen->tracking;
-		status->lock = seen->lock;
+		target->lock_seen = seen->lock;
 	} else { /* what we knew of it stays, with its age */
 		status->database.looked = true;
 		status->database.reachable = false;
@@ -388,8 +193,7 @@ target_new(
 	target->metrics = metrics;
 	target->on_change = on_change;
 	target->arg = arg;
-	uv_timer_init(loop, &target->settle_timer);
-	target->settle_timer.data = target;
+	target_init_settle(target);
 	return target;
 }
 
@@ -416,23 +220,6 @@ const struct folder *
 target_folder(const struct target *target)
 {
 	return target->folder;
-}
-
-bool
-target_is_busy(const struct target *target)
-{
-	return target->run != NULL;
-}
-
-void
-target_stop(struct target *target, bool now)
-{
-	target->stopping = true;
-	if (target->runner != NULL && now)
-		runner_cancel(target->runner, "migrationd is stopping");
-	else if (target->runner != NULL)
-		runner_finish_early(target->runner, "migrationd is stopping");
-	target_changed(target);
 }
 
 static void

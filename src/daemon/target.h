@@ -18,7 +18,8 @@
 
 struct target;
 
-struct target *target_new(uv_loop_t *loop, struct metrics *metrics, void (*on_change)(void *arg), void *arg);
+struct target *target_new(
+    uv_loop_t *loop, struct metrics *metrics, void (*on_change)(void *arg), void *arg);
 
 /* Take a (new) configuration: it must outlive the target or the next call. Rescans, starts a new observer. A run in progress keeps the old one,
  * so the caller keeps an old configuration until target_is_busy() is false. */
@@ -35,7 +36,8 @@ const struct run *target_run(const struct target *target);
 const struct folder *target_folder(const struct target *target);
 
 /* See struct api_ops. */
-struct run *target_run_start(struct target *target, const struct run_request *request, bool *joined, struct err *err);
+struct run *target_run_start(struct target *target, const struct run_request *request,
+    bool *joined, struct err *err);
 void target_refresh(struct target *target);
 bool target_is_busy(const struct target *target);
 

@@ -50,6 +50,12 @@ lock_try(const void *ctx, int64_t key)
 	    ctx, "SELECT pg_catalog.pg_try_advisory_lock($1::pg_catalog.int8)", key);
 }
 
+void
+lock_add_xact_try(struct text *sql, int64_t key)
+{
+	text_addf(sql, "SELECT pg_catalog.pg_try_advisory_xact_lock(%" PRId64 ")", key);
+}
+
 struct pgconn_statement
 lock_release(const void *ctx, int64_t key)
 {

@@ -7,10 +7,11 @@
  *
  * It is polled with jitter, never waited for inside PostgreSQL: a waiter would be a
  * snapshot that CREATE INDEX CONCURRENTLY of the holder waits for, which is a deadlock.
- * The same key is taken once more as a transaction lock in each migration's
- * transaction: it survives a file that calls pg_advisory_unlock_all().
+ * The same key is taken once more as a transaction lock before a migration is recorded: a
+ * file may have called pg_advisory_unlock_all().
  */
 
+#include "base/text.h"
 #include "db/pgconn.h"
 
 /* The key: from database, schema and table names. */
@@ -19,6 +20,12 @@ int64_t lock_key(const char *database, const char *schema, const char *table);
 /* Statements, owned by `ctx`; each answers with one row of one bool column. */
 struct pgconn_statement lock_try(const void *ctx, int64_t key);
 struct pgconn_statement lock_release(const void *ctx, int64_t key);
+
+/*
+ * The same as a transaction lock, which a session that holds the lock always gets, for a string of
+ * several statements: it answers with one row of one bool column.
+ */
+void lock_add_xact_try(struct text *sql, int64_t key);
 
 /* Who holds it: at most one row; no right beyond CONNECT is needed. */
 struct pgconn_statement lock_holder(const void *ctx, int64_t key);

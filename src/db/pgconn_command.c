@@ -164,6 +164,22 @@ stage_hold(struct pgconn *conn)
 	return WANT_DONE;
 }
 
+/*
+ * The command tags of statements that end or begin a transaction. ROLLBACK is not among them: it is
+ * the tag of ROLLBACK TO SAVEPOINT too, and a plain one shows in the transaction status.
+ */
+static bool
+is_transaction_tag(const char *tag)
+{
+	static const char *const tags[] = { "COMMIT", "BEGIN", "START TRANSACTION",
+		"PREPARE TRANSACTION" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(tags); i++)
+		if (strcmp(tag, tags[i]) == 0)
+			return true;
+	return false;
+}
+
 /* Take one result. False: the connection cannot be used any more. */
 static bool
 take_result(struct pgconn *conn, PGresult *result)
@@ -172,6 +188,8 @@ take_result(struct pgconn *conn, PGresult *result)
 	case PGRES_COMMAND_OK:
 	case PGRES_TUPLES_OK:
 		conn->reply.n_completed++;
+		conn->reply.ran_transaction_control |=
+		    is_transaction_tag(PQcmdStatus(result));
 		/* fallthrough */
 	case PGRES_EMPTY_QUERY:
 		PQclear(conn->result);

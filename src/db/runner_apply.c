@@ -5,7 +5,6 @@
  * One migration after the other: the states BEGIN, PART, RECORD, COMMIT, and ROLLBACK, NOTE when one fails.
  */
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,7 +16,7 @@
 #include "db/lock.h"
 #include "db/session.h"
 
-/* ---- BEGIN: a fresh session, the transaction, and the lock once more inside it ---- */
+/* ---- BEGIN: a session as if new, and the transaction ---- */
 
 static enum run_state
 begin_enter(struct runner *runner)
@@ -28,12 +27,9 @@ begin_enter(struct runner *runner)
 	if (!runner->in_transaction)
 		runner->txn_first = runner->step;
 	run_begin_migration(runner->run, step->migration, clock_mono_us());
+	/* Nothing that takes a snapshot: the file may begin with SET TRANSACTION. */
 	text_init(&sql, runner->scratch, BOUND_SQL);
 	session_add_fresh_start(&sql, runner->engine.version, !runner->in_transaction);
-	text_addf(&sql,
-	    "SELECT pg_catalog.pg_try_advisory_xact_lock(%" PRId64
-	    "), pg_catalog.txid_current()",
-	    runner->lock_key);
 	runner->in_transaction = true;
 	runner_query(runner, sql.data);
 	return RUN_BEGIN;
@@ -42,14 +38,8 @@ begin_enter(struct runner *runner)
 static enum run_state
 begin_answer(struct runner *runner, const struct pgconn_reply *reply)
 {
-	struct err err = reply->err;
-
-	if (!err_is_set(&err) && !lock_answer(reply->result))
-		err_set(&err, CAT_LOCK_TIMEOUT,
-		    "another session took the lock during the run");
-	if (err_is_set(&err))
-		return runner_fail(runner, &err);
-	snprintf(runner->xid, sizeof(runner->xid), "%s", PQgetvalue(reply->result, 0, 1));
+	if (err_is_set(&reply->err))
+		return runner_fail(runner, &reply->err);
 	return runner->run->operation == PLAN_BASELINE ? RUN_RECORD : RUN_PART;
 }
 
@@ -83,42 +73,9 @@ part_failed(struct runner *runner, const struct pgconn_reply *reply)
 	return runner_fail(runner, &err);
 }
 
-static enum run_state
-part_answer(struct runner *runner, const struct pgconn_reply *reply)
-{
-	const struct migration *m = runner_step_now(runner)->migration;
-
-	runner->run->statements += reply->n_completed;
-	if (err_is_set(&reply->err))
-		return part_failed(runner, reply);
-	if (runner->cancelled)
-		return runner_fail_stopped(runner);
-	if (++runner->part == m->n_parts)
-		return RUN_RECORD;
-	runner_execute(runner, m->parts[runner->part].text, m->parts[runner->part].len);
-	return RUN_PART;
-}
-
-/* ---- RECORD: is it still our transaction, then the row ---- */
-
-enum {
-	RECORD_CHECK,
-	RECORD_INSERT
-};
-
-static enum run_state
-record_enter(struct runner *runner)
-{
-	/* The row is written by the role that connected, whatever the file did. */
-	runner_query(runner,
-	    "RESET SESSION AUTHORIZATION; RESET ROLE; "
-	    "SELECT pg_catalog.txid_current_if_assigned()");
-	return RUN_RECORD;
-}
-
 /* The file ended our transaction: what it did before is committed, or gone, and we cannot know what. */
 static enum run_state
-record_lost_transaction(struct runner *runner)
+part_lost_transaction(struct runner *runner)
 {
 	const struct migration *m = runner_step_now(runner)->migration;
 	struct err err = { 0 };
@@ -135,10 +92,81 @@ record_lost_transaction(struct runner *runner)
 }
 
 static enum run_state
-record_recorded(struct runner *runner)
+part_answer(struct runner *runner, const struct pgconn_reply *reply)
+{
+	const struct migration *m = runner_step_now(runner)->migration;
+
+	runner->run->statements += reply->n_completed;
+	if (err_is_set(&reply->err))
+		return part_failed(runner, reply);
+	if (reply->ran_transaction_control || reply->transaction != PQTRANS_INTRANS)
+		return part_lost_transaction(runner);
+	if (runner->cancelled)
+		return runner_fail_stopped(runner);
+	if (++runner->part == m->n_parts)
+		return RUN_RECORD;
+	runner_execute(runner, m->parts[runner->part].text, m->parts[runner->part].len);
+	return RUN_PART;
+}
+
+/* ---- RECORD: is the lock still ours, then the row ---- */
+
+enum {
+	RECORD_LOCK,
+	RECORD_INSERT
+};
+
+static enum run_state
+record_enter(struct runner *runner)
+{
+	struct text sql;
+
+	/*
+	 * The row is written by the role that connected, whatever the file did; and under the
+	 * lock, taken once more: a file that called pg_advisory_unlock_all() may have let
+	 * another migrationd in.
+	 */
+	text_init(&sql, runner->scratch, BOUND_SQL);
+	text_add(&sql, "RESET SESSION AUTHORIZATION; RESET ROLE; ");
+	lock_add_xact_try(&sql, runner->lock_key);
+	runner_query(runner, sql.data);
+	return RUN_RECORD;
+}
+
+static enum run_state
+record_locked(struct runner *runner, const struct pgconn_reply *reply)
+{
+	const struct migration *m = runner_step_now(runner)->migration;
+	struct err err = { 0 };
+
+	if (!lock_answer(reply->result)) {
+		err_set(&err, CAT_LOCK_TIMEOUT,
+		    "another session took the lock while %s ran; rolled back", m->id);
+		err_hint(&err, "does the file call pg_advisory_unlock_all()?");
+		return runner_fail(runner, &err);
+	}
+	struct pgconn_statement insert =
+	    runner->table.kind->record(runner->scratch, &runner->table, m);
+
+	runner->stage = RECORD_INSERT;
+	runner_send(runner, &insert);
+	return RUN_RECORD;
+}
+
+static enum run_state
+record_inserted(struct runner *runner, const struct pgconn_reply *reply)
 {
 	const struct plan_step *step = runner_step_now(runner);
+	struct err err = { 0 };
 
+	/* PQcmdTuples only reads, but is not declared so. */
+	if (strcmp(PQcmdTuples((PGresult *)(uintptr_t)reply->result), "1") != 0) {
+		err_set(&err, CAT_SQL_ERROR,
+		    "%s was recorded by somebody else while it ran; rolled back",
+		    step->migration->id);
+		err_hint(&err, "does an application still run its own migrator?");
+		return runner_fail(runner, &err);
+	}
 	runner->durations_us[runner->step] =
 	    clock_mono_us() - runner->run->current_mono_us;
 	if (step->commit)
@@ -159,23 +187,8 @@ record_answer(struct runner *runner, const struct pgconn_reply *reply)
 		    runner->table.table);
 		return runner_fail(runner, &err);
 	}
-	if (runner->stage == RECORD_INSERT) {
-		if (strcmp(PQcmdTuples((PGresult *)(uintptr_t)reply->result), "1") == 0)
-			return record_recorded(runner);
-		err_set(&err, CAT_SQL_ERROR,
-		    "%s was recorded by somebody else while it ran; rolled back", m->id);
-		err_hint(&err, "does an application still run its own migrator?");
-		return runner_fail(runner, &err);
-	}
-	if (reply->transaction != PQTRANS_INTRANS ||
-	    strcmp(PQgetvalue(reply->result, 0, 0), runner->xid) != 0)
-		return record_lost_transaction(runner);
-	struct pgconn_statement insert =
-	    runner->table.kind->record(runner->scratch, &runner->table, m);
-
-	runner->stage = RECORD_INSERT;
-	runner_send(runner, &insert);
-	return RUN_RECORD;
+	return runner->stage == RECORD_LOCK ? record_locked(runner, reply)
+					    : record_inserted(runner, reply);
 }
 
 /* ---- COMMIT ---- */

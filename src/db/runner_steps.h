@@ -36,7 +36,6 @@ struct runner {
 	size_t part;	   /* index in the migration's parts */
 	size_t txn_first;  /* first step of the open transaction */
 	bool in_transaction;
-	char xid[24]; /* of the open transaction, as the server writes it */
 	int64_t *durations_us; /* by step */
 	unsigned notices;
 

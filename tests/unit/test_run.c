@@ -360,11 +360,33 @@ test_outcomes(void **state)
 	}
 }
 
+static void
+test_is_for(void **state UNUSED)
+{
+	const struct run_request all = { .operation = PLAN_APPLY };
+	const struct run_request some = { .operation = PLAN_APPLY, .up_to = "0002" };
+	const struct run_request baseline = { .operation = PLAN_BASELINE,
+		.up_to = "0002" };
+	const struct run_request forced = {
+		.operation = PLAN_BASELINE, .up_to = "0002", .force = true
+	};
+	const struct run_request *const requests[] = { &all, &some, &baseline, &forced };
+
+	for (size_t i = 0; i < ARRAY_SIZE(requests); i++) {
+		struct run *run = run_new(requests[i], "default", 1, 1);
+
+		for (size_t j = 0; j < ARRAY_SIZE(requests); j++)
+			assert_int_equal(run_is_for(run, requests[j]), i == j);
+		run_unref(run);
+	}
+}
+
 int
 main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_is_for),
 		TEST(test_table_is_as_documented),
 		TEST(test_every_state_is_reached_and_ends),
 		TEST(test_every_state_has_words),

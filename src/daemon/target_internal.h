@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#pragma once
+
+/*
+ * A target from inside, for the two files that make it: target.c knows (folder, database,
+ * status), target_run.c acts (start a run, and what follows when it ends).
+ */
+
+#include "daemon/run_list.h"
+#include "daemon/target.h"
+#include "db/observer.h"
+#include "db/runner.h"
+
+#define TARGET_NAME "default"
+
+struct target {
+	uv_loop_t *loop;
+	struct metrics *metrics;
+	void (*on_change)(void *arg);
+	void *arg;
+	const struct config *config;
+	struct target_params *params;     /* as configured now */
+	struct target_params *run_params; /* as they were when the run began */
+
+	struct folder *folder;    /* in use */
+	struct folder *candidate; /* seen once, still to be seen unchanged; NULL: none */
+	struct history *history;  /* last known; NULL: never read */
+	int64_t history_floor_us; /* older histories than this are stale */
+	struct plan *plan;        /* of both, made when asked for; NULL: make it */
+
+	struct observer *observer;
+	struct runner *runner;
+	struct run *run; /* in progress */
+	uv_timer_t settle_timer;
+	unsigned settle_looks;
+
+	struct run_list runs;
+	char *failed_id; /* where the last run stopped, and the file's content then */
+	char *failed_checksum;
+	bool want_run; /* apply_on_start or apply_on_change is waiting for its chance */
+	const char *want_reason;
+	bool stopping;
+
+	struct lock_facts lock_seen; /* at the last look */
+	struct status status;
+};
+
+/* Something that the status shows is another now: the plan is made anew when asked for. */
+void target_changed(struct target *target);
+
+/* The plan of what is known now. */
+const struct plan *target_plan(struct target *target);
+
+/* A run that apply_on_start or apply_on_change wishes for; and the look whether its time has come. */
+void target_want_run(struct target *target, const char *reason);
+void target_try_wanted(struct target *target);
+
+/* The timer of a run that waits for the folder to stand still. */
+void target_init_settle(struct target *target);

@@ -232,6 +232,7 @@ def served(tmp_path_factory):
         daemon = Daemon(base / "d", "--migrations", folder, "--database-url",
                         database.url).start()
         daemon.database = database
+        daemon.wait_verdict("pending")
         yield daemon
         daemon.stop()
     finally:

@@ -58,7 +58,7 @@ def test_three_daemons_fifty_callers_each(serve, drizzle, database):
 
 
 def test_a_waiting_daemon_says_who_holds_the_lock(serve, drizzle, database):
-    folder = drizzle([("0000_slow", "SELECT pg_sleep(2);")])
+    folder = drizzle([("0000_slow", "SELECT pg_sleep(4);")])
     first, second = serve(folder), serve(folder)
     assert first.apply(Prefer="respond-async").status == 202
     wait_until(lambda: first.status()["lock"]["held"], 5)

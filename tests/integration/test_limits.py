@@ -89,6 +89,7 @@ def test_probes_have_a_door_of_their_own(serve, drizzle):
                    f"127.0.0.1:{probe_port}")
     probe = Daemon(daemon.directory / "probe")
     probe.port = probe_port
+    daemon.wait_verdict("pending")
     for path in ("/livez", "/readyz", "/metrics"):
         assert probe.get(path).status == 200
     assert probe.get("/current").status == 503

@@ -28,6 +28,7 @@ def slowest(daemon, seconds, *paths):
 
 def test_probes_answer_while_a_migration_runs(serve, drizzle):
     daemon = serve(drizzle([("0000_slow", f"SELECT pg_sleep({SLEEP});")]))
+    daemon.wait_verdict("pending")
     assert daemon.apply(Prefer="respond-async").status == 202
     wait_until(lambda: daemon.status()["run"] is not None, 5)
     worst = slowest(daemon, SLEEP - 1, "/livez", "/metrics", "/readyz",

@@ -41,7 +41,11 @@ unit_tests = \
 	%D%/unit/test_request \
 	%D%/unit/test_route \
 	%D%/unit/test_config \
-	%D%/unit/test_options
+	%D%/unit/test_conninfo \
+	%D%/unit/test_listen \
+	%D%/unit/test_notify \
+	%D%/unit/test_options \
+	%D%/unit/test_watch
 
 LDADD = $(migrationd_libs) $(PQ_LIBS) $(CMOCKA_LIBS)
 EXTRA_DIST += %D%/unit/fake_api.h %D%/unit/tempdir.h

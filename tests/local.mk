@@ -27,6 +27,11 @@ unit_tests = \
 	%D%/unit/test_run \
 	%D%/unit/test_sqlscan \
 	%D%/unit/test_status \
+	%D%/unit/test_engine \
+	%D%/unit/test_journal \
+	%D%/unit/test_lock \
+	%D%/unit/test_pgconn_info \
+	%D%/unit/test_session \
 	%D%/unit/test_sqlstate \
 	%D%/unit/test_tracking \
 	%D%/unit/test_api_read \
@@ -48,7 +53,7 @@ unit_tests = \
 	%D%/unit/test_watch
 
 LDADD = $(migrationd_libs) $(PQ_LIBS) $(CMOCKA_LIBS)
-EXTRA_DIST += %D%/unit/fake_api.h %D%/unit/tempdir.h
+EXTRA_DIST += %D%/unit/fake_api.h %D%/unit/pgresult.h %D%/unit/tempdir.h
 
 # On a scripted libpq, which takes the place of the real one: three lines make a test.
 fake_tests = \

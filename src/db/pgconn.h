@@ -61,7 +61,8 @@ struct pgconn_reply {
 	/* of the error, in characters from 1 (PG_DIAG_STATEMENT_POSITION); 0: none */
 	unsigned long position;
 	PGTransactionStatusType transaction; /* after the command */
-	bool ran_transaction_control; /* a COMMIT, BEGIN or PREPARE TRANSACTION was among the statements */
+	/* a COMMIT, BEGIN or PREPARE TRANSACTION was among the statements */
+	bool ran_transaction_control;
 };
 
 typedef void pgconn_reply_fn(void *arg, const struct pgconn_reply *reply);

@@ -15,6 +15,9 @@
 #define KEEPALIVES_INTERVAL "2"
 #define KEEPALIVES_COUNT    "3"
 
+/* Of an empty element in a list of ports, whatever PGPORT says. */
+#define DEFAULT_PORT "5432"
+
 static const char *
 option(const PQconninfoOption *options, const char *keyword)
 {
@@ -136,7 +139,8 @@ describe(const struct pgconn_info *info, const char *database, const char *user)
 
 		text_addf(&text, "%s%s%s:%s", i ? "," : "",
 		    pgconn_info_is_socket(host) ? "socket " : "",
-		    *host->name ? host->name : "(default)", host->port);
+		    *host->name ? host->name : "(default)",
+		    *host->port ? host->port : DEFAULT_PORT);
 	}
 	text_addf(&text, "/%s as %s", *database ? database : user, user);
 	return text.data;

@@ -529,7 +529,10 @@ test_resolve_many(void **state)
 	end(&caller);
 }
 
-/* A name server that does not answer: the deadline holds, and the connection can be used again or closed. */
+/*
+ * A name server that does not answer: the deadline holds, and the connection can be
+ * used again or closed.
+ */
 static void
 test_resolve_slow(void **state)
 {
@@ -664,6 +667,35 @@ test_execute(void **state)
 	assert_int_equal(caller.reply.err.category, CAT_NONE);
 	assert_int_equal(caller.reply.n_completed, 3);
 	assert_int_equal(caller.n_rows, 0);
+	end(&caller);
+}
+
+static void
+test_transaction_control(void **state)
+{
+	static const struct {
+		const char *tags[3];
+		bool ran;
+	} rows[] = {
+		{ { "CREATE TABLE", "INSERT 0 1", "SELECT 1" }, false },
+		{ { "SAVEPOINT", "ROLLBACK", "RELEASE" }, false },
+		{ { "CREATE TABLE", "COMMIT", "CREATE TABLE" }, true },
+		{ { "BEGIN", "SET", "SET" }, true },
+		{ { "START TRANSACTION", "SET", "SET" }, true },
+		{ { "SET", "SET", "PREPARE TRANSACTION" }, true },
+	};
+	struct caller caller;
+
+	(void)state;
+	begin_open(&caller);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct fakepq_rule *rule = fakepq_on("a file");
+
+		for (size_t k = 0; k < ARRAY_SIZE(rows[i].tags); k++)
+			fakepq_tag(rule, rows[i].tags[k]);
+		execute(&caller, "a file");
+		assert_int_equal(caller.reply.ran_transaction_control, rows[i].ran);
+	}
 	end(&caller);
 }
 
@@ -918,7 +950,10 @@ test_lost_idle(void **state)
 	end(&caller);
 }
 
-/* The goodbye is read, the end of the connection is not: a command sent now fails for the reason given. */
+/*
+ * The goodbye is read, the end of the connection is not: a command sent now fails for
+ * the reason given.
+ */
 static void
 test_lost_between(void **state)
 {
@@ -993,7 +1028,10 @@ test_cancel_then_end(void **state)
 
 /* ---- torture ---- */
 
-/* Each step is one command; the script goes on whatever the answer, until the connection is gone. */
+/*
+ * Each step is one command; the script goes on whatever the answer, until the
+ * connection is gone.
+ */
 static void
 script_step(struct caller *caller, unsigned step)
 {
@@ -1059,8 +1097,9 @@ enum blow {
 };
 
 /*
- * Run the script; at the k-th call or turn deal the blow. Every command is answered once, nothing after a close, and
- * nothing is left behind. Returns how many calls (or turns) it took.
+ * Run the script; at the k-th call or turn deal the blow. Every command is answered
+ * once, nothing after a close, and nothing is left behind. Returns how many calls (or
+ * turns) it took.
  */
 static unsigned
 torture(enum blow blow, unsigned k)
@@ -1150,6 +1189,7 @@ main(void)
 		cmocka_unit_test(test_query_error),
 		cmocka_unit_test(test_run),
 		cmocka_unit_test(test_execute),
+		cmocka_unit_test(test_transaction_control),
 		cmocka_unit_test(test_copy),
 		cmocka_unit_test(test_slow_send),
 		cmocka_unit_test(test_notices),

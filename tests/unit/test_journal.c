@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/macros.h"
+#include "base/mem.h"
+#include "db/journal.h"
+#include "pgresult.h"
+
+static void
+test_look(void **state)
+{
+	static const struct {
+		int n_rows;
+		const char *values[2];
+		bool exists;
+		bool may_create;
+	} rows[] = {
+		{ 1, { "t", "f" }, true, false },
+		{ 1, { "f", "t" }, false, true },
+		{ 1, { "f", "f" }, false, false },
+		{ 1, { NULL, NULL }, false, false },
+		{ 0, { NULL }, false, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		PGresult *result = pgresult_make(2, rows[i].n_rows, rows[i].values);
+		bool exists = true;
+		bool may_create = true;
+
+		journal_read_look(result, &exists, &may_create);
+		assert_int_equal(exists, rows[i].exists);
+		assert_int_equal(may_create, rows[i].may_create);
+		PQclear(result);
+	}
+}
+
+/* No operator, function or table that a search_path could bend. */
+static void
+test_qualified(void **state)
+{
+	void *ctx = mem_context(NULL, "test");
+	const char *const statements[] = {
+		journal_look()->sql,
+		journal_create()->sql,
+		journal_baselined(ctx, "default").sql,
+		journal_recent(ctx, "default", 5).sql,
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(statements); i++) {
+		assert_null(strstr(statements[i], " = "));
+		assert_null(strstr(statements[i], " * "));
+		assert_null(strstr(statements[i], "->"));
+		assert_null(strstr(statements[i], "::text"));
+		assert_null(strstr(statements[i], " runs"));
+	}
+	assert_string_equal(journal_baselined(ctx, "other").params[0], "other");
+	assert_string_equal(journal_recent(ctx, "other", 5).params[0], "other");
+	assert_non_null(strstr(journal_recent(ctx, "default", 5).sql, " LIMIT 5"));
+	talloc_free(ctx);
+}
+
+static struct run *
+new_run(enum plan_operation operation)
+{
+	const struct run_request request = { .operation = operation,
+		.requested_by = "once" };
+	struct run *run = run_new(&request, "default", INT64_C(1700000000000007), 0);
+
+	run->state = RUN_DONE;
+	run->finished_at_us = INT64_C(1700000003500007);
+	run->duration_us = 3500000;
+	run->lock_wait_us = 17;
+	return run;
+}
+
+static void
+test_insert(void **state)
+{
+	static const struct migration first = { .id = "0001_a", .version = "0001" };
+	static const struct migration second = { .id = "0002_b", .version = "0002" };
+	void *ctx = mem_context(NULL, "test");
+	struct run *run = new_run(PLAN_BASELINE);
+	struct pgconn_statement statement;
+
+	(void)state;
+	run->outcome = RUN_SUCCEEDED;
+	run_add_applied(run, &first, 1234567);
+	run_add_applied(run, &second, 0);
+	statement = journal_insert(ctx, run, "pod-1");
+	assert_int_equal(statement.n_params, 12);
+	assert_string_equal(statement.params[0], run->id);
+	assert_string_equal(statement.params[1], "default");
+	assert_string_equal(statement.params[2], "baseline");
+	assert_string_equal(statement.params[3], "succeeded");
+	assert_string_equal(statement.params[4], "once");
+	assert_string_equal(statement.params[5], "pod-1");
+	assert_string_equal(statement.params[6], "1700000000.000007");
+	assert_string_equal(statement.params[7], "1700000003.500007");
+	assert_string_equal(statement.params[8], "3.500000");
+	assert_string_equal(statement.params[9], "0.000017");
+	assert_string_equal(statement.params[10],
+	    "[{\"id\":\"0001_a\",\"version\":\"0001\",\"duration_seconds\":1.234567},"
+	    "{\"id\":\"0002_b\",\"version\":\"0002\",\"duration_seconds\":0.000000}]");
+	assert_null(statement.params[11]);
+	run_unref(run);
+	talloc_free(ctx);
+}
+
+static void
+test_insert_error(void **state)
+{
+	void *ctx = mem_context(NULL, "test");
+	struct run *run = new_run(PLAN_APPLY);
+	struct pgconn_statement statement;
+
+	(void)state;
+	run->outcome = RUN_FAILED;
+	err_set(&run->err, CAT_SQL_ERROR, "no table \"x\"");
+	err_where(&run->err, "0001_a.sql", 7);
+	err_hint(&run->err, "make one");
+	memcpy(run->err.sqlstate, "42P01", 6);
+	run->err.exit_code = EXIT_REFUSED;
+	run->err.column = 3;
+	run->err.statement = 2;
+	statement = journal_insert(ctx, run, NULL);
+	assert_string_equal(statement.params[2], "apply");
+	assert_string_equal(statement.params[3], "failed");
+	assert_null(statement.params[5]);
+	assert_string_equal(statement.params[10], "[]");
+	assert_string_equal(statement.params[11],
+	    "{\"category\":\"SQL_ERROR\",\"http_status\":0,\"exit_code\":8,"
+	    "\"line\":7,\"column\":3,\"statement\":2,\"sqlstate\":\"42P01\","
+	    "\"text\":\"no table \\\"x\\\"\",\"detail\":\"\",\"hint\":\"make one\","
+	    "\"context\":\"\",\"migration\":\"\",\"file\":\"0001_a.sql\",\"excerpt\":\"\"}");
+	run_unref(run);
+	talloc_free(ctx);
+}
+
+/* What journal_recent asks for, in its order. */
+#define N_COLUMNS 24
+
+static void
+test_read_run(void **state)
+{
+	PGresult *result = pgresult_make(N_COLUMNS, 2,
+	    (const char *const[]){
+		"01a1f7e6-4004-7fce-a028-7618529a0a55",
+		"default",
+		"baseline",
+		"succeeded",
+		"once",
+		"1700000000000007",
+		"1700000003500007",
+		"3500000",
+		"17",
+		"0001_a 0001 1234567\n0002_b 0002 0\nhalf-a-line",
+		NULL,
+		NULL,
+		NULL,
+		NULL,
+		NULL,
+		NULL,
+		NULL,
+		NULL,
+		NULL,
+		NULL,
+		NULL,
+		NULL,
+		NULL,
+		NULL,
+
+		"01a1f7e6-4001-7f4d-875b-9a01ac87dea2",
+		"default",
+		"apply",
+		"failed",
+		NULL,
+		"1700000000000000",
+		"1700000001000000",
+		"1000000",
+		"0",
+		NULL,
+		"SQL_ERROR",
+		"0",
+		"8",
+		"7",
+		"3",
+		"2",
+		"42P01",
+		"no table",
+		"the detail",
+		"make one",
+		"the context",
+		"0001_a",
+		"0001_a.sql",
+		"SELECT",
+	    });
+	struct run *run = journal_read_run(result, 0);
+
+	(void)state;
+	assert_string_equal(run->id, "01a1f7e6-4004-7fce-a028-7618529a0a55");
+	assert_string_equal(run->target, "default");
+	assert_int_equal(run->operation, PLAN_BASELINE);
+	assert_int_equal(run->outcome, RUN_SUCCEEDED);
+	assert_true(run_is_done(run));
+	assert_string_equal(run->requested_by, "once");
+	assert_int_equal(run->started_at_us, INT64_C(1700000000000007));
+	assert_int_equal(run->finished_at_us, INT64_C(1700000003500007));
+	assert_int_equal(run->duration_us, 3500000);
+	assert_int_equal(run->lock_wait_us, 17);
+	assert_int_equal(run->n_applied, 2);
+	assert_string_equal(run->applied[0].id, "0001_a");
+	assert_string_equal(run->applied[0].version, "0001");
+	assert_int_equal(run->applied[0].duration_us, 1234567);
+	assert_string_equal(run->applied[1].id, "0002_b");
+	assert_int_equal(run->applied[1].duration_us, 0);
+	assert_false(err_is_set(&run->err));
+	run_unref(run);
+
+	run = journal_read_run(result, 1);
+	assert_int_equal(run->operation, PLAN_APPLY);
+	assert_int_equal(run->outcome, RUN_FAILED);
+	assert_null(run->requested_by);
+	assert_int_equal(run->n_applied, 0);
+	assert_int_equal(run->err.category, CAT_SQL_ERROR);
+	assert_int_equal(run->err.http_status, 0);
+	assert_int_equal(run->err.exit_code, EXIT_REFUSED);
+	assert_int_equal(run->err.line, 7);
+	assert_int_equal(run->err.column, 3);
+	assert_int_equal(run->err.statement, 2);
+	assert_string_equal(run->err.sqlstate, "42P01");
+	assert_string_equal(run->err.text, "no table");
+	assert_string_equal(run->err.detail, "the detail");
+	assert_string_equal(run->err.hint, "make one");
+	assert_string_equal(run->err.context, "the context");
+	assert_string_equal(run->err.migration, "0001_a");
+	assert_string_equal(run->err.file, "0001_a.sql");
+	assert_string_equal(run->err.excerpt, "SELECT");
+	run_unref(run);
+	PQclear(result);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_look),
+		cmocka_unit_test(test_qualified),
+		cmocka_unit_test(test_insert),
+		cmocka_unit_test(test_insert_error),
+		cmocka_unit_test(test_read_run),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

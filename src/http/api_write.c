@@ -57,10 +57,10 @@ static const struct member baseline_members[] = {
 static const struct member no_members[] = { { NULL, JSON_NULL, 0 } };
 
 static int
-refuse_body(struct request *request, const char *name, const char *why)
+refuse_value(struct request *request, const char *name, const char *why)
 {
-	return request_refuse(request, 400, CAT_CONFIGURATION, NULL, "body: %s%s%s",
-	    name ? name : "", name ? ": " : "", why);
+	return request_refuse(
+	    request, 400, CAT_CONFIGURATION, NULL, "body: %s %s", name, why);
 }
 
 /*
@@ -83,19 +83,34 @@ take_member(struct request *request, const struct member *member, const json_t *
 
 	if (member->type == JSON_STRING) {
 		if (!json_is_string(value))
-			return refuse_body(
+			return refuse_value(
 			    request, member->name, "must be a string, as \"0043\"");
 		if (!is_migration_name(json_string_value(value)))
-			return refuse_body(
-			    request, member->name, "no migration can have that name");
+			return refuse_value(request, member->name,
+			    "is no name that a migration can have");
 		*(const char **)(void *)field =
 		    mem_strdup(request, json_string_value(value));
 		return 0;
 	}
 	if (!json_is_boolean(value))
-		return refuse_body(request, member->name, "must be true or false");
+		return refuse_value(request, member->name, "must be true or false");
 	*(bool *)field = json_is_true(value);
 	return 0;
+}
+
+/* A misspelt dry_run must not run for real. */
+static int
+refuse_member(struct request *request, const struct member *members, const char *name)
+{
+	struct text known;
+
+	text_init(&known, request, 256);
+	for (const struct member *member = members; member->name; member++)
+		text_addf(
+		    &known, "%s%s", known.len ? ", " : "it may have: ", member->name);
+	return request_refuse(request, 400, CAT_CONFIGURATION,
+	    known.len ? known.data : "send no body, or {}", "body: there is no member %s",
+	    name);
 }
 
 static int
@@ -110,10 +125,8 @@ take_members(struct request *request, const struct member *members, json_t *obje
 
 		while (member->name && strcmp(member->name, name) != 0)
 			member++;
-		/* a misspelt dry_run must not run for real */
 		if (!member->name)
-			return refuse_body(
-			    request, NULL, "a member that is not known here");
+			return refuse_member(request, members, name);
 		if (take_member(request, member, value, body) < 0)
 			return -1;
 	}
@@ -140,7 +153,7 @@ parse_body(struct request *request, const struct member *members, struct write_b
 	if (json_is_object(root))
 		rc = take_members(request, members, root, body);
 	else
-		rc = refuse_body(request, NULL, "must be a JSON object, as {}");
+		rc = refuse_value(request, "it", "must be a JSON object, as {}");
 	json_decref(root);
 	return rc;
 }

@@ -71,6 +71,8 @@ metrics_count_run(struct metrics *metrics, const struct run *run)
 	metrics->statements += run->statements;
 	observe(&metrics->lock_wait, to_seconds(run->lock_wait_us));
 	if (run->operation == PLAN_APPLY) {
+		if (run->n_applied > 0)
+			metrics->last_applied_at_us = run->finished_at_us;
 		metrics->migrations_applied += run->n_applied;
 		observe(&metrics->run_duration, to_seconds(run->duration_us));
 		for (size_t i = 0; i < run->n_applied; i++)

@@ -80,6 +80,8 @@ struct metrics {
 	int64_t last_run_ok_at_us;
 	int64_t last_run_duration_us;
 	uint64_t last_run_migrations;
+	int64_t
+	    last_applied_at_us; /* when a run last applied something; 0: not since the start */
 	uint64_t scans[SCAN_TRIGGER_COUNT];
 	int64_t scan_duration_us;
 	uint64_t connects, connect_failures; /* set by the app before rendering */

@@ -187,15 +187,20 @@ metrics_emit_schema_version(
 	text_add(view->out, "} 1\n");
 }
 
-/* Left out where the tracking table does not say: drizzle's has no such column. */
+/*
+ * As the tracking table says it, else as our own runs know it: drizzle's table has no such
+ * column. Left out when neither does.
+ */
 void
 metrics_emit_last_applied(struct metrics_view *view, const struct metrics_family *family)
 {
 	const struct plan_item *item = newest_applied(view->status->plan);
+	int64_t us = item ? item->row->applied_at_us : 0;
 
-	if (item && item->row->applied_at_us)
-		text_addf(view->out, "%s %.6f\n", family->name,
-		    (double)item->row->applied_at_us / 1e6);
+	if (us == 0)
+		us = view->metrics->last_applied_at_us;
+	if (us != 0)
+		text_addf(view->out, "%s %.6f\n", family->name, (double)us / 1e6);
 }
 
 void

@@ -100,7 +100,8 @@ static const struct metrics_family families[] = {
 	  "The newest applied migration, as labels; always 1." },
 	{ "migrationd_last_applied_timestamp_seconds", "gauge",
 	  metrics_emit_last_applied, 0, NULL,
-	  "When the newest migration was applied, where the tracking table tells." },
+	  "When the newest migration was applied, where the tracking table or a run of "
+	  "this process tells." },
 	{ "migrationd_oldest_pending_timestamp_seconds", "gauge",
 	  metrics_emit_value, 0, oldest_pending_seconds,
 	  "When the oldest pending migration was first seen by this daemon; 0 when "

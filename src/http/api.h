@@ -52,8 +52,7 @@ struct api {
 	void *app;
 	struct metrics *metrics;
 	struct guard_policy guard;
-	const char *token;    /* NULL: none configured */
-	const char *base_url; /* "http://127.0.0.1:8432", for advice texts */
+	const char *token; /* NULL: none configured */
 	int64_t (*now_mono_us)(void);
 
 	/* Kept by http. */

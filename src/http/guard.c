@@ -141,7 +141,7 @@ is_our_host(
 	static const char *const always[] = { "localhost", "127.0.0.1", "::1", NULL };
 	bool has_list = policy->allowed_hosts && policy->allowed_hosts[0];
 
-	if (policy->any_host || is_listed(policy->allowed_hosts, "*"))
+	if (is_listed(policy->allowed_hosts, "*"))
 		return true;
 	if (is_listed(always, host) || is_listed(policy->listen_hosts, host) ||
 	    is_listed(policy->allowed_hosts, host))

@@ -24,11 +24,10 @@
 
 #include "http/request.h"
 
+/* Both lists end with NULL; NULL: none. */
 struct guard_policy {
-	const char *const *allowed_hosts; /* NULL-terminated, "*": any; NULL: none */
-	const char *const *
-	    listen_hosts; /* hosts of the listeners, no port or brackets; NULL-terminated */
-	bool any_host;    /* the same as "*" in allowed_hosts */
+	const char *const *allowed_hosts; /* "*": any */
+	const char *const *listen_hosts;  /* of the listeners, without port or brackets */
 };
 
 /*

@@ -320,6 +320,9 @@ test_what_comes_with_an_early_answer(void **state)
 	/* patience that was not needed */
 	fake_end_run(fake, NULL);
 	assert_int_equal(post(fake, "/apply?async=1", NULL)->status, 200);
+	request = post(fake, "/apply?format=text", NULL);
+	assert_int_equal(request->status, 200);
+	assert_non_null(strstr(request->reply, "succeeded"));
 	talloc_free(fake);
 }
 

@@ -398,13 +398,17 @@ static void
 test_a_run_that_succeeded(void **state)
 {
 	struct fake *fake = fake_new();
+	const struct err warning = { .category = CAT_SQL_ERROR, .text = "odd" };
 	const json_t *applied;
 	json_t *document;
 
 	(void)state;
 	fake_start_run(fake, PLAN_BASELINE);
+	run_add_warning(fake->run, &warning);
 	fake_end_run(fake, NULL);
 	document = json_run(fake->run, false);
+	assert_string_equal(
+	    json_string_value(json_array_get(at(document, "warnings", NULL), 0)), "odd");
 	assert_string_equal(fake_text(document, "operation"), "baseline");
 	assert_string_equal(fake_text(document, "outcome"), "succeeded");
 	assert_true(json_is_null(at(document, "error", NULL)));

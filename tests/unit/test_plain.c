@@ -287,6 +287,8 @@ test_runs(void **state)
 {
 	struct fake *fake = fake_new();
 	struct text out = new_text(fake);
+	const struct err warning = { .category = CAT_SQL_ERROR, .text = "odd" };
+	const struct err failure = { .category = CAT_SQL_ERROR, .text = "it broke" };
 	char line[256];
 
 	(void)state;
@@ -305,9 +307,11 @@ test_runs(void **state)
 	plain_status(&out, &fake->status);
 	assert_true(has_line(&out, line));
 
+	run_add_warning(fake->run, &warning);
 	fake_end_run(fake, NULL);
 	text_reset(&out);
 	plain_run(&out, fake->run);
+	assert_true(has_line(&out, "warning   odd"));
 	snprintf(line, sizeof(line),
 	    "run       apply %s succeeded 2025-11-20 05:58:14Z, 1 migration in 2.6 s",
 	    fake->run->id);
@@ -321,6 +325,12 @@ test_runs(void **state)
 	text_reset(&out);
 	plain_runs(&out, &fake->status, 50, fake->run->id);
 	assert_string_equal(out.data, "no runs\n");
+
+	fake_start_run(fake, PLAN_APPLY);
+	fake_end_run(fake, &failure);
+	text_reset(&out);
+	plain_run(&out, fake->run);
+	assert_true(has_line(&out, "error     it broke"));
 	talloc_free(fake);
 }
 

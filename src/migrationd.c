@@ -17,7 +17,10 @@
 
 extern char **environ;
 
-/* Started with descriptors 0-2 closed, the first socket would become standard error, and log lines would go to the server. */
+/*
+ * Started with descriptors 0-2 closed, the first socket would become standard
+ * error, and log lines would go to the server.
+ */
 static void
 open_standard_descriptors(void)
 {

@@ -25,8 +25,9 @@ statements_before(const struct migration *m, size_t part)
 }
 
 /*
- * The statement that holds byte `offset`, or the one with index `index` where there is no offset; the last where neither is found (a
- * deferred check may fail behind the last one). Its index is left in *found. False: the part has no statement.
+ * The statement that holds byte `offset`, or the one with index `index` where there
+ * is no offset; the last where neither is found (a deferred check may fail behind
+ * the last one). Its index is left in *found. False: the part has no statement.
  */
 static bool
 find_statement(const struct part *part, const size_t *offset, unsigned index,

@@ -209,7 +209,10 @@ publish_status(struct app *app)
 
 static void app_close(struct app *app);
 
-/* Stopping: once no run is in progress, callers get a moment for their answers; then all handles close. */
+/*
+ * Stopping: once no run is in progress, callers get a moment for their answers;
+ * then all handles close.
+ */
 static void
 app_drain(struct app *app)
 {
@@ -240,7 +243,10 @@ on_prepare(uv_prepare_t *prepare)
 	httpd_tick(app->httpd);
 	if (app->phase == APP_DRAINING)
 		app_drain(app);
-	/* A run that ended in this turn: its callers were woken by the tick above; wait for them, but not for ever. */
+	/*
+	 * A run that ended in this turn: its callers were woken by the tick above;
+	 * wait for them, but not for ever.
+	 */
 	if (app->phase == APP_DRAINING && !target_is_busy(app->target) &&
 	    !uv_is_active((uv_handle_t *)&app->stop_timer))
 		uv_timer_start(&app->stop_timer, on_linger_over, LINGER_MS, 0);

@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * The log lines of what happened: one an event, with the fields that teams' dashboards already query (migrationDuration,
- * totalDuration, filesProcessed, environment, category).
+ * The log lines of what happened: one an event, with the fields that teams'
+ * dashboards already query (migrationDuration, totalDuration, filesProcessed,
+ * environment, category).
  */
 
 #include "core/folder.h"

@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * A target: one database with its folder, tracking table and policy. It owns the folder, the last known history, the plan made
- * of both, the runs, the observer and the runner, and keeps one struct status up to date.
+ * A target: one database with its folder, tracking table and policy. It owns the
+ * folder, the last known history, the plan made of both, the runs, the observer and
+ * the runner, and keeps one struct status up to date.
  *
  *	watch  -> target_scan()         folder changed -> new plan
  *	observer -> new history         -> new plan
@@ -21,8 +22,11 @@ struct target;
 struct target *target_new(
     uv_loop_t *loop, struct metrics *metrics, void (*on_change)(void *arg), void *arg);
 
-/* Take a (new) configuration: it must outlive the target or the next call. Rescans, starts a new observer. A run in progress keeps the old one,
- * so the caller keeps an old configuration until target_is_busy() is false. */
+/*
+ * Take a (new) configuration: it must outlive the target or the next call. Rescans,
+ * starts a new observer. A run in progress keeps the old one, so the caller keeps
+ * an old configuration until target_is_busy() is false.
+ */
 void target_configure(struct target *target, const struct config *config);
 
 /* Read the folder again. True when it may still be changing: look again soon. */

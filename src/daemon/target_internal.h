@@ -45,13 +45,19 @@ struct target {
 	struct status status;
 };
 
-/* Something that the status shows is another now: the plan is made anew when asked for. */
+/*
+ * Something that the status shows is another now: the plan is made anew when asked
+ * for.
+ */
 void target_changed(struct target *target);
 
 /* The plan of what is known now. */
 const struct plan *target_plan(struct target *target);
 
-/* A run that apply_on_start or apply_on_change wishes for; and the look whether its time has come. */
+/*
+ * A run that apply_on_start or apply_on_change wishes for; and the look whether its
+ * time has come.
+ */
 void target_want_run(struct target *target, const char *reason);
 void target_try_wanted(struct target *target);
 

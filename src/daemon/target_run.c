@@ -7,7 +7,10 @@
 #include "daemon/report.h"
 #include "daemon/target_internal.h"
 
-/* How often a run waits for a folder that will not stand still before it takes it as it is. */
+/*
+ * How often a run waits for a folder that will not stand still before it takes it
+ * as it is.
+ */
 #define SETTLE_LOOKS 20
 
 /* A run that may work later by itself keeps the wish for it alive. */
@@ -141,7 +144,10 @@ target_run_start(struct target *target, const struct run_request *request, bool 
 	return run_ref(target->run);
 }
 
-/* Start the run that apply_on_start or apply_on_change wished for, once the database can be reached. */
+/*
+ * Start the run that apply_on_start or apply_on_change wished for, once the
+ * database can be reached.
+ */
 void
 target_try_wanted(struct target *target)
 {

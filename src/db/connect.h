@@ -12,21 +12,34 @@
 #include "db/tracking.h"
 
 /*
- * Start connecting; `fn` gets the answer. The password file is read again each time, so that it can be rotated. -1 with err, and `fn` is not
- * called, when it cannot be read.
+ * Start connecting; `fn` gets the answer. The password file is read again each
+ * time, so that it can be rotated. -1 with err, and `fn` is not called, when it
+ * cannot be read.
  */
-int connect_start(struct pgconn *conn, const struct target_params *params, pgconn_reply_fn *fn,
-		  void *arg, struct err *err) MUST_CHECK;
+int connect_start(struct pgconn *conn, const struct target_params *params,
+    pgconn_reply_fn *fn, void *arg, struct err *err) MUST_CHECK;
 
-/* The first query of a session: our settings, then the question which server this is. Owned by ctx. */
+/*
+ * The first query of a session: our settings, then the question which server this
+ * is. Owned by ctx.
+ */
 const char *connect_probe_sql(const void *ctx, const struct pgconn *conn);
 
-/* The tracking table of the target on that server: names resolved. Points into params and engine. */
-struct tracking_table connect_tracking_table(const struct target_params *params,
-					     const struct engine *engine);
+/*
+ * The tracking table of the target on that server: names resolved. Points into
+ * params and engine.
+ */
+struct tracking_table connect_tracking_table(
+    const struct target_params *params, const struct engine *engine);
 
-/* Whether another try may work by itself: the server is starting, away, or full (08xxx, 57P03, 53300, no SQLSTATE). */
+/*
+ * Whether another try may work by itself: the server is starting, away, or full
+ * (08xxx, 57P03, 53300, no SQLSTATE).
+ */
 bool connect_may_retry(const struct err *err);
 
-/* Pause before try number `attempt` (from 0): 100 ms doubling to 5 s, half of it random. */
+/*
+ * Pause before try number `attempt` (from 0): 100 ms doubling to 5 s, half of it
+ * random.
+ */
 uint64_t connect_pause_ms(unsigned attempt);

@@ -14,7 +14,10 @@
 
 #define OBSERVER_MAGIC 0x4f425356u
 
-/* A look is a row of questions; each is skipped where the answers before it make it pointless. */
+/*
+ * A look is a row of questions; each is skipped where the answers before it make it
+ * pointless.
+ */
 enum look_stage {
 	LOOK_IDLE,
 	LOOK_CONNECT,
@@ -261,7 +264,10 @@ stage_without_answer(const struct observer *observer)
 	return LOOK_REPORT;
 }
 
-/* A question failed. The server may be fine all the same: it is our rights that end here. */
+/*
+ * A question failed. The server may be fine all the same: it is our rights that end
+ * here.
+ */
 static enum look_stage
 read_failure(struct observer *observer, const struct pgconn_reply *reply)
 {
@@ -330,7 +336,10 @@ on_reply(void *arg, const struct pgconn_reply *reply)
 	observer_enter(observer, next);
 }
 
-/* The idle connection is gone: look at once, which connects again or says that the server is away. */
+/*
+ * The idle connection is gone: look at once, which connects again or says that the
+ * server is away.
+ */
 static void
 on_lost(void *arg, const struct err *err UNUSED)
 {

@@ -4,9 +4,10 @@
 /*
  * The observer: keeps what we know of the database fresh, and never writes.
  *
- * One idle connection of its own; it looks when asked and on a timer: server, tracking table, rows, lock holder. A lost connection is noticed at
- * once (the socket is watched while idle) and made again with growing pauses. It works with no tracking table, no
- * rights, no database: then the facts say so.
+ * One idle connection of its own; it looks when asked and on a timer: server,
+ * tracking table, rows, lock holder. A lost connection is noticed at once (the
+ * socket is watched while idle) and made again with growing pauses. It works with
+ * no tracking table, no rights, no database: then the facts say so.
  */
 
 #include <uv.h>
@@ -16,20 +17,25 @@
 
 struct observer;
 
-/* What one look showed. Valid during the call, but `history`, which the receiver may keep by talloc_steal. */
+/*
+ * What one look showed. Valid during the call, but `history`, which the receiver
+ * may keep by talloc_steal.
+ */
 struct observation {
 	struct database_facts database;
 	struct tracking_facts tracking;
 	struct lock_facts lock;
 	struct history *history; /* NULL: could not be read */
-	struct run **runs;	 /* at the first look with a journal: the newest runs, one reference each; else NULL */
+	struct run **
+	    runs; /* at the first look with a journal: the newest runs, one reference each; else NULL */
 	size_t n_runs;
 };
 
 typedef void observer_fn(void *arg, const struct observation *observation);
 
 /* Starts looking at once. `params` is borrowed and must outlive the observer. */
-struct observer *observer_new(uv_loop_t *loop, const struct target_params *params, uint64_t interval_ms, observer_fn *fn, void *arg);
+struct observer *observer_new(uv_loop_t *loop, const struct target_params *params,
+    uint64_t interval_ms, observer_fn *fn, void *arg);
 
 /* Look now, unless a look is under way. */
 void observer_look(struct observer *observer);

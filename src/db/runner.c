@@ -108,7 +108,10 @@ on_timer(uv_timer_t *timer)
 	runner_follow(runner, step_table[runner->run->state]->resume(runner));
 }
 
-/* The first step, from the loop: the caller of runner_start sees no event before it returns. */
+/*
+ * The first step, from the loop: the caller of runner_start sees no event before it
+ * returns.
+ */
 static void
 on_start(uv_timer_t *timer)
 {
@@ -173,7 +176,10 @@ runner_fail(struct runner *runner, const struct err *err)
 
 	if (!err_is_set(&run->err))
 		run->err = *err;
-	/* The server says 57014 for a cancel as for a timeout; only we know which it was. */
+	/*
+	 * The server says 57014 for a cancel as for a timeout; only we know which
+	 * it was.
+	 */
 	if (runner->cancelled && run->err.category == CAT_STATEMENT_TIMEOUT) {
 		run->err.category = CAT_CANCELLED;
 		err_hint(&run->err, "%s", runner->stop_reason);
@@ -251,7 +257,10 @@ runner_cancel(struct runner *runner, const char *reason)
 {
 	runner->cancelled = true;
 	runner_finish_early(runner, reason);
-	/* What follows a migration (note, journal, unlock) is short and is left to end by itself. */
+	/*
+	 * What follows a migration (note, journal, unlock) is short and is left to
+	 * end by itself.
+	 */
 	if (runner->run->state < RUN_ROLLBACK)
 		pgconn_cancel(runner->conn);
 }

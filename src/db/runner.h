@@ -9,8 +9,9 @@
  *	LOCK     poll the advisory lock           BEGIN PART RECORD COMMIT   each migration
  *	PREPARE  create the table if absent       JOURNAL UNLOCK DONE
  *
- * runner.c is the driver; the states, one pair of functions each (what is sent, and what the answer means), are in runner_open.c (to the plan),
- * runner_apply.c (each migration) and runner_close.c (the end).
+ * runner.c is the driver; the states, one pair of functions each (what is sent, and
+ * what the answer means), are in runner_open.c (to the plan), runner_apply.c (each
+ * migration) and runner_close.c (the end).
  */
 
 #include "core/folder.h"
@@ -24,18 +25,22 @@ struct runner_events {
 	/* The run moved on: state, migration, lock holder. */
 	void (*on_change)(void *arg);
 	/*
-	 * The run is DONE. `history` is the table as last read under the lock plus what the run recorded, or NULL; keep it by talloc_steal. The runner
-	 * frees itself afterwards.
+	 * The run is DONE. `history` is the table as last read under the lock plus
+	 * what the run recorded, or NULL; keep it by talloc_steal. The runner frees
+	 * itself afterwards.
 	 */
 	void (*on_done)(void *arg, struct history *history);
 	void *arg;
 };
 
 /* Start. Takes a reference of run and folder; `params` must stay until on_done. */
-struct runner *runner_start(uv_loop_t *loop, const struct target_params *params, struct run *run,
-			    struct folder *folder, const struct runner_events *events);
+struct runner *runner_start(uv_loop_t *loop, const struct target_params *params,
+    struct run *run, struct folder *folder, const struct runner_events *events);
 
-/* Finish the migration in hand, start no other: the run ends CANCELLED when steps are left. Before the first migration it ends at once. */
+/*
+ * Finish the migration in hand, start no other: the run ends CANCELLED when steps
+ * are left. Before the first migration it ends at once.
+ */
 void runner_finish_early(struct runner *runner, const char *reason);
 
 /* Cancel the statement in progress too; the transaction rolls back. */

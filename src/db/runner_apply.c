@@ -2,7 +2,8 @@
 #include "db/runner_steps.h"
 
 /*
- * One migration after the other: the states BEGIN, PART, RECORD, COMMIT, and ROLLBACK, NOTE when one fails.
+ * One migration after the other: the states BEGIN, PART, RECORD, COMMIT, and
+ * ROLLBACK, NOTE when one fails.
  */
 
 #include <stdio.h>
@@ -73,7 +74,10 @@ part_failed(struct runner *runner, const struct pgconn_reply *reply)
 	return runner_fail(runner, &err);
 }
 
-/* The file ended our transaction: what it did before is committed, or gone, and we cannot know what. */
+/*
+ * The file ended our transaction: what it did before is committed, or gone, and we
+ * cannot know what.
+ */
 static enum run_state
 part_lost_transaction(struct runner *runner)
 {
@@ -122,9 +126,9 @@ record_enter(struct runner *runner)
 	struct text sql;
 
 	/*
-	 * The row is written by the role that connected, whatever the file did; and under the
-	 * lock, taken once more: a file that called pg_advisory_unlock_all() may have let
-	 * another migrationd in.
+	 * The row is written by the role that connected, whatever the file did; and
+	 * under the lock, taken once more: a file that called
+	 * pg_advisory_unlock_all() may have let another migrationd in.
 	 */
 	text_init(&sql, runner->scratch, BOUND_SQL);
 	text_add(&sql, "RESET SESSION AUTHORIZATION; RESET ROLE; ");
@@ -236,7 +240,10 @@ commit_answer(struct runner *runner, const struct pgconn_reply *reply)
 	const struct migration *m = runner_step_now(runner)->migration;
 	struct err err = reply->err;
 
-	/* A transaction that had failed answers COMMIT with the tag ROLLBACK and success. */
+	/*
+	 * A transaction that had failed answers COMMIT with the tag ROLLBACK and
+	 * success.
+	 */
 	if (!err_is_set(&err) &&
 	    strcmp(PQcmdStatus((PGresult *)(uintptr_t)reply->result), "COMMIT") != 0)
 		err_set(

@@ -10,7 +10,10 @@
 #include "db/journal.h"
 #include "db/lock.h"
 
-/* ---- JOURNAL: our own notes; where they cannot be written, the run is none the worse ---- */
+/*
+ * ---- JOURNAL: our own notes; where they cannot be written, the run is none the
+ * worse ----
+ */
 
 enum {
 	JOURNAL_LOOK,
@@ -22,7 +25,10 @@ static enum run_state
 journal_enter(struct runner *runner)
 {
 	run_conclude(runner->run, runner->refused, clock_now_us(), clock_mono_us());
-	/* A run that found nothing to do leaves no trace: fifty pods may call at once, every day. */
+	/*
+	 * A run that found nothing to do leaves no trace: fifty pods may call at
+	 * once, every day.
+	 */
 	if (!runner->params->journal ||
 	    (runner->run->n_applied == 0 && !err_is_set(&runner->run->err)))
 		return RUN_UNLOCK;

@@ -2,10 +2,13 @@
 #pragma once
 
 /*
- * The states of a run, as code: what each sends when it is entered, and what its answer means. Internal to the runner.
+ * The states of a run, as code: what each sends when it is entered, and what its
+ * answer means. Internal to the runner.
  *
- * A step does one thing and says which state comes next; it never enters a state itself. Returning the state it is in means "wait for
- * the answer that I asked for". A failure sets run->err (runner_fail) and the table of core/run.c says where to go.
+ * A step does one thing and says which state comes next; it never enters a state
+ * itself. Returning the state it is in means "wait for the answer that I asked
+ * for". A failure sets run->err (runner_fail) and the table of core/run.c says
+ * where to go.
  */
 
 #include "db/connect.h"
@@ -27,22 +30,22 @@ struct runner {
 	struct tracking_look look;
 	int64_t lock_key;
 	bool locked;
-	unsigned attempt;	/* of connecting or locking */
-	int64_t since_mono_us;	/* when this state's waiting began */
+	unsigned attempt;      /* of connecting or locking */
+	int64_t since_mono_us; /* when this state's waiting began */
 
 	struct history *history;
 	struct plan *plan;
-	size_t step;	   /* index in plan->steps */
-	size_t part;	   /* index in the migration's parts */
-	size_t txn_first;  /* first step of the open transaction */
+	size_t step;      /* index in plan->steps */
+	size_t part;      /* index in the migration's parts */
+	size_t txn_first; /* first step of the open transaction */
 	bool in_transaction;
 	int64_t *durations_us; /* by step */
 	unsigned notices;
 
-	bool refused;	  /* the plan said no */
-	unsigned stage;	  /* where in a state of several queries */
+	bool refused;      /* the plan said no */
+	unsigned stage;    /* where in a state of several queries */
 	bool finish_early; /* after the migration in hand */
-	bool cancelled;	   /* now */
+	bool cancelled;    /* now */
 	const char *stop_reason;
 };
 
@@ -55,10 +58,10 @@ struct runner_step {
 
 /* runner_open.c: from nothing to a plan. */
 extern const struct runner_step runner_step_connect, runner_step_probe, runner_step_lock,
-	runner_step_prepare, runner_step_history, runner_step_plan;
+    runner_step_prepare, runner_step_history, runner_step_plan;
 /* runner_apply.c: one migration after the other. */
 extern const struct runner_step runner_step_begin, runner_step_part, runner_step_record,
-	runner_step_commit, runner_step_rollback, runner_step_note;
+    runner_step_commit, runner_step_rollback, runner_step_note;
 /* runner_close.c: the end. */
 extern const struct runner_step runner_step_journal, runner_step_unlock;
 
@@ -73,7 +76,10 @@ void runner_connect(struct runner *runner);
 /* Come back to `resume` after a pause. */
 void runner_pause(struct runner *runner, uint64_t pause_ms);
 
-/* Note the failure (first wins) and give the state that the table names for it; DONE when the connection is lost. */
+/*
+ * Note the failure (first wins) and give the state that the table names for it;
+ * DONE when the connection is lost.
+ */
 enum run_state runner_fail(struct runner *runner, const struct err *err);
 
 /* Told to stop; and the failure that says so. */

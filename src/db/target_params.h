@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * Where a target is and how it is treated: what runner and observer need of the configuration. Immutable. Runner and
- * observer each work on a copy of their own, so that a reload changes nothing under them.
+ * Where a target is and how it is treated: what runner and observer need of the
+ * configuration. Immutable. Runner and observer each work on a copy of their own,
+ * so that a reload changes nothing under them.
  */
 
 #include <stdbool.h>
@@ -12,22 +13,24 @@
 #include "core/plan.h"
 
 struct target_params {
-	const char *name;	   /* "default" */
-	const char *database_url;  /* "" : PG* environment */
-	const char *password_file; /* NULL: none; read again at each connect, so that it can be rotated */
-	const char *tracking;	   /* kind, resolved: never "auto" */
+	const char *name;         /* "default" */
+	const char *database_url; /* "" : PG* environment */
+	const char *
+	    password_file; /* NULL: none; read again at each connect, so that it can be rotated */
+	const char *tracking;        /* kind, resolved: never "auto" */
 	const char *tracking_schema; /* NULL: the kind's default */
 	const char *tracking_table;  /* NULL: the kind's default */
-	const char *instance;	     /* NULL, or a name for application_name and journal */
+	const char *instance; /* NULL, or a name for application_name and journal */
 	bool journal;
 	int64_t connect_timeout_ms; /* one attempt */
 	int64_t connect_wait_ms;    /* all attempts of a run */
-	int64_t lock_wait_ms;	    /* how long a run waits for another migrationd */
+	int64_t lock_wait_ms;       /* how long a run waits for another migrationd */
 	struct plan_policy policy;
 };
 
 /* A deep copy, owned by `ctx`. */
-struct target_params *target_params_copy(const void *ctx, const struct target_params *params);
+struct target_params *target_params_copy(
+    const void *ctx, const struct target_params *params);
 
 /* Whether both lead to the same table on the same server in the same way. */
 bool target_params_equal(const struct target_params *a, const struct target_params *b);

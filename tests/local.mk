@@ -84,7 +84,8 @@ lint_tests = \
 	%D%/lint/layers.sh \
 	%D%/lint/layers-selftest.sh \
 	%D%/lint/lists.sh \
-	%D%/lint/man.sh
+	%D%/lint/man.sh \
+	%D%/lint/options.sh
 
 TESTS += $(lint_tests)
 EXTRA_DIST += $(lint_tests) %D%/lint/code.awk %D%/lint/coverage %D%/run

@@ -68,7 +68,8 @@ struct config {
 
 	/* derived */
 
-	/* By index of option_table: "default", "file:12", "env NAME", "flag", "credential NAME". */
+	/* By index of option_table: "default", "file:12", "env NAME", "flag", "credential
+	 * NAME". */
 	const char **origins;
 	const char *token; /* read from token_file at load; NULL: none */
 	/* What `layout` and `tracking` stand for; NULL for auto. */

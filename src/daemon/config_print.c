@@ -74,7 +74,8 @@ config_print(FILE *out, const struct config *config)
 		/* what is unset has no value that could be written down */
 		fprintf(out, "%s%s = ", text[0] ? "" : "#", row->name);
 		print_value(out, row, text);
-		fprintf(out, " # %s\n", config->origins[i]);
+		fprintf(out, " # %s%s\n", config->origins[i],
+		    row->flags & OPTION_RELOAD ? "" : ", restart to change");
 	}
 	talloc_free(scratch);
 }

@@ -26,8 +26,8 @@ struct observation {
 	struct tracking_facts tracking;
 	struct lock_facts lock;
 	struct history *history; /* NULL: could not be read */
-	struct run **
-	    runs; /* at the first look with a journal: the newest runs, one reference each; else NULL */
+	/* At the first look with a journal: the newest runs, one reference each. */
+	struct run **runs;
 	size_t n_runs;
 };
 

@@ -103,6 +103,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/daemon/ephemeral_keeper.c %D%/daemon/ephemeral_keeper.h \
 	%D%/daemon/listen.c %D%/daemon/listen.h \
 	%D%/daemon/listen_inherited.c \
+	%D%/daemon/listeners.c %D%/daemon/listeners.h \
 	%D%/daemon/notify.c %D%/daemon/notify.h \
 	%D%/daemon/once.c %D%/daemon/once.h \
 	%D%/daemon/option_value.c \

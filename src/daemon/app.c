@@ -6,12 +6,11 @@
 #include <unistd.h>
 #include <uv.h>
 
-#include "base/bounds.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/ephemeral.h"
-#include "daemon/listen.h"
+#include "daemon/listeners.h"
 #include "daemon/notify.h"
 #include "daemon/options.h"
 #include "daemon/target.h"
@@ -46,8 +45,7 @@ struct app {
 	struct watch *watch;
 	struct httpd *httpd;
 	struct api api;
-	struct listen_address addresses[2 * BOUND_LISTENERS];
-	size_t n_addresses;
+	struct listeners listeners;
 
 	enum app_phase phase;
 	bool changed; /* something to publish in the next tick */
@@ -330,54 +328,10 @@ app_close(struct app *app)
 	uv_close((uv_handle_t *)&app->heartbeat, NULL);
 	uv_close((uv_handle_t *)&app->stop_timer, NULL);
 	uv_close((uv_handle_t *)&app->prepare, NULL);
-	for (size_t i = 0; i < app->n_addresses; i++)
-		listen_unlink(&app->addresses[i]);
+	listeners_unlink(&app->listeners);
 }
 
 /* ---- starting ---- */
-
-static int
-listen_on(struct app *app, const char **texts, bool is_probe, struct err *err)
-{
-	for (size_t i = 0; texts != NULL && texts[i] != NULL; i++) {
-		struct listen_address *address = &app->addresses[app->n_addresses];
-		struct listener_facts facts = { .is_probe = is_probe };
-		int fd;
-
-		if (listen_parse(app, texts[i], address, err) < 0 ||
-		    listen_open(address, &fd, err) < 0)
-			return -1;
-		app->n_addresses++;
-		facts.is_unix = address->is_unix;
-		if (httpd_add_listener(app->httpd, fd, &facts, err) < 0)
-			return -1;
-		log_info(is_probe ? "listening for probes" : "listening",
-		    LOG_STR("address", texts[i]));
-	}
-	return 0;
-}
-
-/* The sockets that systemd opened for us, or our own. */
-static int
-app_listen(struct app *app, struct err *err)
-{
-	bool is_probe[2 * BOUND_LISTENERS];
-	int n = listen_inherited(is_probe, (int)ARRAY_SIZE(is_probe));
-
-	for (int i = 0; i < n; i++) {
-		struct listener_facts facts = { .is_probe = is_probe[i] };
-
-		if (httpd_add_listener(app->httpd, LISTEN_FDS_START + i, &facts, err) < 0)
-			return -1;
-	}
-	if (n > 0) {
-		log_info("listening on inherited sockets", LOG_INT("sockets", n));
-		return 0;
-	}
-	return listen_on(app, app->config->listen, false, err) < 0
-	    ? -1
-	    : listen_on(app, app->config->probe_listen, true, err);
-}
 
 static void
 app_init(struct app *app)
@@ -408,6 +362,7 @@ app_init(struct app *app)
 		.metrics = app->metrics,
 		.now_mono_us = clock_mono_us,
 	};
+	app->api.guard.listen_hosts = app->listeners.hosts;
 	app->httpd = httpd_new(&app->loop, &app->api, app->config->request_timeout_ms);
 }
 
@@ -426,7 +381,7 @@ app_run(struct config *config, const struct config_source *source)
 		goto out;
 	}
 	app_init(app);
-	if (app_listen(app, &err) < 0) {
+	if (listeners_open(&app->listeners, app, app->httpd, config, &err) < 0) {
 		log_error_with(&err, "cannot listen");
 		exit_code = err_exit_code(&err);
 		target_configure(app->target, config);

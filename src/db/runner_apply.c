@@ -220,7 +220,8 @@ commit_done(struct runner *runner)
 			.baseline = run->operation == PLAN_BASELINE,
 			.has_order = true,
 			.order = m->order,
-			.applied_at_us = clock_now_us(),
+			.applied_at_us =
+			    runner->table.kind->keeps_time ? clock_now_us() : 0,
 		};
 
 		history_add(runner->history, &row);

@@ -43,8 +43,9 @@ struct tracking {
 	const char *default_schema; /* NULL: the session's current_schema() */
 	const char *default_table;
 	enum history_key key;
-	bool
-	    needs_when; /* rows hold the `when` of a Drizzle journal: no other layout has one */
+	bool keeps_time; /* rows say when they were written */
+	/* Rows hold the `when` of a Drizzle journal: no other layout has one. */
+	bool needs_when;
 	const char *const *columns; /* that must be there, NULL-terminated */
 	/*
 	 * A column whose presence means another tool's version of the table, and what

@@ -128,6 +128,7 @@ record_failure(const void *ctx, const struct tracking_table *table,
 const struct tracking tracking_migration_log = {
 	.name = "migration_log",
 	.default_table = "migration_log",
+	.keeps_time = true,
 	.key = HISTORY_BY_FILE,
 	.columns = columns,
 	.create = create,

@@ -86,6 +86,7 @@ record(const void *ctx, const struct tracking_table *table,
 const struct tracking tracking_schema_migrations = {
 	.name = "schema_migrations",
 	.default_table = "schema_migrations",
+	.keeps_time = true,
 	.key = HISTORY_BY_VERSION,
 	.columns = columns,
 	.create = create,

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: PostgreSQL */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/bounds.h"
@@ -7,6 +8,7 @@
 #include "core/layout.h"
 #include "daemon/config_sources.h"
 #include "daemon/listen.h"
+#include "db/pgconn_info.h"
 #include "db/tracking.h"
 
 /* Longest name in PostgreSQL (NAMEDATALEN - 1): it would cut a longer one without a word. */
@@ -16,6 +18,24 @@ static const char *
 origin_of(const struct config *config, const char *name)
 {
 	return config->origins[option_find(name) - option_table];
+}
+
+/* Say which option, and where its value stands. Returns -1. */
+static int
+wrap_option(const struct config *config, const char *name, struct err *err)
+{
+	const char *origin = origin_of(config, name);
+	char buf[64];
+
+	if (strcmp(origin, "flag") == 0)
+		return err_wrap(
+		    err, "%s", option_flag(option_find(name), buf, sizeof(buf)));
+	if (strncmp(origin, "env ", 4) == 0)
+		return err_wrap(err, "%s", origin + 4);
+	if (strncmp(origin, "file:", 5) == 0)
+		err_where(
+		    err, config->config_path, (unsigned)strtoul(origin + 5, NULL, 10));
+	return err_wrap(err, "%s", name);
 }
 
 /* The text of a choice; NULL for the first, auto. */
@@ -28,7 +48,14 @@ choice_name(struct config *config, const char *option, int index)
 static int
 check_database(struct config *config, struct err *err)
 {
-	if (!config->ephemeral || !config->database_url)
+	struct pgconn_params params = { .conninfo = config->database_url };
+	struct pgconn_info *info = NULL;
+
+	if (!config->database_url)
+		return 0;
+	if (pgconn_info_read(config, &params, &info, err) < 0)
+		return wrap_option(config, "database_url", err);
+	if (!config->ephemeral)
 		return 0;
 	if (strcmp(origin_of(config, "database_url"), "flag") == 0) {
 		err_set(err, CAT_CONFIGURATION,
@@ -134,11 +161,11 @@ check_listeners(struct config *config, const char *option, const char *const *li
 			return err_set(err, CAT_CONFIGURATION,
 			    "%s: more than %u addresses", option, BOUND_LISTENERS);
 		if (listen_parse(config, list[i], &address, err) < 0)
-			return err_wrap(err, "%s", option);
+			return wrap_option(config, option, err);
 		if (writes &&
 		    listen_check_exposure(
 			&address, config->token != NULL, config->insecure, err) < 0)
-			return err_wrap(err, "%s", option);
+			return wrap_option(config, option, err);
 	}
 	return 0;
 }

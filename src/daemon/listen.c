@@ -164,6 +164,7 @@ fail(const struct listen_address *address, int errnum, struct err *err)
 {
 	err_set_errno(
 	    err, CAT_NETWORK_ERROR, errnum, "cannot listen on %s", address->text);
+	err->exit_code = EXIT_CONFIGURATION; /* not the database's fault */
 	if (errnum == EADDRINUSE)
 		err_hint(err,
 		    "is another migrationd running? choose another address with --listen");

@@ -74,7 +74,7 @@ BAD = [
         words=("database-url",)),
     Bad("unknown key in the url",
         args=("--database-url", f"host=x nosuchkey=1 password={SECRET}"),
-        words=("nosuchkey",)),
+        words=("database-url",)),
     # flags
     Bad("bad choice as a flag", args=("--out-of-order", "sometimes"),
         words=("out-of-order", "sometimes", "refuse")),

@@ -29,6 +29,7 @@ setup(void **state)
 	*state = dir;
 	tempdir_text(dir, "token", "s3cret\n");
 	tempdir_text(dir, "loose", "s3cret\n");
+	tempdir_text(dir, "loose-url", "postgres://h\n");
 	tempdir_text(dir, "empty", "");
 	tempdir_text(dir, "two", "a\nb\n");
 	tempdir_text(dir, "blank", "a b\n");
@@ -184,8 +185,8 @@ test_database_url(void **state)
 		    "env DATABASE_URL_FILE" },
 		{ { .environ = { "CREDENTIALS_DIRECTORY=~/credentials" } },
 		    "postgres://u:pw@file/db", "credential database-url" },
-		{ { .file = "database_url='postgres://a:b@c/d?e=f'" },
-		    "postgres://a:b@c/d?e=f", "file:1" },
+		{ { .file = "database_url='postgres://a:b@c/d?connect_timeout=9'" },
+		    "postgres://a:b@c/d?connect_timeout=9", "file:1" },
 	};
 	struct err err = { 0 };
 	char path[1024];
@@ -380,12 +381,12 @@ test_bad(void **state)
 		{ { .args = { "--password-file=~/loose" } }, "everybody may read",
 		    "chmod 640 ", 0, 0 },
 		{ { .args = { "--listen=nonsense" } },
-		    "listen: \"nonsense\" is no address to listen on", "HOST:PORT", 0,
+		    "--listen: \"nonsense\" is no address to listen on", "HOST:PORT", 0,
 		    0 },
 		{ { .args = { "--listen=0.0.0.0:8432" } },
 		    "listen: 0.0.0.0:8432 can be reached by other", "token_file", 0, 0 },
 		{ { .args = { "--probe-listen=8433" } },
-		    "probe_listen: \"8433\" is no address", NULL, 0, 0 },
+		    "--probe-listen: \"8433\" is no address", NULL, 0, 0 },
 		{ { .environ = { "MIGRATIOND_LISTEN=a:1,a:2,a:3,a:4,a:5,a:6,a:7,a:8,a:9",
 			"MIGRATIOND_INSECURE=on" } },
 		    "listen: more than 8 addresses", NULL, 0, 0 },
@@ -480,7 +481,7 @@ test_warnings(void **state)
 		    "MIGRATIOND_CONFIG is not read: there is the flag --config" },
 		{ { .environ = { "MIGRATIOND_LOCK_WAIT_FILE=x" } },
 		    "MIGRATIOND_LOCK_WAIT_FILE is not read: no option has that name" },
-		{ { .environ = { "DATABASE_URL_FILE=~/loose" } },
+		{ { .environ = { "DATABASE_URL_FILE=~/loose-url" } },
 		    "env DATABASE_URL_FILE: everybody may read this secret: chmod 640 " },
 		{ { .environ = { "DATABASE_URL=postgres://h" },
 		      .args = { "--ephemeral" } },

@@ -105,6 +105,7 @@ on_timer(uv_timer_t *timer)
 {
 	struct runner *runner = runner_of(timer->data);
 
+	talloc_free_children(runner->scratch);
 	runner_follow(runner, step_table[runner->run->state]->resume(runner));
 }
 
@@ -184,7 +185,7 @@ runner_fail(struct runner *runner, const struct err *err)
 		run->err.category = CAT_CANCELLED;
 		err_hint(&run->err, "%s", runner->stop_reason);
 	}
-	if (!pgconn_is_open(runner->conn))
+	if (runner->conn == NULL || !pgconn_is_open(runner->conn))
 		return RUN_DONE;
 	return run_on_fail(run->state);
 }
@@ -234,12 +235,13 @@ runner_start(uv_loop_t *loop, const struct target_params *params, struct run *ru
 	return runner;
 }
 
-/* Waiting in a pause, the run can end at once. */
+/* In a pause, or waiting for a server that may never answer: the run can end at once. */
 static bool
-runner_is_paused(const struct runner *runner)
+runner_is_waiting(const struct runner *runner)
 {
-	return uv_is_active((const uv_handle_t *)&runner->timer) != 0 &&
-	    runner->run->state != RUN_NEW;
+	return runner->run->state == RUN_CONNECT ||
+	    (uv_is_active((const uv_handle_t *)&runner->timer) != 0 &&
+		runner->run->state != RUN_NEW);
 }
 
 void
@@ -248,7 +250,7 @@ runner_finish_early(struct runner *runner, const char *reason)
 	runner->finish_early = true;
 	if (runner->stop_reason == NULL)
 		runner->stop_reason = mem_strdup(runner, reason);
-	if (runner_is_paused(runner))
+	if (runner_is_waiting(runner))
 		runner_pause(runner, 0);
 }
 
@@ -261,6 +263,6 @@ runner_cancel(struct runner *runner, const char *reason)
 	 * What follows a migration (note, journal, unlock) is short and is left to
 	 * end by itself.
 	 */
-	if (runner->run->state < RUN_ROLLBACK)
+	if (runner->conn != NULL && runner->run->state < RUN_ROLLBACK)
 		pgconn_cancel(runner->conn);
 }

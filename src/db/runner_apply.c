@@ -41,6 +41,9 @@ begin_answer(struct runner *runner, const struct pgconn_reply *reply)
 {
 	if (err_is_set(&reply->err))
 		return runner_fail(runner, &reply->err);
+	/* the request came too late for this query, and must not let the file begin */
+	if (runner->cancelled)
+		return runner_fail_stopped(runner);
 	return runner->run->operation == PLAN_BASELINE ? RUN_RECORD : RUN_PART;
 }
 

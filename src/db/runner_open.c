@@ -17,6 +17,8 @@ connect_enter(struct runner *runner)
 {
 	runner->attempt = 0;
 	runner->since_mono_us = clock_mono_us();
+	if (runner_is_stopping(runner))
+		return runner_fail_stopped(runner);
 	runner_connect(runner);
 	return RUN_CONNECT;
 }
@@ -69,6 +71,8 @@ probe_answer(struct runner *runner, const struct pgconn_reply *reply)
 	    engine_read(&runner->engine, runner->conn, reply->result, &err) < 0 ||
 	    engine_check_writable(&runner->engine, &err) < 0)
 		return runner_fail(runner, &err);
+	if (runner_is_stopping(runner))
+		return runner_fail_stopped(runner);
 	runner->table = connect_tracking_table(runner->params, &runner->engine);
 	runner->lock_key =
 	    lock_key(runner->engine.database, runner->table.schema, runner->table.table);
@@ -253,8 +257,12 @@ plan_enter(struct runner *runner)
 		runner->refused = true;
 		return runner_fail(runner, &runner->plan->refusal);
 	}
-	runner->durations_us = mem_array(runner, int64_t, run->n_planned + 1);
-	return run->n_planned > 0 ? RUN_BEGIN : RUN_JOURNAL;
+	if (run->n_planned == 0)
+		return RUN_JOURNAL;
+	if (runner_is_stopping(runner))
+		return runner_fail_stopped(runner);
+	runner->durations_us = mem_array(runner, int64_t, run->n_planned);
+	return RUN_BEGIN;
 }
 
 const struct runner_step runner_step_connect = { connect_enter, connect_answer,

@@ -63,6 +63,7 @@ main(int argc, char **argv)
 
 	log_init(STDERR_FILENO, (enum log_format)config->log_format,
 	    (enum log_level)config->log_level);
+	config_log_warnings(config);
 	if (config->help) {
 		config_help(stdout);
 	} else if (config->version) {

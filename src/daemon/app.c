@@ -163,6 +163,7 @@ app_reload(struct app *app, struct err *err)
 		app_configure(app, config);
 		app->metrics->config_reload_ok = true;
 		app->metrics->config_reload_at_us = clock_now_us();
+		config_log_warnings(config);
 		log_info("configuration reloaded");
 	} else {
 		talloc_free(config);

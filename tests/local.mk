@@ -22,6 +22,7 @@ unit_tests = \
 	%D%/unit/test_layout \
 	%D%/unit/test_layout_drizzle \
 	%D%/unit/test_layout_sequence \
+	%D%/unit/test_locate \
 	%D%/unit/test_migration \
 	%D%/unit/test_plan \
 	%D%/unit/test_run \
@@ -59,17 +60,23 @@ EXTRA_DIST += %D%/unit/fake_api.h %D%/unit/pgresult.h %D%/unit/tempdir.h
 fake_tests = \
 	%D%/fake/test_observer \
 	%D%/fake/test_pgconn \
-	%D%/fake/test_runner
+	%D%/fake/test_runner \
+	%D%/fake/test_runner_torture
 
 fakepq = %D%/fake/fakepq.c %D%/fake/fakepq.h
+fake_script = $(fakepq) %D%/fake/script.c %D%/fake/script.h
+fake_scenes = $(fake_script) %D%/fake/scene.c %D%/fake/scene.h %D%/fake/scenarios.h \
+	%D%/fake/scenarios_apply.c %D%/fake/scenarios_open.c %D%/fake/scenarios_stop.c
 fake_libs = $(migrationd_libs) $(CMOCKA_LIBS)
 
-%C%_fake_test_observer_SOURCES = %D%/fake/test_observer.c $(fakepq)
+%C%_fake_test_observer_SOURCES = %D%/fake/test_observer.c $(fake_script)
 %C%_fake_test_observer_LDADD = $(fake_libs)
 %C%_fake_test_pgconn_SOURCES = %D%/fake/test_pgconn.c $(fakepq)
 %C%_fake_test_pgconn_LDADD = $(fake_libs)
-%C%_fake_test_runner_SOURCES = %D%/fake/test_runner.c $(fakepq)
+%C%_fake_test_runner_SOURCES = %D%/fake/test_runner.c $(fake_scenes)
 %C%_fake_test_runner_LDADD = $(fake_libs)
+%C%_fake_test_runner_torture_SOURCES = %D%/fake/test_runner_torture.c $(fake_scenes)
+%C%_fake_test_runner_torture_LDADD = $(fake_libs)
 
 if HAVE_CMOCKA
 check_PROGRAMS += $(unit_tests) $(fake_tests)

@@ -110,6 +110,10 @@ static struct {
 	unsigned n_cancels;
 	unsigned n_calls;
 	unsigned fail_at;
+	unsigned lose_at;
+	size_t error_at;
+	char error_sqlstate[6];
+	size_t n_committed;
 	int live;
 } fake = { .mutex = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP };
 
@@ -134,11 +138,22 @@ copy(const char *s)
 	return s ? strdup(s) : NULL;
 }
 
+/* The server is gone. What is on the wire can still be read. */
+static void
+close_peer(PGconn *conn)
+{
+	if (conn->peer >= 0)
+		(void)close(conn->peer);
+	conn->peer = -1;
+}
+
 /* Count a call that can fail. True: this one does. */
 static bool
 fails(void)
 {
-	return ++fake.n_calls == fake.fail_at;
+	if (++fake.n_calls == fake.lose_at && fake.newest)
+		close_peer(fake.newest);
+	return fake.n_calls == fake.fail_at;
 }
 
 static void
@@ -256,6 +271,8 @@ fakepq_reset(void)
 	fake.n_settings = 0;
 	fake.newest = NULL;
 	fake.slow = fake.n_calls = fake.fail_at = fake.n_cancels = 0;
+	fake.lose_at = 0;
+	fake.error_at = fake.n_committed = 0;
 	fake.pid = 4711;
 	unlock();
 }
@@ -444,6 +461,38 @@ fakepq_fail_at(unsigned call)
 	fake.fail_at = call ? fake.n_calls + call : 0;
 }
 
+void
+fakepq_lose_at(unsigned call)
+{
+	fake.lose_at = call ? fake.n_calls + call : 0;
+}
+
+void
+fakepq_error_at(unsigned command, const char *sqlstate)
+{
+	fake.error_at = command ? fake.n_sent + command : 0;
+	(void)snprintf(fake.error_sqlstate, sizeof(fake.error_sqlstate), "%s", sqlstate);
+}
+
+bool
+fakepq_is_alive(void)
+{
+	return fake.newest && fake.newest->status == CONNECTION_OK &&
+	    fake.newest->peer >= 0;
+}
+
+bool
+fakepq_in_transaction(void)
+{
+	return fake.newest && fake.newest->transaction != PQTRANS_IDLE;
+}
+
+size_t
+fakepq_n_committed(void)
+{
+	return fake.n_committed;
+}
+
 int
 fakepq_live(void)
 {
@@ -470,8 +519,7 @@ feed(PGconn *conn)
 	if (last && last->kind == ITEM_RESULT && last->result->status == PGRES_COPY_IN)
 		return;
 	if (conn->queue[next].kind == ITEM_LOSE) {
-		(void)close(conn->peer);
-		conn->peer = -1;
+		close_peer(conn);
 	} else if (conn->queue[next].kind != ITEM_STALL) {
 		if (send(conn->peer, "x", 1, MSG_NOSIGNAL) != 1)
 			stop_test("send: %s", strerror(errno));
@@ -563,9 +611,8 @@ close_sockets(PGconn *conn)
 {
 	if (conn->fd >= 0)
 		(void)close(conn->fd);
-	if (conn->peer >= 0)
-		(void)close(conn->peer);
-	conn->fd = conn->peer = -1;
+	conn->fd = -1;
+	close_peer(conn);
 }
 
 static const char *const known[] = { "host", "hostaddr", "port", "dbname", "user",
@@ -765,13 +812,20 @@ transaction_after(PGTransactionStatusType now, const char *sql, bool failed)
 	return failed && now == PQTRANS_INTRANS ? PQTRANS_INERROR : now;
 }
 
+static bool
+matches(const char *pattern, const char *sql)
+{
+	return *pattern == '=' ? strcmp(sql, pattern + 1) == 0
+			       : strstr(sql, pattern) != NULL;
+}
+
 static struct fakepq_rule *
 find_rule(const char *sql)
 {
 	for (size_t i = fake.n_rules; i-- > 0;) {
 		struct fakepq_rule *rule = &fake.rules[i];
 
-		if (!rule->used && strstr(sql, rule->pattern)) {
+		if (!rule->used && matches(rule->pattern, sql)) {
 			rule->used = rule->once;
 			return rule;
 		}
@@ -820,8 +874,14 @@ start_command(PGconn *conn, const char *sql, int n_params, const char *const *pa
 		stop_test("too many commands");
 	fake.sent[fake.n_sent++] = line;
 	rule = find_rule(sql);
-	if (!rule)
+	if (fake.n_sent == fake.error_at) {
+		rule = NULL;
+		failed = true;
+		queue(conn, ITEM_RESULT,
+		    new_error("ERROR", fake.error_sqlstate, "the command fails"));
+	} else if (!rule) {
 		queue_control(conn, sql);
+	}
 	for (size_t i = 0; rule && i < rule->n_items; i++) {
 		const struct item *item = &rule->items[i];
 
@@ -966,6 +1026,9 @@ PQgetResult(PGconn *conn)
 	if (conn->queue[conn->head].kind != ITEM_RESULT)
 		stop_test("PQgetResult in the midst of COPY");
 	result = take_row(conn);
+	if (strcmp(fake.sent[fake.n_sent - 1], "COMMIT") == 0 && result->tag &&
+	    strcmp(result->tag, "COMMIT") == 0)
+		fake.n_committed++;
 	if (result->status == PGRES_COPY_IN)
 		conn->in_copy_in = true;
 out:

@@ -40,7 +40,7 @@ void fakepq_connection(const char *polls, const char *message);
 
 /*
  * Command text that contains `pattern` is answered by what is added to the rule, in
- * this order.
+ * this order. A pattern that begins with '=' is the whole text.
  */
 struct fakepq_rule *fakepq_on(const char *pattern);
 
@@ -90,6 +90,18 @@ unsigned fakepq_n_cancels(void);
 /* Calls that can fail, since the reset; and the one (from 1) that does. 0: none. */
 unsigned fakepq_calls(void);
 void fakepq_fail_at(unsigned call);
+/* Before that call the server goes: what has not been read by then never comes. 0: none. */
+void fakepq_lose_at(unsigned call);
+
+/* That command (from 1) is answered by an error instead. 0: none. */
+void fakepq_error_at(unsigned command, const char *sqlstate);
+
+/* The newest connection stands, and the server is there. */
+bool fakepq_is_alive(void);
+/* It is in a transaction, or in one that failed. */
+bool fakepq_in_transaction(void);
+/* How many commands COMMIT were answered with that tag, and the answer was read. */
+size_t fakepq_n_committed(void);
 
 /* Objects of libpq that nobody has freed. */
 int fakepq_live(void);

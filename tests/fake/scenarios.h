@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#pragma once
+
+/* Words that most scenarios have in common. */
+
+#include "scene.h"
+
+#define OPEN "probe lock look rows "
+#define ONE  "begin <CREATE one;> relock record(1700000000001) COMMIT "
+#define TWO \
+	"begin <CREATE two;> <INSERT two; SELECT two;> relock record(1700000000002) COMMIT "
+#define CLOSE "journal? journal unlock"

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "base/macros.h"
+#include "scenarios.h"
+
+/* From nothing to a plan. */
+
+static void
+absent(struct scene *scene)
+{
+	(void)scene;
+	script_table(NULL);
+}
+
+static void
+nothing_to_do(struct scene *scene)
+{
+	script_rows(scene->folder, 2);
+}
+
+static void
+half_done(struct scene *scene)
+{
+	script_rows(scene->folder, 1);
+}
+
+static void
+out_of_order(struct scene *scene)
+{
+	struct folder *later = script_folder("drizzle");
+
+	script_add(later, "0003_three", "CREATE three");
+	script_rows(later, 1);
+	folder_unref(later);
+	script_add(scene->folder, "0003_three", "CREATE three");
+}
+
+static void
+unknown_target(struct scene *scene)
+{
+	scene->request.up_to = "0009_nine";
+}
+
+static void
+warned(struct scene *scene)
+{
+	fakepq_rows(fakepq_on("SELECT created_at"), 2, 2,
+	    (const char *const[]){ "1700000000001", "another", "1600000000000", "old" });
+	(void)scene;
+}
+
+static void
+foreign_table(struct scene *scene)
+{
+	(void)scene;
+	script_table("id,hash,created_at,name");
+}
+
+static void
+create_denied(struct scene *scene)
+{
+	absent(scene);
+	script_error("CREATE SCHEMA", "42501", "permission denied for database app");
+}
+
+static void
+look_fails(struct scene *scene)
+{
+	(void)scene;
+	script_error("a.attname", "XX000", "cache lookup failed");
+}
+
+static void
+rows_denied(struct scene *scene)
+{
+	(void)scene;
+	script_error("SELECT created_at", "42501", "permission denied for table");
+}
+
+static void
+lock_once(struct scene *scene)
+{
+	(void)scene;
+	script_lock_held(false);
+}
+
+static void
+lock_never(struct scene *scene)
+{
+	script_lock_held(true);
+	scene->params.lock_wait_ms = 0;
+}
+
+static void
+lock_for_a_while(struct scene *scene)
+{
+	script_lock_held(true);
+	scene->params.lock_wait_ms = 120;
+}
+
+static void
+lock_fails(struct scene *scene)
+{
+	(void)scene;
+	script_error("pg_try_advisory_lock", "53200", "out of shared memory");
+}
+
+#define REFUSED                                             \
+	"connection to server at \"192.0.2.1\", port 5432 " \
+	"failed: Connection refused\n"
+#define WRONG_PASSWORD                                      \
+	"connection to server at \"192.0.2.1\", port 5432 " \
+	"failed: FATAL:  28P01: password authentication failed\n"
+
+static void
+refused(struct scene *scene)
+{
+	(void)scene;
+	fakepq_connection("wf", REFUSED);
+}
+
+static void
+refused_first(struct scene *scene)
+{
+	refused(scene);
+	refused(scene);
+	scene->params.connect_wait_ms = 5000;
+}
+
+static void
+refused_too_long(struct scene *scene)
+{
+	for (int i = 0; i < 8; i++)
+		refused(scene);
+	scene->params.connect_wait_ms = 60;
+}
+
+static void
+wrong_password(struct scene *scene)
+{
+	fakepq_connection("wrf", WRONG_PASSWORD);
+	scene->params.connect_wait_ms = 5000;
+}
+
+static void
+no_password_file(struct scene *scene)
+{
+	scene->params.password_file = "/nonexistent/password";
+	scene->params.connect_wait_ms = 5000;
+}
+
+static void
+standby(struct scene *scene)
+{
+	(void)scene;
+	fakepq_rows(fakepq_on("server_version_num"), 7, 1,
+	    (const char *const[]){
+		"150020", "15.2", "4711", "app", "public", "t", "on" });
+}
+
+static void
+pooled(struct scene *scene)
+{
+	(void)scene;
+	fakepq_backend_pid(99);
+}
+
+static void
+probe_is_odd(struct scene *scene)
+{
+	(void)scene;
+	script_tag("server_version_num", "SET");
+}
+
+static void
+lost_in_probe(struct scene *scene)
+{
+	(void)scene;
+	script_lose("server_version_num");
+}
+
+static void
+lost_in_lock(struct scene *scene)
+{
+	(void)scene;
+	script_lose("pg_try_advisory_lock");
+}
+
+static void
+lost_in_holder(struct scene *scene)
+{
+	lock_never(scene);
+	script_lose("pg_locks");
+}
+
+static void
+lost_in_look(struct scene *scene)
+{
+	(void)scene;
+	script_lose("a.attname");
+}
+
+static void
+lost_in_create(struct scene *scene)
+{
+	absent(scene);
+	script_lose("CREATE SCHEMA");
+}
+
+static void
+lost_in_rows(struct scene *scene)
+{
+	(void)scene;
+	script_lose("SELECT created_at");
+}
+
+#define LOST RUN_FAILED, CAT_NETWORK_ERROR, "was lost", 0, -1, false
+
+const struct scenario scenarios_open[] = {
+	{ "absent", absent, "probe lock look create rows " ONE TWO CLOSE, RUN_SUCCEEDED,
+	    CAT_NONE, NULL, 2, 2, false },
+	{ "present", NULL, OPEN ONE TWO CLOSE, RUN_SUCCEEDED, CAT_NONE, NULL, 2, 2,
+	    false },
+	{ "half_done", half_done, OPEN TWO CLOSE, RUN_SUCCEEDED, CAT_NONE, NULL, 1, 2,
+	    false },
+	/* which leaves no trace */
+	{ "nothing_to_do", nothing_to_do, OPEN "unlock", RUN_SUCCEEDED, CAT_NONE, NULL, 0,
+	    2, false },
+	{ "out_of_order", out_of_order, OPEN CLOSE, RUN_REFUSED, CAT_OUT_OF_ORDER,
+	    "0001_one, 0002_two", 0, 1, false },
+	{ "unknown_target", unknown_target, OPEN CLOSE, RUN_REFUSED,
+	    CAT_RESOURCE_NOT_FOUND, "0009_nine", 0, 0, false },
+	{ "warned", warned, OPEN TWO CLOSE, RUN_SUCCEEDED, CAT_NONE, NULL, 1, 3, false },
+	{ "foreign_table", foreign_table, "probe lock look " CLOSE, RUN_FAILED,
+	    CAT_CONFIGURATION, "column \"name\"", 0, -1, false },
+	{ "create_denied", create_denied, "probe lock look create " CLOSE, RUN_FAILED,
+	    CAT_PERMISSION_DENIED,
+	    "tracking table drizzle.__drizzle_migrations: permission denied", 0, -1,
+	    false },
+	{ "look_fails", look_fails, "probe lock look " CLOSE, RUN_FAILED, CAT_SQL_ERROR,
+	    "cache lookup", 0, -1, false },
+	{ "rows_denied", rows_denied, OPEN CLOSE, RUN_FAILED, CAT_PERMISSION_DENIED,
+	    "permission denied for table", 0, -1, false },
+	{ "lock_once", lock_once, "probe lock holder lock look rows " ONE TWO CLOSE,
+	    RUN_SUCCEEDED, CAT_NONE, NULL, 2, 2, true },
+	{ "lock_never", lock_never, "probe lock holder", RUN_FAILED, CAT_LOCK_TIMEOUT,
+	    "pid 4712, migrationd two from 192.0.2.9, since 2026-01-02T03:04:05Z", 0, -1,
+	    false },
+	/* how often it was asked for depends on chance */
+	{ "lock_for_a_while", lock_for_a_while, NULL, RUN_FAILED, CAT_LOCK_TIMEOUT,
+	    "pid 4712", 0, -1, true },
+	{ "lock_fails", lock_fails, "probe lock", RUN_FAILED, CAT_SQL_ERROR,
+	    "out of shared memory", 0, -1, false },
+	{ "refused", refused, "", RUN_FAILED, CAT_NETWORK_ERROR, "Connection refused", 0,
+	    -1, false },
+	{ "refused_first", refused_first, OPEN ONE TWO CLOSE, RUN_SUCCEEDED, CAT_NONE,
+	    NULL, 2, 2, true },
+	{ "refused_too_long", refused_too_long, "", RUN_FAILED, CAT_NETWORK_ERROR,
+	    "Connection refused", 0, -1, true },
+	{ "wrong_password", wrong_password, "", RUN_FAILED, CAT_PERMISSION_DENIED,
+	    "password authentication failed", 0, -1, false },
+	{ "no_password_file", no_password_file, "", RUN_FAILED, CAT_RESOURCE_NOT_FOUND,
+	    "password file", 0, -1, false },
+	{ "standby", standby, "probe", RUN_FAILED, CAT_NETWORK_ERROR,
+	    "connect to the primary", 0, -1, false },
+	{ "pooled", pooled, "probe", RUN_FAILED, CAT_CONFIGURATION, "pooler", 0, -1,
+	    false },
+	{ "probe_is_odd", probe_is_odd, "probe", RUN_FAILED, CAT_INTERNAL,
+	    "did not say what it is", 0, -1, false },
+	{ "lost_in_probe", lost_in_probe, "probe", LOST },
+	{ "lost_in_lock", lost_in_lock, "probe lock", LOST },
+	{ "lost_in_holder", lost_in_holder, "probe lock holder", LOST },
+	{ "lost_in_look", lost_in_look, "probe lock look", LOST },
+	{ "lost_in_create", lost_in_create, "probe lock look create", LOST },
+	{ "lost_in_rows", lost_in_rows, "probe lock look rows", LOST },
+};
+const size_t n_scenarios_open = ARRAY_SIZE(scenarios_open);

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#pragma once
+
+/*
+ * A run played on the scripted libpq, and what must be true of it however it ended.
+ *
+ *	scene_begin(&scene, scenario);
+ *	scene_play(&scene);
+ *	... the run, the words that were sent ...
+ *	scene_end(&scene);
+ *
+ * Include after cmocka.h.
+ */
+
+#include <stdint.h>
+#include <uv.h>
+
+#include "core/run.h"
+#include "db/runner.h"
+#include "script.h"
+
+struct scene;
+
+struct scenario {
+	const char *name;
+	/* Behind script_server and the two migrations; may change what the scene holds. */
+	void (*script)(struct scene *scene);
+	const char *sent; /* as script_sent has it */
+	enum run_outcome outcome;
+	enum category category;
+	const char *says; /* what text, place and hint of the error hold; NULL: nothing */
+	size_t n_applied;
+	int n_rows; /* of the history handed over; -1: none */
+	bool waits; /* a pause is in it: too slow to be played hundreds of times */
+};
+
+/* In the order of a run: what comes before the plan, then migrations and the end. */
+extern const struct scenario scenarios_open[];
+extern const size_t n_scenarios_open;
+extern const struct scenario scenarios_apply[];
+extern const size_t n_scenarios_apply;
+extern const struct scenario scenarios_stop[];
+extern const size_t n_scenarios_stop;
+
+typedef void scene_act_fn(struct runner *runner, const char *reason);
+
+struct scene {
+	/* for the script */
+	struct target_params params;
+	struct run_request request;
+	struct folder *folder;
+	scene_act_fn *act;     /* what is done to the runner, or NULL */
+	enum run_state act_in; /* in the first event of that state; RUN_NEW: at once */
+	unsigned act_at_turn;  /* or in that turn of the loop */
+
+	/* what came of it */
+	struct run *run;
+	struct history *history;
+	unsigned n_done;
+	unsigned n_turns;
+	bool was_alive; /* the connection stood when the run was done */
+	bool was_in_transaction;
+	char sent[SCRIPT_WORDS];
+
+	const struct scenario *scenario;
+	uv_loop_t loop;
+	uv_timer_t tick;
+	struct runner *runner;
+	bool has_acted;
+	size_t n_blocks;
+};
+
+void scene_begin(struct scene *scene, const struct scenario *scenario);
+
+/* Start the run and turn the loop until it is done; then check what holds of every run. */
+void scene_play(struct scene *scene);
+
+/* Let all go, and see that nothing is left. */
+void scene_end(struct scene *scene);

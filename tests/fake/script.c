@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "script.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "core/layout.h"
+
+#define FIRST_WHEN 1700000000000
+
+/* ---- the folder ---- */
+
+struct target_params
+script_params(void)
+{
+	return (struct target_params){
+		.name = "default",
+		.database_url = "host=/run dbname=app",
+		.tracking = "drizzle",
+		.instance = "one",
+		.journal = true,
+		.connect_timeout_ms = 5000,
+		.lock_wait_ms = 5000,
+	};
+}
+
+struct folder *
+script_folder(const char *layout)
+{
+	struct folder *folder = mem_zero(NULL, struct folder);
+
+	folder->refs = 1;
+	folder->layout = layout_find(layout);
+	return folder;
+}
+
+struct migration *
+script_add(struct folder *folder, const char *id, const char *text)
+{
+	struct migration *m = mem_zero(folder, struct migration);
+	bool drizzle = strcmp(folder->layout->name, "drizzle") == 0;
+	size_t n = folder->n_migrations++;
+
+	m->id = mem_strdup(folder, id);
+	m->order = strtoll(id, NULL, 10) + (drizzle ? FIRST_WHEN : 0);
+	m->version = drizzle ? mem_printf(folder, "%" PRId64, m->order)
+			     : mem_strndup(folder, id, strcspn(id, "_"));
+	m->name = mem_strdup(folder, strchr(id, '_') + 1);
+	m->file = mem_printf(folder, "%s.sql", id);
+	m->position = n;
+	migration_set_text(
+	    m, folder, text, strlen(text), drizzle ? "--> statement-breakpoint" : NULL);
+	folder->migrations =
+	    mem_grow(folder, folder->migrations, struct migration *, n + 1);
+	folder->migrations[n] = m;
+	return m;
+}
+
+void
+script_migrations(struct folder *folder)
+{
+	struct fakepq_rule *insert = NULL;
+
+	script_add(folder, "0001_one", "CREATE one;\n");
+	script_add(folder, "0002_two",
+	    "CREATE two;\n--> statement-breakpoint\nINSERT two;\nSELECT two;\n");
+	script_tag("CREATE one", "CREATE TABLE");
+	script_tag("CREATE two", "CREATE TABLE");
+	insert = fakepq_on("INSERT two");
+	fakepq_tag(insert, "INSERT 0 2");
+	fakepq_rows(insert, 1, 2, (const char *const[]){ "1", "2" });
+}
+
+/* ---- the server ---- */
+
+void
+script_tag(const char *pattern, const char *tag)
+{
+	fakepq_tag(fakepq_on(pattern), tag);
+}
+
+void
+script_error(const char *pattern, const char *sqlstate, const char *message)
+{
+	fakepq_error(fakepq_on(pattern), sqlstate, message, 0);
+}
+
+void
+script_lose(const char *pattern)
+{
+	fakepq_lose(fakepq_on(pattern));
+}
+
+static void
+answer(const char *pattern, const char *value)
+{
+	fakepq_rows(fakepq_on(pattern), 1, 1, (const char *const[]){ value });
+}
+
+void
+script_table(const char *columns)
+{
+	const char *there = columns ? "t" : "f";
+
+	fakepq_rows(
+	    fakepq_on("a.attname"), 3, 1, (const char *const[]){ there, there, columns });
+}
+
+void
+script_rows(const struct folder *folder, size_t n)
+{
+	const char *values[16];
+
+	for (size_t i = 0; i < n; i++) {
+		values[2 * i] = folder->migrations[i]->version;
+		values[2 * i + 1] = folder->migrations[i]->checksum;
+	}
+	fakepq_rows(fakepq_on("SELECT created_at"), 2, (int)n, values);
+}
+
+void
+script_journal(bool exists, bool may_create)
+{
+	fakepq_rows(fakepq_on("has_table_privilege"), 2, 1,
+	    (const char *const[]){ exists ? "t" : "f", may_create ? "t" : "f" });
+}
+
+void
+script_lock_held(bool for_ever)
+{
+	static const char *const holder[] = { "4712", "migrationd two", "192.0.2.9",
+		"2026-01-02T03:04:05Z" };
+	struct fakepq_rule *try = for_ever ? fakepq_on("pg_try_advisory_lock")
+					   : fakepq_once("pg_try_advisory_lock");
+
+	fakepq_rows(try, 1, 1, (const char *const[]){ "f" });
+	fakepq_rows(fakepq_on("pg_locks"), 4, 1, holder);
+}
+
+void
+script_server(void)
+{
+	/* the newest rule wins: what stands in more texts comes first */
+	script_tag("CREATE SCHEMA IF NOT EXISTS \"drizzle\"", "CREATE TABLE");
+	script_tag("CREATE TABLE IF NOT EXISTS \"public\"", "CREATE TABLE");
+	script_tag("CREATE TABLE IF NOT EXISTS migrationd.runs", "CREATE TABLE");
+	script_tag("RESET ALL", "BEGIN");
+	script_tag("INSERT INTO ", "INSERT 0 1");
+	fakepq_rows(fakepq_on("server_version_num"), 7, 1,
+	    (const char *const[]){
+		"150020", "15.2", "4711", "app", "public", "f", "off" });
+	answer("pg_try_advisory_lock", "t");
+	answer("pg_try_advisory_xact_lock", "t");
+	answer("pg_advisory_unlock", "t");
+	fakepq_rows(fakepq_on("pg_locks"), 4, 0, NULL);
+	script_table("id,hash,created_at");
+	fakepq_rows(fakepq_on("SELECT created_at"), 2, 0, NULL);
+	fakepq_rows(fakepq_on("SELECT version, name"), 3, 0, NULL);
+	fakepq_rows(fakepq_on("SELECT description"), 4, 0, NULL);
+	script_journal(true, true);
+	fakepq_rows(fakepq_on("jsonb_to_recordset"), 1, 0, NULL);
+	fakepq_rows(fakepq_on("jsonb_array_elements"), 24, 0, NULL);
+}
+
+/* ---- what was said ---- */
+
+static const struct {
+	const char *pattern; /* the first that the command contains */
+	const char *word;
+	bool with_key; /* the last parameter of the kind's INSERT behind it */
+} words[] = {
+	/* these two hold texts of errors, which may say anything */
+	{ "INSERT INTO migrationd.runs", "journal", false },
+	{ "'failed'", "failure", true },
+	{ "server_version_num", "probe", false },
+	{ "pg_try_advisory_lock", "lock", false },
+	{ "pg_locks", "holder", false },
+	{ "pg_advisory_unlock", "unlock", false },
+	{ "pg_try_advisory_xact_lock", "relock", false },
+	{ "a.attname", "look", false },
+	{ "migrationd.runs (id pg_catalog.uuid", "journal+", false },
+	{ "CREATE TABLE IF NOT EXISTS", "create", false },
+	{ "SELECT created_at", "rows", false },
+	{ "SELECT version, name", "rows", false },
+	{ "SELECT description", "rows", false },
+	{ "BEGIN;RESET", "begin", false },
+	{ "RESET ALL", "again", false },
+	{ "has_table_privilege", "journal?", false },
+	{ "jsonb_to_recordset", "baselined", false },
+	{ "jsonb_array_elements", "runs", false },
+	{ "INSERT INTO ", "record", true },
+};
+
+/* Drizzle's and schema_migrations' key is of the second or first of two, a file name stands first. */
+static const char *
+key_of(const char *sent)
+{
+	const char *first = strchr(sent, '|');
+	const char *last = strrchr(sent, '|');
+
+	return strncmp(last + 1, "17000", 5) == 0 ? last + 1 : first + 1;
+}
+
+static void
+add(char *buf, size_t size, const char *before, const char *text, size_t len,
+    const char *behind)
+{
+	size_t used = strlen(buf);
+
+	(void)snprintf(buf + used, size - used, "%s%s%.*s%s", used ? " " : "", before,
+	    (int)len, text, behind);
+}
+
+/* A command as it is, on one line. */
+static void
+add_text(char *buf, size_t size, const char *sent)
+{
+	char line[256] = "";
+	size_t n = 0;
+
+	for (; *sent && n + 1 < sizeof(line); sent++)
+		if (strchr(" \n", *sent) == NULL)
+			line[n++] = *sent;
+		else if (n > 0 && line[n - 1] != ' ')
+			line[n++] = ' ';
+	while (n > 0 && line[n - 1] == ' ')
+		n--;
+	add(buf, size, "<", line, n, ">");
+}
+
+static void
+add_word(char *buf, size_t size, const char *sent)
+{
+	const char *key = NULL;
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (!strstr(sent, words[i].pattern))
+			continue;
+		add(buf, size, "", words[i].word, strlen(words[i].word), "");
+		if (!words[i].with_key)
+			return;
+		key = key_of(sent);
+		buf += strlen(buf);
+		(void)snprintf(
+		    buf, SCRIPT_WORDS / 8, "(%.*s)", (int)strcspn(key, "|"), key);
+		return;
+	}
+	if (strcmp(sent, "COMMIT") == 0 || strcmp(sent, "ROLLBACK") == 0)
+		add(buf, size, "", sent, strlen(sent), "");
+	else
+		add_text(buf, size, sent);
+}
+
+void
+script_sent(char *buf, size_t size)
+{
+	*buf = '\0';
+	for (size_t i = 0; i < fakepq_n_sent(); i++)
+		if (strlen(buf) + SCRIPT_WORDS / 4 < size)
+			add_word(buf, size, fakepq_sent(i));
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/log.h"
+#include "base/macros.h"
+#include "scene.h"
+
+/*
+ * Every scenario again and again, each time with another thing gone wrong. What must be
+ * true however a run ends is in scene_play and scene_end.
+ */
+
+enum blow {
+	BLOW_NONE,
+	BLOW_FAIL,   /* the k-th call of libpq fails */
+	BLOW_LOSE,   /* the server is gone at that call */
+	BLOW_ERROR,  /* the k-th command is answered by an error */
+	BLOW_EARLY,  /* runner_finish_early in the k-th turn of the loop */
+	BLOW_CANCEL, /* runner_cancel in that turn */
+};
+
+struct blows {
+	unsigned n_calls;
+	unsigned n_commands;
+	unsigned n_turns;
+};
+
+static struct blows
+play(const struct scenario *scenario, enum blow blow, unsigned k)
+{
+	struct scene scene;
+	struct blows blows = { 0 };
+
+	scene_begin(&scene, scenario);
+	if (blow == BLOW_FAIL)
+		fakepq_fail_at(k);
+	if (blow == BLOW_LOSE)
+		fakepq_lose_at(k);
+	if (blow == BLOW_ERROR)
+		fakepq_error_at(k, "XX000");
+	if (blow == BLOW_EARLY || blow == BLOW_CANCEL) {
+		/* a statement that hangs has to be cancelled, or the scene never ends */
+		if (blow == BLOW_CANCEL || scene.act == NULL)
+			scene.act =
+			    blow == BLOW_EARLY ? runner_finish_early : runner_cancel;
+		scene.act_at_turn = k;
+	}
+	scene_play(&scene);
+	blows = (struct blows){
+		.n_calls = fakepq_calls(),
+		.n_commands = (unsigned)fakepq_n_sent(),
+		.n_turns = scene.n_turns,
+	};
+	scene_end(&scene);
+	return blows;
+}
+
+struct list {
+	const struct scenario *scenarios;
+	const size_t *n;
+};
+
+static const struct list lists[] = {
+	{ scenarios_open, &n_scenarios_open },
+	{ scenarios_apply, &n_scenarios_apply },
+	{ scenarios_stop, &n_scenarios_stop },
+};
+
+static void
+torture(enum blow blow)
+{
+	unsigned n_scenarios = 0;
+	unsigned n_plays = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
+		for (size_t s = 0; s < *lists[i].n; s++) {
+			const struct scenario *scenario = &lists[i].scenarios[s];
+			struct blows blows = { 0 };
+			unsigned n = 0;
+
+			if (scenario->waits)
+				continue;
+			blows = play(scenario, BLOW_NONE, 0);
+			n = blow == BLOW_ERROR                       ? blows.n_commands
+			    : blow == BLOW_FAIL || blow == BLOW_LOSE ? blows.n_calls
+								     : blows.n_turns;
+			for (unsigned k = 1; k <= n; k++)
+				(void)play(scenario, blow, k);
+			n_plays += n;
+			n_scenarios++;
+		}
+	print_message("# %u scenarios, %u runs\n", n_scenarios, n_plays);
+	assert_true(n_plays > n_scenarios * 5);
+}
+
+static void
+test_calls_fail(void **state)
+{
+	(void)state;
+	torture(BLOW_FAIL);
+}
+
+static void
+test_server_goes(void **state)
+{
+	(void)state;
+	torture(BLOW_LOSE);
+}
+
+static void
+test_commands_fail(void **state)
+{
+	(void)state;
+	torture(BLOW_ERROR);
+}
+
+static void
+test_finish_early(void **state)
+{
+	(void)state;
+	torture(BLOW_EARLY);
+}
+
+static void
+test_cancel(void **state)
+{
+	(void)state;
+	torture(BLOW_CANCEL);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_calls_fail),
+		cmocka_unit_test(test_server_goes),
+		cmocka_unit_test(test_commands_fail),
+		cmocka_unit_test(test_finish_early),
+		cmocka_unit_test(test_cancel),
+	};
+
+	log_init(STDERR_FILENO, LOG_FORMAT_TEXT, LOG_ERROR);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

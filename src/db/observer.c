@@ -94,17 +94,19 @@ log_reachable(struct observer *observer)
 static void
 observer_report(struct observer *observer)
 {
-	observer->stage = LOOK_IDLE;
 	log_reachable(observer);
-	uv_timer_start(&observer->timer, on_timer, next_pause_ms(observer), 0);
+	/* who is told may ask for the next look, or close */
 	observer->fn(observer->arg, &observer->seen);
 	talloc_free(observer->look);
 	observer->look = NULL;
 	observer->seen = (struct observation){ 0 };
-	if (observer->again) {
-		observer->again = false;
-		observer_look(observer);
-	}
+	observer->stage = LOOK_IDLE;
+	if (uv_is_closing((const uv_handle_t *)&observer->timer))
+		return;
+	/* a pause of 0 would end in this turn of the loop, and could keep it from others */
+	uv_timer_start(
+	    &observer->timer, on_timer, observer->again ? 1 : next_pause_ms(observer), 0);
+	observer->again = false;
 }
 
 static void
@@ -363,7 +365,8 @@ start_connect(struct observer *observer)
 		return;
 	drop_connection(observer);
 	observer->seen.database.err = err;
-	observer_report(observer);
+	observer->stage = LOOK_REPORT;
+	uv_timer_start(&observer->timer, on_timer, 0, 0);
 }
 
 void
@@ -388,6 +391,8 @@ on_timer(uv_timer_t *timer)
 
 	if (observer->stage == LOOK_IDLE)
 		observer_look(observer);
+	else if (observer->stage == LOOK_REPORT)
+		observer_report(observer);
 }
 
 struct observer *

@@ -37,7 +37,11 @@ typedef void observer_fn(void *arg, const struct observation *observation);
 struct observer *observer_new(uv_loop_t *loop, const struct target_params *params,
     uint64_t interval_ms, observer_fn *fn, void *arg);
 
-/* Look now, unless a look is under way. */
+/*
+ * Look now; when a look is under way, once more after it. The report comes from the
+ * loop, never from inside this call. May be called from a report.
+ */
 void observer_look(struct observer *observer);
 
+/* No report comes any more. May be called from a report; NULL is fine. */
 void observer_close(struct observer *observer);

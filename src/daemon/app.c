@@ -136,7 +136,7 @@ app_configure(struct app *app, struct config *config)
 	struct config *old = app->config;
 
 	if (app->ephemeral != NULL)
-		config->database_url = ephemeral_url(app->ephemeral);
+		config_use_ephemeral(config, ephemeral_url(app->ephemeral));
 	log_init(STDERR_FILENO, (enum log_format)config->log_format,
 	    (enum log_level)config->log_level);
 	app->config = config;

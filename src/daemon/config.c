@@ -128,6 +128,13 @@ config_layout_name(const struct config *config)
 }
 
 void
+config_use_ephemeral(struct config *config, const char *url)
+{
+	config->database_url = url;
+	config->origins[option_find("database_url") - option_table] = "ephemeral";
+}
+
+void
 config_target_params(
     const struct config *config, const char *layout, struct target_params *out)
 {

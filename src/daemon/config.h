@@ -108,6 +108,9 @@ int config_check_reload(
 void config_target_params(
     const struct config *config, const char *layout, struct target_params *out);
 
+/* Use the private server of --ephemeral: `url` is kept as long as the configuration. */
+void config_use_ephemeral(struct config *config, const char *url);
+
 /* "drizzle", or NULL for auto. */
 const char *config_layout_name(const struct config *config);
 

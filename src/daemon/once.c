@@ -120,7 +120,7 @@ once_run(struct config *config)
 			exit_code = err_exit_code(&err);
 			goto out;
 		}
-		config->database_url = ephemeral_url(ephemeral);
+		config_use_ephemeral(config, ephemeral_url(ephemeral));
 	}
 	once->folder =
 	    folder_load(config->migrations, config_layout_name(config), clock_now_us());

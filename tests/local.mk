@@ -69,7 +69,8 @@ fake_scenes = $(fake_script) %D%/fake/scene.c %D%/fake/scene.h %D%/fake/scenario
 	%D%/fake/scenarios_apply.c %D%/fake/scenarios_open.c %D%/fake/scenarios_stop.c
 fake_libs = $(migrationd_libs) $(CMOCKA_LIBS)
 
-%C%_fake_test_observer_SOURCES = %D%/fake/test_observer.c $(fake_script)
+%C%_fake_test_observer_SOURCES = %D%/fake/test_observer.c $(fake_script) \
+	%D%/fake/watcher.c %D%/fake/watcher.h
 %C%_fake_test_observer_LDADD = $(fake_libs)
 %C%_fake_test_pgconn_SOURCES = %D%/fake/test_pgconn.c $(fakepq)
 %C%_fake_test_pgconn_LDADD = $(fake_libs)

@@ -194,7 +194,7 @@ static const struct {
 	{ "INSERT INTO ", "record", true },
 };
 
-/* Drizzle's and schema_migrations' key is of the second or first of two, a file name stands first. */
+/* Drizzle's key is the second parameter, the others' the first. */
 static const char *
 key_of(const char *sent)
 {

@@ -6,14 +6,13 @@ import json
 import os
 import signal
 import subprocess
-import tempfile
 import time
 
 import pytest
 
 from harness.daemon import binary, environment, require_other_user, run
 from harness.folder import journal, tables, write
-from harness.process import alive, children, die_with_parent
+from harness.process import alive, die_with_parent
 from harness.wait import wait_until
 
 FINE, FILES, CONFIGURATION, FAILED = 0, 2, 4, 5
@@ -200,69 +199,79 @@ def test_opens_no_listener(drizzle, database):
 
 # -- --ephemeral ----------------------------------------------------------------
 
-def temporary_entries():
-    return set(os.listdir(tempfile.gettempdir()))
+@pytest.fixture
+def temporary(workdir):
+    """A $TMPDIR of the test's own: what is in it, and which servers live in
+    it, is the ephemeral daemon's doing."""
+    made = workdir / "tmp"
+    made.mkdir()
+    made.chmod(0o1777)
+    return made
 
 
-def postgres_processes():
+def servers_in(directory):
+    """The pids whose command line names a path beneath `directory`."""
     found = set()
-    for path in glob.glob("/proc/[0-9]*/comm"):
+    for path in glob.glob("/proc/[0-9]*/cmdline"):
+        pid = int(path.split("/")[2])
         try:
-            with open(path, encoding="utf-8") as comm:
-                if comm.read().strip() == "postgres":
-                    found.add(int(path.split("/")[2]))
+            with open(path, "rb") as cmdline:
+                if os.fsencode(directory) in cmdline.read() and alive(pid):
+                    found.add(pid)
         except (FileNotFoundError, ProcessLookupError):
             continue
     return found
 
 
-def test_ephemeral_once_leaves_nothing_behind(sample):
-    directories, servers = temporary_entries(), postgres_processes()
-    done = run("--ephemeral", "--once", "--migrations", sample, timeout=120)
+def nothing_left(directory):
+    return not servers_in(directory) and not os.listdir(directory)
+
+
+def test_ephemeral_once_leaves_nothing_behind(sample, temporary):
+    done = run("--ephemeral", "--once", "--migrations", sample, timeout=120,
+               env={"TMPDIR": temporary})
     assert done.returncode == FINE, done
     assert "0006_document_rules" in done.stdout
-    wait_until(lambda: postgres_processes() <= servers, 10)
-    assert not {d for d in temporary_entries() - directories
-                if "migrationd" in d}
+    wait_until(lambda: nothing_left(temporary), 10)
 
 
-def test_ephemeral_reports_a_failing_file(drizzle):
+def test_ephemeral_reports_a_failing_file(drizzle, temporary):
     done = run("--ephemeral", "--once", "--migrations",
-               drizzle([("0000_bad", "CRATE TABLE x;")]), timeout=120)
+               drizzle([("0000_bad", "CRATE TABLE x;")]), timeout=120,
+               env={"TMPDIR": temporary})
     assert done.returncode == FAILED, done
     assert "0000_bad.sql:1:1" in done.stdout + done.stderr
+    wait_until(lambda: nothing_left(temporary), 10)
 
 
-def test_ephemeral_daemon(start_daemon, sample):
-    daemon = start_daemon("--ephemeral", "--migrations", sample)
+def test_ephemeral_daemon(start_daemon, sample, temporary):
+    daemon = start_daemon("--ephemeral", "--migrations", sample,
+                          env={"TMPDIR": temporary})
     daemon.wait_verdict("pending", timeout=60)
     assert daemon.apply().status == 200
     assert daemon.verdict() == "current"
-    servers = [p for p in children(daemon.pid)]
-    assert servers
+    assert servers_in(temporary)
     daemon.stop()
-    wait_until(lambda: not any(alive(p) for p in servers), 10)
+    wait_until(lambda: nothing_left(temporary), 10)
 
 
-def test_ephemeral_server_dies_with_a_killed_daemon(start_daemon, sample):
-    directories, before = temporary_entries(), postgres_processes()
-    daemon = start_daemon("--ephemeral", "--migrations", sample)
+def test_ephemeral_server_dies_with_a_killed_daemon(start_daemon, sample,
+                                                    temporary):
+    daemon = start_daemon("--ephemeral", "--migrations", sample,
+                          env={"TMPDIR": temporary})
     daemon.wait_verdict("pending", timeout=60)
-    assert postgres_processes() - before
+    assert servers_in(temporary)
     daemon.kill()
-    wait_until(lambda: not postgres_processes() - before, 20,
-               what="the private server follows its daemon")
-    # what a killed daemon could not remove, the next one does
-    run("--ephemeral", "--once", "--migrations", sample, timeout=120)
-    assert not {d for d in temporary_entries() - directories
-                if "migrationd" in d}
+    wait_until(lambda: nothing_left(temporary), 20,
+               what="the private server and its directory go too")
 
 
-def test_ephemeral_as_an_ordinary_user(sample):
+def test_ephemeral_as_an_ordinary_user(sample, temporary):
     require_other_user("postgres")
     done = run("--ephemeral", "--once", "--migrations", sample, timeout=120,
-               user="postgres")
+               user="postgres", env={"TMPDIR": temporary})
     assert done.returncode == FINE, done
+    wait_until(lambda: nothing_left(temporary), 10)
 
 
 def test_ephemeral_and_a_database_url_contradict(sample, database):

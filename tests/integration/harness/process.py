@@ -39,23 +39,6 @@ def as_user(name):
             "extra_groups": []}
 
 
-def children(pid):
-    """The pids of the live children of `pid`."""
-    found = []
-    for entry in os.listdir("/proc"):
-        if not entry.isdigit():
-            continue
-        try:
-            with open(f"/proc/{entry}/stat", encoding="utf-8") as stat:
-                # the name in parentheses may itself hold spaces
-                state, parent = stat.read().rpartition(")")[2].split()[:2]
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if int(parent) == pid and state != "Z":
-            found.append(int(entry))
-    return found
-
-
 def alive(pid):
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8") as stat:

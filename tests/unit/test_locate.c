@@ -97,12 +97,25 @@ test_excerpt_is_cut(void **state UNUSED)
 	}
 }
 
+/* Text that nobody decoded does not hold it up. */
+static void
+test_bytes_that_are_no_text(void **state UNUSED)
+{
+	struct part part = { .text = "SELECT '\xff\xfe'", .len = 11, .line = 1 };
+	struct migration m = { .file = "x.sql", .parts = &part, .n_parts = 1 };
+	struct err err = { .category = CAT_SQL_ERROR };
+
+	locate_error(&m, 0, 0, 0, &err);
+	assert_string_equal(err.excerpt, "SELECT '\xff\xfe'");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_locate_error),
 		cmocka_unit_test(test_excerpt_is_cut),
+		cmocka_unit_test(test_bytes_that_are_no_text),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

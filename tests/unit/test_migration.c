@@ -387,10 +387,28 @@ test_conflict_line(void **state)
 	assert_int_equal(migration_conflict_line("<<<<<<< a", 7), 0);
 }
 
+/* The first problem is the one to show. */
+static void
+test_first_problem_stays(void **state UNUSED)
+{
+	void *ctx = mem_context(NULL, "test");
+	struct migration m = { .id = "0001_x" };
+	struct err first = { 0 };
+	struct err second = { 0 };
+
+	err_set(&first, CAT_SECURITY_VIOLATION, "first");
+	err_set(&second, CAT_SQL_SYNTAX_ERROR, "second");
+	migration_set_problem(&m, ctx, &first);
+	migration_set_problem(&m, ctx, &second);
+	assert_string_equal(m.problem->text, "first");
+	talloc_free(ctx);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_first_problem_stays),
 		cmocka_unit_test(test_every_state_has_its_name),
 		cmocka_unit_test(test_ids),
 		cmocka_unit_test(test_hashes_are_those_of_drizzle),

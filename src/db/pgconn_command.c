@@ -303,8 +303,13 @@ sent(struct pgconn *conn, bool ok)
 {
 	int unsent = ok ? PQflush(conn->pq) : -1;
 
-	conn->stage = unsent < 0 ? stage_unsent : stage_command;
-	(void)pgconn_arm(conn, unsent < 0 ? WANT_TURN : unsent ? WANT_BOTH : WANT_READ);
+	conn->stage = stage_command;
+	if (unsent >= 0 &&
+	    pgconn_arm(conn, unsent ? WANT_BOTH : WANT_READ) != WANT_CLOSED)
+		return;
+	/* the reply comes from the loop, never from inside this call */
+	conn->stage = stage_unsent;
+	(void)pgconn_arm(conn, WANT_TURN);
 }
 
 void

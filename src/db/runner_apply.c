@@ -6,6 +6,7 @@
  * ROLLBACK, NOTE when one fails.
  */
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -54,9 +55,8 @@ part_enter(struct runner *runner)
 {
 	const struct migration *m = runner_step_now(runner)->migration;
 
+	assert(m->n_parts > 0);
 	runner->part = 0;
-	if (m->n_parts == 0)
-		return RUN_RECORD;
 	runner_execute(runner, m->parts[0].text, m->parts[0].len);
 	return RUN_PART;
 }

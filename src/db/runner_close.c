@@ -81,8 +81,6 @@ unlock_enter(struct runner *runner)
 {
 	struct pgconn_statement release = lock_release(runner->scratch, runner->lock_key);
 
-	if (!runner->locked)
-		return RUN_DONE;
 	runner_send(runner, &release);
 	return RUN_UNLOCK;
 }

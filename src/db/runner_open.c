@@ -146,11 +146,9 @@ lock_answer_step(struct runner *runner, const struct pgconn_reply *reply)
 	runner->run->lock_wait_us = clock_mono_us() - runner->since_mono_us;
 	if (runner->stage == LOCK_HOLDER)
 		return lock_held_elsewhere(runner, reply->result);
-	if (lock_answer(reply->result)) {
-		runner->locked = true;
+	if (lock_answer(reply->result))
 		return runner_is_stopping(runner) ? runner_fail_stopped(runner)
 						  : RUN_PREPARE;
-	}
 	struct pgconn_statement statement =
 	    lock_holder(runner->scratch, runner->lock_key);
 

@@ -29,7 +29,6 @@ struct runner {
 	struct tracking_table table;
 	struct tracking_look look;
 	int64_t lock_key;
-	bool locked;
 	unsigned attempt;      /* of connecting or locking */
 	int64_t since_mono_us; /* when this state's waiting began */
 

@@ -47,10 +47,12 @@ unit_tests = \
 	%D%/unit/test_request \
 	%D%/unit/test_route \
 	%D%/unit/test_config \
+	%D%/unit/test_connect \
 	%D%/unit/test_conninfo \
 	%D%/unit/test_listen \
 	%D%/unit/test_notify \
 	%D%/unit/test_options \
+	%D%/unit/test_target_params \
 	%D%/unit/test_watch
 
 LDADD = $(migrationd_libs) $(PQ_LIBS) $(CMOCKA_LIBS)

@@ -46,6 +46,9 @@ struct pg_result {
 	char *sqlstate;
 	char *message;
 	char *position;
+	char *detail;
+	char *hint;
+	char *context;
 };
 
 struct item {
@@ -219,6 +222,9 @@ PQclear(PGresult *result)
 	free(result->sqlstate);
 	free(result->message);
 	free(result->position);
+	free(result->detail);
+	free(result->hint);
+	free(result->context);
 	free(result);
 	lock();
 	fake.live--;
@@ -238,6 +244,9 @@ copy_result(const PGresult *from)
 	result->sqlstate = copy(from->sqlstate);
 	result->message = copy(from->message);
 	result->position = copy(from->position);
+	result->detail = copy(from->detail);
+	result->hint = copy(from->hint);
+	result->context = copy(from->context);
 	return result;
 }
 
@@ -351,6 +360,17 @@ fakepq_error(struct fakepq_rule *rule, const char *sqlstate, const char *message
 	(void)snprintf(number, sizeof(number), "%u", position);
 	result->position = position ? copy(number) : NULL;
 	add(rule, ITEM_RESULT, result);
+}
+
+void
+fakepq_error_fields(
+    struct fakepq_rule *rule, const char *detail, const char *hint, const char *context)
+{
+	PGresult *result = rule->items[rule->n_items - 1].result;
+
+	result->detail = copy(detail);
+	result->hint = copy(hint);
+	result->context = copy(context);
 }
 
 void
@@ -1202,7 +1222,7 @@ PQsetNoticeReceiver(PGconn *conn, PQnoticeReceiver proc, void *arg)
 int
 PQsocket(const PGconn *conn)
 {
-	return conn->fd;
+	return fails() ? -1 : conn->fd;
 }
 
 ConnStatusType
@@ -1272,6 +1292,12 @@ PQresultErrorField(const PGresult *res, int fieldcode)
 		return res->message;
 	case PG_DIAG_STATEMENT_POSITION:
 		return res->position;
+	case PG_DIAG_MESSAGE_DETAIL:
+		return res->detail;
+	case PG_DIAG_MESSAGE_HINT:
+		return res->hint;
+	case PG_DIAG_CONTEXT:
+		return res->context;
 	default:
 		return NULL;
 	}

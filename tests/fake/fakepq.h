@@ -55,6 +55,9 @@ void fakepq_empty(struct fakepq_rule *rule); /* the answer to an empty query */
 /* An error; of what comes behind it only fakepq_lose holds. `position` 0: none. */
 void fakepq_error(struct fakepq_rule *rule, const char *sqlstate, const char *message,
     unsigned position);
+/* What the error that was added last says besides; NULL: nothing. */
+void fakepq_error_fields(
+    struct fakepq_rule *rule, const char *detail, const char *hint, const char *context);
 void fakepq_notice(struct fakepq_rule *rule, const char *severity, const char *sqlstate,
     const char *message);
 void fakepq_notify(struct fakepq_rule *rule); /* a notification */

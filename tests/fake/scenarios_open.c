@@ -135,6 +135,14 @@ refused_too_long(struct scene *scene)
 }
 
 static void
+starting(struct scene *scene)
+{
+	fakepq_connection("wrf", "FATAL:  57P03: the database system is starting up\n");
+	fakepq_connection("wrf", "FATAL:  53300: sorry, too many clients already\n");
+	scene->params.connect_wait_ms = 5000;
+}
+
+static void
 wrong_password(struct scene *scene)
 {
 	fakepq_connection("wrf", WRONG_PASSWORD);
@@ -256,6 +264,8 @@ const struct scenario scenarios_open[] = {
 	    NULL, 2, 2, true },
 	{ "refused_too_long", refused_too_long, "", RUN_FAILED, CAT_NETWORK_ERROR,
 	    "Connection refused", 0, -1, true },
+	{ "starting", starting, OPEN ONE TWO CLOSE, RUN_SUCCEEDED, CAT_NONE, NULL, 2, 2,
+	    true },
 	{ "wrong_password", wrong_password, "", RUN_FAILED, CAT_PERMISSION_DENIED,
 	    "password authentication failed", 0, -1, false },
 	{ "no_password_file", no_password_file, "", RUN_FAILED, CAT_RESOURCE_NOT_FOUND,

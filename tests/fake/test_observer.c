@@ -84,10 +84,10 @@ static void
 test_runs(void **state)
 {
 	static const char *const run[24] = { "01900000-0000-7000-8000-000000000001",
-		"default", "apply", "failed", NULL, "1700000000000000",
-		"1700000001000000", "1000000", "5", "0001_one 1700000000001 7",
-		"SQL_ERROR", "422", "5", "4", "8", "3", "42P01", "no such table", NULL,
-		NULL, NULL, "0002_two", "0002_two.sql", NULL };
+		"default", "apply", "odd", NULL, "1700000000000000", "1700000001000000",
+		"1000000", "5", "0001_one 1700000000001 7", "SQL_ERROR", "422", "5", "4",
+		"8", "3", "42P01", "no such table", NULL, NULL, NULL, "0002_two",
+		"0002_two.sql", NULL };
 	struct watcher watcher;
 
 	(void)state;
@@ -103,6 +103,8 @@ test_runs(void **state)
 	fakepq_rows(fakepq_on("jsonb_array_elements"), 24, 1, run);
 	watcher_look(&watcher);
 	assert_int_equal(watcher.seen.n_runs, 1);
+	/* an outcome of a release to come is no success */
+	assert_int_equal(watcher.last_run, RUN_FAILED);
 	watcher_look(&watcher);
 	assert_int_equal(watcher.seen.n_runs, 0);
 	watcher_end(&watcher);

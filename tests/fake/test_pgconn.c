@@ -508,6 +508,29 @@ test_resolve_fails(void **state)
 	end(&caller);
 }
 
+/* A name that cannot even be asked for. */
+static void
+test_resolve_too_long(void **state)
+{
+	char conninfo[512] = "host=one.example,";
+	size_t used = strlen(conninfo);
+	struct caller caller;
+
+	(void)state;
+	memset(conninfo + used, 'a', 300);
+	begin(&caller);
+	open_with(&caller, conninfo, 5000);
+	assert_int_equal(caller.reply.err.category, CAT_NONE);
+	end(&caller);
+
+	memcpy(conninfo + used - 3, "=aa", 3);
+	begin(&caller);
+	open_with(&caller, strstr(conninfo, "host="), 5000);
+	assert_int_equal(caller.reply.err.category, CAT_NETWORK_ERROR);
+	assert_non_null(strstr(caller.reply.err.text, "cannot be resolved"));
+	end(&caller);
+}
+
 /* More addresses than we take: the rest is left out, not an error. */
 static void
 test_resolve_many(void **state)
@@ -1183,6 +1206,7 @@ main(void)
 		cmocka_unit_test(test_open_then_quiet),
 		cmocka_unit_test(test_resolve),
 		cmocka_unit_test(test_resolve_fails),
+		cmocka_unit_test(test_resolve_too_long),
 		cmocka_unit_test(test_resolve_many),
 		cmocka_unit_test(test_resolve_slow),
 		cmocka_unit_test(test_query),

@@ -115,6 +115,38 @@ test_failure(void **state)
 	scene_end(&scene);
 }
 
+/* The server's own detail, hint and context, cut between characters where they are long. */
+static void
+worded(struct scene *scene)
+{
+	char detail[2048] = "a";
+	struct fakepq_rule *rule = fakepq_on("CREATE one");
+
+	(void)scene;
+	for (size_t i = 1; i < sizeof(detail) - 2; i += 2)
+		memcpy(detail + i, "\u00e9", sizeof("\u00e9"));
+	fakepq_error(rule, "42P07", "relation \"one\" already exists", 0);
+	fakepq_error_fields(rule, detail, "drop it", "SQL statement \"CREATE one\"");
+}
+
+static void
+test_words_of_server(void **state)
+{
+	static const struct scenario scenario = { .name = "worded", .script = worded };
+	struct scene scene;
+	const struct err *err = NULL;
+
+	(void)state;
+	scene_begin(&scene, &scenario);
+	scene_play(&scene);
+	err = &scene.run->err;
+	assert_string_equal(err->hint, "drop it");
+	assert_string_equal(err->context, "SQL statement \"CREATE one\"");
+	assert_int_equal(strlen(err->detail), sizeof(err->detail) - 1);
+	assert_string_equal(err->detail + sizeof(err->detail) - 3, "\u00e9");
+	scene_end(&scene);
+}
+
 static void
 test_failure_note(void **state)
 {
@@ -280,6 +312,7 @@ main(void)
 	add_scenarios(scenarios_apply, n_scenarios_apply);
 	add_scenarios(scenarios_stop, n_scenarios_stop);
 	add_test("failure", test_failure, NULL);
+	add_test("words_of_server", test_words_of_server, NULL);
 	add_test("failure_note", test_failure_note, NULL);
 	add_test("sqlstates", test_sqlstates, NULL);
 	add_test("lock_wait", test_lock_wait, NULL);

@@ -7,7 +7,6 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "core/run.h"
 #include "watcher.h"
 
 #define HOUR_MS     3600000u
@@ -65,8 +64,10 @@ on_seen(void *arg, const struct observation *seen)
 	watcher->reported_us = clock_mono_us();
 	check_seen(seen);
 	take_history(watcher, seen->history);
-	for (size_t i = 0; i < seen->n_runs; i++)
+	for (size_t i = 0; i < seen->n_runs; i++) {
+		watcher->last_run = seen->runs[i]->outcome;
 		run_unref(seen->runs[i]);
+	}
 	watcher->seen = *seen;
 	watcher->seen.history = NULL;
 	watcher->seen.runs = NULL;

@@ -17,6 +17,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "core/run.h"
 #include "db/observer.h"
 #include "script.h"
 
@@ -37,6 +38,7 @@ struct watcher {
 	bool table_existed;
 	size_t n_rows;
 	size_t n_baselines;
+	enum run_outcome last_run; /* of the runs that came with it */
 	int64_t reported_us;
 	char sent[SCRIPT_WORDS];
 

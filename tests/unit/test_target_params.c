@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/macros.h"
+#include "base/mem.h"
+#include "db/target_params.h"
+
+static const struct target_params full = {
+	.name = "default",
+	.database_url = "host=/run",
+	.password_file = "/etc/password",
+	.tracking = "drizzle",
+	.tracking_schema = "a",
+	.tracking_table = "b",
+	.instance = "one",
+	.journal = true,
+	.connect_timeout_ms = 1,
+	.connect_wait_ms = 2,
+	.lock_wait_ms = 3,
+	.policy = { .transaction = TRANSACTION_RUN },
+};
+
+static void
+test_copy(void **state)
+{
+	struct target_params *copy = target_params_copy(NULL, &full);
+	struct target_params *of_empty =
+	    target_params_copy(NULL, &(struct target_params){ .name = "default" });
+
+	(void)state;
+	assert_true(target_params_equal(copy, &full));
+	assert_ptr_not_equal(copy->database_url, full.database_url);
+	assert_string_equal(copy->database_url, full.database_url);
+	assert_int_equal(copy->connect_wait_ms, 2);
+	assert_int_equal(copy->lock_wait_ms, 3);
+	assert_int_equal(copy->policy.transaction, TRANSACTION_RUN);
+	assert_null(of_empty->tracking_schema);
+	assert_int_equal(talloc_get_size(copy), sizeof(*copy));
+	talloc_free(copy);
+	talloc_free(of_empty);
+}
+
+/* What leads elsewhere is another target; how it is treated there is not. */
+static void
+test_equal(void **state)
+{
+	struct target_params others[] = { full, full, full, full, full, full, full, full,
+		full };
+	struct target_params treated = full;
+
+	(void)state;
+	others[0].name = "other";
+	others[1].database_url = "host=/tmp";
+	others[2].password_file = NULL;
+	others[3].tracking = "migration_log";
+	others[4].tracking_schema = "b";
+	others[5].tracking_table = NULL;
+	others[6].instance = "two";
+	others[7].journal = false;
+	others[8].connect_timeout_ms = 7;
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		assert_false(target_params_equal(&others[i], &full));
+		assert_false(target_params_equal(&full, &others[i]));
+		assert_true(target_params_equal(&others[i], &others[i]));
+	}
+	treated.policy.transaction = TRANSACTION_MIGRATION;
+	treated.lock_wait_ms = 7;
+	treated.connect_wait_ms = 7;
+	assert_true(target_params_equal(&treated, &full));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_copy),
+		cmocka_unit_test(test_equal),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

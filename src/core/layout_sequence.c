@@ -78,6 +78,20 @@ add_stray(struct folder *folder, const char *file)
 	folder_add_problem(folder, MIGRATION_UNREGISTERED, false, &err);
 }
 
+/* "0002 two.sql" was meant as a migration: nothing runs until somebody has said. */
+static bool
+refuse_name(struct folder *folder, const char *file)
+{
+	struct err err = { 0 };
+
+	if (strspn(file, DIGITS) == 0 || migration_check_id(file, &err) == 0)
+		return false;
+	err_where(&err, file, 0);
+	err.exit_code = EXIT_FILES;
+	folder_add_problem(folder, MIGRATION_INVALID, true, &err);
+	return true;
+}
+
 static void
 refuse_number(struct folder *folder, const char *file, size_t n_digits)
 {
@@ -118,7 +132,7 @@ sort_files(
 		else if (n_digits > 0)
 			sorted[(*n)++] =
 			    (struct numbered){ file, n_digits, strtoll(file, NULL, 10) };
-		else if (ends_with(file, ".sql"))
+		else if (ends_with(file, ".sql") && !refuse_name(folder, file))
 			add_stray(folder, file);
 	}
 	qsort(sorted, *n, sizeof(*sorted), compare_numbered);

@@ -149,6 +149,7 @@ test_names(void **state)
 		{ "1000000000000000000_a.sql", BLOCKER,
 		    "the number has 19 digits, the most is 18" },
 		{ "99999999999999999999_x.sql", BLOCKER, "the number has 20 digits" },
+		{ "0002 two.sql", BLOCKER, "0x20" },
 		{ "0002_a b.sql", BAD_NAME, "0x20" },
 		{ "0002_'x.sql", BAD_NAME, "'''" },
 		{ "0002_a;b.sql", BAD_NAME, "';'" },

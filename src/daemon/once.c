@@ -95,7 +95,7 @@ once_print(const struct once *once, bool json)
 	if (json) {
 		json_t *document = json_run(once->run, false);
 
-		json_dumpf(document, stdout, JSON_INDENT(2));
+		json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
 		putchar('\n');
 		json_decref(document);
 		return;

@@ -125,6 +125,7 @@ test_names(void **state)
 			NOTE,
 			BLOCKER,
 			BAD_NAME,
+			BAD_STRAY,
 			NOTHING
 		} becomes;
 		const char *says;
@@ -149,7 +150,7 @@ test_names(void **state)
 		{ "1000000000000000000_a.sql", BLOCKER,
 		    "the number has 19 digits, the most is 18" },
 		{ "99999999999999999999_x.sql", BLOCKER, "the number has 20 digits" },
-		{ "0002 two.sql", BLOCKER, "0x20" },
+		{ "0002 two.sql", BAD_STRAY, "0x20" },
 		{ "0002_a b.sql", BAD_NAME, "0x20" },
 		{ "0002_'x.sql", BAD_NAME, "'''" },
 		{ "0002_a;b.sql", BAD_NAME, "';'" },
@@ -162,7 +163,9 @@ test_names(void **state)
 		const char *const files[] = { "0001_good.sql", rows[i].file, NULL };
 		bool is_migration =
 		    rows[i].becomes == MIGRATION || rows[i].becomes == BAD_NAME;
-		bool blocks = rows[i].becomes == BLOCKER || rows[i].becomes == BAD_NAME;
+		bool bad_name =
+		    rows[i].becomes == BAD_NAME || rows[i].becomes == BAD_STRAY;
+		bool blocks = rows[i].becomes == BLOCKER || bad_name;
 		char *dir = tempdir_make();
 		struct folder *folder = load(dir, files);
 
@@ -180,8 +183,7 @@ test_names(void **state)
 			    rows[i].becomes == NOTE ? MIGRATION_UNREGISTERED
 						    : MIGRATION_INVALID);
 			assert_int_equal(problem->err.category,
-			    rows[i].becomes == BAD_NAME ? CAT_SECURITY_VIOLATION
-							: CAT_CONFIGURATION);
+			    bad_name ? CAT_SECURITY_VIOLATION : CAT_CONFIGURATION);
 		}
 		if (rows[i].becomes == BAD_NAME)
 			assert_string_equal(folder->migrations[1]->checksum, "");

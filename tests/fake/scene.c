@@ -52,6 +52,12 @@ on_change(void *arg)
 
 	assert_int_equal(scene->n_done, 0);
 	assert_int_not_equal(scene->run->state, RUN_DONE);
+	if (scene->run->state == RUN_LOCK) {
+		size_t n = talloc_total_blocks(scene->runner);
+
+		scene->n_first = scene->n_first ? scene->n_first : n;
+		scene->n_most = n > scene->n_most ? n : scene->n_most;
+	}
 	if (scene->act && !scene->has_acted && scene->act_at_turn == 0 &&
 	    scene->run->state == scene->act_in)
 		act(scene);

@@ -67,6 +67,9 @@ struct scene {
 	uv_timer_t tick;
 	struct runner *runner;
 	bool has_acted;
+	/* memory of the runner while it waits for the lock: at first, and at most */
+	size_t n_first;
+	size_t n_most;
 	size_t n_blocks;
 };
 

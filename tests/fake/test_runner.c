@@ -200,6 +200,8 @@ test_lock_wait(void **state)
 	play(&scene, "lock_for_a_while");
 	assert_in_range(scene.run->lock_attempts, 2, 10);
 	assert_in_range(scene.run->lock_wait_us, 120000, 5000000);
+	/* the question who has it holds two words more, however often it is asked */
+	assert_in_range(scene.n_most, scene.n_first, scene.n_first + 2);
 	scene_end(&scene);
 }
 

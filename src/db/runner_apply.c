@@ -70,8 +70,10 @@ part_failed(struct runner *runner, const struct pgconn_reply *reply)
 
 	snprintf(err.migration, sizeof(err.migration), "%s", m->id);
 	locate_error(m, runner->part, reply->position, reply->n_completed, &err);
-	/* With the connection alive it is the file's doing (it set itself read only, say): another try does
-	 * not help. */
+	/*
+	 * With the connection alive it is the file's doing (it set itself read only,
+	 * say): another try does not help.
+	 */
 	if (!reply->lost && err.category == CAT_NETWORK_ERROR)
 		err.category = CAT_SQL_ERROR;
 	if (strcmp(err.sqlstate, "25001") == 0)

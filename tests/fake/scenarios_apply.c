@@ -58,6 +58,15 @@ not_in_transaction(struct scene *scene)
 	    "CREATE INDEX CONCURRENTLY cannot run inside a transaction block");
 }
 
+/* By the file itself: the server is fine. */
+static void
+read_only(struct scene *scene)
+{
+	(void)scene;
+	script_error("CREATE one", "25006",
+	    "cannot execute CREATE TABLE in a read-only transaction");
+}
+
 /* By CALL or DO, which nobody sees before. */
 static void
 commit_inside(struct scene *scene)
@@ -276,6 +285,8 @@ const struct scenario scenarios_apply[] = {
 	{ "not_in_transaction", not_in_transaction,
 	    OPEN "begin <CREATE one;> ROLLBACK " CLOSE, FAILED,
 	    "put this statement into a file of its own", 0, 0, false },
+	{ "read_only", read_only, OPEN "begin <CREATE one;> ROLLBACK " CLOSE, FAILED,
+	    "read-only transaction", 0, 0, false },
 	{ "commit_inside", commit_inside, OPEN "begin <CREATE one;> ROLLBACK " CLOSE,
 	    FAILED, "0001_one.sql ended the transaction", 0, 0, false },
 	{ "begin_fails", begin_fails, OPEN "begin ROLLBACK " CLOSE, DENIED,

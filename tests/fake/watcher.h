@@ -53,7 +53,8 @@ void watcher_start(struct watcher *watcher);
 /* One turn of the loop. */
 void watcher_turn(struct watcher *watcher);
 
-/* Turn the loop until there were `n` reports. */
+/* Turn the loop until there were `n` reports: at least so many, or exactly. */
+void watcher_await_at_least(struct watcher *watcher, unsigned n);
 void watcher_await(struct watcher *watcher, unsigned n);
 
 /* Ask for a look, and await its report. */

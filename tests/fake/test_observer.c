@@ -279,7 +279,7 @@ test_password_file(void **state)
 	 * than one falls into a turn of the loop. */
 	watcher_await_at_least(&watcher, 3);
 	watcher.params.password_file = NULL;
-	watcher_await_at_least(&watcher, watcher.n_reports + 2);
+	watcher_await_at_least(&watcher, watcher.n_reports + 1);
 	assert_true(watcher.seen.database.reachable);
 	watcher_end(&watcher);
 }

@@ -25,6 +25,11 @@ struct target_params {
 	int64_t connect_timeout_ms; /* one attempt */
 	int64_t connect_wait_ms;    /* all attempts of a run */
 	int64_t lock_wait_ms;       /* how long a run waits for another migrationd */
+	int64_t
+	    ddl_lock_timeout_ms; /* lock_timeout of a migration's transaction; 0: none */
+	int64_t statement_timeout_ms; /* 0: none */
+	unsigned
+	    yield_after; /* let go when so many sessions queue behind our DDL; 0: never */
 	struct plan_policy policy;
 };
 

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#pragma once
+
+/*
+ * A script: how a migration's file is run. Made of the file by pure functions when
+ * a run is planned.
+ *
+ * Most files are `plain`: one transaction, the layout's parts sent as they are, and
+ * the tracking row inside. The others fall into segments, each either transactional
+ * (its statements in one transaction) or a single statement that runs alone,
+ * outside: CREATE INDEX CONCURRENTLY, VACUUM, a DO body with COMMIT, a new enum
+ * value that the file itself uses later ...
+ *
+ *	CREATE TABLE a(); CREATE INDEX CONCURRENTLY i ON a (x); INSERT INTO b ...;
+ *	|---- segment 0 --| |-------- segment 1, alone ------| |-- segment 2 --|
+ *
+ * A file's own BEGIN and COMMIT are borders of segments and are not sent. With COPY
+ * ... FROM STDIN the data behind the statement go with it.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/digest.h"
+#include "core/directive.h"
+#include "core/migration.h"
+#include "core/sqlclass.h"
+
+struct script_statement {
+	const char *text; /* into migration.text */
+	size_t len;
+	const char *data; /* of COPY ... FROM STDIN: the lines behind it; NULL: none */
+	size_t data_len;
+	size_t part;     /* of the migration */
+	size_t offset;   /* in that part */
+	unsigned number; /* in the file, from 1: the same as locate_error counts */
+	struct sqlclass class;
+};
+
+struct script_segment {
+	bool transactional; /* else it has one statement */
+	size_t first;       /* in script->statements */
+	size_t n;
+};
+
+struct script {
+	bool
+	    plain; /* one transaction, parts sent as they are; then there are no segments and statements */
+	struct directives directives;
+	struct script_statement *statements;
+	size_t n_statements;
+	struct script_segment *segments;
+	size_t n_segments;
+	/*
+	 * Why it cannot be run, or CAT_NONE: ROLLBACK or two-phase commit in the
+	 * file, \connect and other psql commands (\restrict and \unrestrict, which
+	 * pg_dump writes, are passed over), a directive that is wrong,
+	 * `transaction` asked for where a statement refuses it.
+	 */
+	struct err problem;
+};
+
+/* The script of a migration, owned by `ctx`; it points into the migration's text. */
+struct script *script_build(const void *ctx, const struct migration *migration);
+
+/*
+ * Hex SHA-256 of a statement's text: the journal knows a statement by number and
+ * digest.
+ */
+void script_digest(const struct script_statement *statement, char hex[DIGEST_HEX]);

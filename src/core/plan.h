@@ -30,6 +30,7 @@
 
 #include "core/folder.h"
 #include "core/history.h"
+#include "core/script.h"
 
 enum plan_operation {
 	PLAN_APPLY,
@@ -86,6 +87,7 @@ struct plan_item {
 /* One migration to run or, in a baseline, to record. */
 struct plan_step {
 	const struct migration *migration;
+	const struct script *script; /* how it is run; NULL in a baseline */
 	/*
 	 * Whether the transaction ends after it. False for all but the last
 	 * with TRANSACTION_RUN and in a baseline; and where a later step's

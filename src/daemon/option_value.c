@@ -120,6 +120,9 @@ option_allowed(const void *ctx, const struct option_row *row)
 		    "a whole number with ms, s, min, h or d, from %s to %s",
 		    print_duration(row->min, min, sizeof(min)),
 		    print_duration(row->max, max, sizeof(max)));
+	case OPTION_NUMBER:
+		return mem_printf(ctx, "a whole number from %" PRId64 " to %" PRId64,
+		    row->min, row->max);
 	case OPTION_STRING:
 	case OPTION_LIST:
 		break;
@@ -198,6 +201,19 @@ set_duration(
 	if (!parse_duration(text, &ms) || ms < row->min || ms > row->max)
 		return refuse(row, text, err);
 	*field = ms;
+	return 0;
+}
+
+static int
+set_number(
+    const struct option_row *row, unsigned *field, const char *text, struct err *err)
+{
+	size_t digits = strspn(text, "0123456789");
+	long long number = strtoll(text, NULL, 10); /* LLONG_MAX where there are more */
+
+	if (digits == 0 || text[digits] || number < row->min || number > row->max)
+		return refuse(row, text, err);
+	*field = (unsigned)number;
 	return 0;
 }
 
@@ -280,6 +296,8 @@ option_set(const void *ctx, const struct option_row *row, void *base, const char
 		return text ? set_choice(row, field, text, err) : 0;
 	case OPTION_DURATION:
 		return text ? set_duration(row, field, text, err) : 0;
+	case OPTION_NUMBER:
+		return text ? set_number(row, field, text, err) : 0;
 	}
 	return 0;
 }
@@ -322,6 +340,8 @@ option_text(const void *ctx, const struct option_row *row, const void *base)
 	case OPTION_DURATION:
 		return mem_strdup(
 		    ctx, print_duration(*(const int64_t *)field, buf, sizeof(buf)));
+	case OPTION_NUMBER:
+		return mem_printf(ctx, "%u", *(const unsigned *)field);
 	}
 	return mem_strdup(ctx, "");
 }

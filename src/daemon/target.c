@@ -123,9 +123,7 @@ target_observe(struct target *target)
 	    target->config, layout != NULL ? layout->name : NULL, &params);
 	params.name = TARGET_NAME;
 	if (target->observer != NULL && target_params_equal(target->params, &params)) {
-		target->params->policy = params.policy;
-		target->params->connect_wait_ms = params.connect_wait_ms;
-		target->params->lock_wait_ms = params.lock_wait_ms;
+		target_params_treat_as(target->params, &params);
 		return;
 	}
 	observer_close(target->observer);

@@ -52,6 +52,29 @@ enum run_outcome {
 	RUN_CANCELLED
 };
 
+/* A session that our statement waits for. What our role may not see is "" or -1. */
+#define RUN_BLOCKERS 8
+struct run_blocker {
+	int pid; /* 0: a prepared transaction, which has no session */
+	char application[64];
+	char user[64];
+	char state[32];  /* "idle in transaction" */
+	char query[128]; /* its head, in one line */
+	int64_t age_us;  /* of its transaction */
+};
+
+/* How far the server says a statement is (pg_stat_progress_*). */
+struct run_progress {
+	char command[32]; /* "CREATE INDEX CONCURRENTLY" */
+	char phase[64];
+	char unit[16];  /* what is counted: "blocks"; "" when nothing is */
+	double percent; /* of the phase; -1: not known */
+	double rate_per_second;
+	double eta_seconds; /* to the end of the phase; -1: not known */
+	uint64_t done;
+	uint64_t total;
+};
+
 /* What a caller asks for. Strings may be NULL. */
 struct run_request {
 	enum plan_operation operation;
@@ -86,6 +109,14 @@ struct run {
 	int64_t lock_wait_us;
 	unsigned lock_attempts;
 	char *lock_holder; /* who has the lock while we wait; NULL when not known */
+
+	/* What the last look at the statement in progress showed. */
+	struct run_blocker blockers[RUN_BLOCKERS]; /* the oldest first */
+	unsigned n_blockers;
+	struct run_progress progress;
+	bool has_progress;
+	unsigned n_queued;   /* sessions that wait behind us */
+	char wait_event[64]; /* "Lock:relation"; "": it works */
 
 	size_t n_planned;        /* steps of the plan */
 	char *current;           /* id of the migration in hand, or NULL */

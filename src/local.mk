@@ -12,6 +12,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/base/clock.c %D%/base/clock.h \
 	%D%/base/digest.c %D%/base/digest.h \
 	%D%/base/err.c %D%/base/err.h \
+	%D%/base/failpoint.c %D%/base/failpoint.h \
 	%D%/base/file.c %D%/base/file.h \
 	%D%/base/file_beneath.c %D%/base/file_beneath.h \
 	%D%/base/log.c %D%/base/log.h \

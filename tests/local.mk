@@ -12,6 +12,7 @@ unit_tests = \
 	%D%/unit/test_clock \
 	%D%/unit/test_digest \
 	%D%/unit/test_err \
+	%D%/unit/test_failpoint \
 	%D%/unit/test_file \
 	%D%/unit/test_log \
 	%D%/unit/test_mem \

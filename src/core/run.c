@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -110,6 +111,7 @@ run_set_state(struct run *run, enum run_state state)
 	    LOG_STR("from", row->name), LOG_STR("to", rows[state].name),
 	    LOG_STR("migration", run->current));
 	run->state = state;
+	FAILPOINT("state:%s>%s", row->name, rows[state].name);
 }
 
 enum run_state

@@ -6,6 +6,7 @@
 
 #include "base/bounds.h"
 #include "base/digest.h"
+#include "base/failpoint.h"
 #include "base/mem.h"
 #include "base/text.h"
 
@@ -46,13 +47,17 @@ with_key(const void *ctx, const char *sql, int64_t key)
 struct pgconn_statement
 lock_try(const void *ctx, int64_t key)
 {
-	return with_key(
-	    ctx, "SELECT pg_catalog.pg_try_advisory_lock($1::pg_catalog.int8)", key);
+	return with_key(ctx,
+	    MUTANT("no-lock")
+		? "SELECT $1::pg_catalog.int8 IS NOT NULL"
+		: "SELECT pg_catalog.pg_try_advisory_lock($1::pg_catalog.int8)",
+	    key);
 }
 
 void
 lock_add_xact_try(struct text *sql, int64_t key)
 {
+	text_add(sql, MUTANT("no-fence") ? "SELECT true --" : "");
 	text_addf(sql, "SELECT pg_catalog.pg_try_advisory_xact_lock(%" PRId64 ")", key);
 }
 

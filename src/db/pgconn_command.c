@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "db/pgconn_internal.h"
@@ -270,6 +271,7 @@ stage_command(struct pgconn *conn)
 		return WANT_READ;
 	}
 	conn->stage = pgconn_stage_idle;
+	FAILPOINT_SOCKET("reply", PQsocket(conn->pq));
 	return WANT_DONE;
 }
 
@@ -295,6 +297,7 @@ begin(struct pgconn *conn, pgconn_reply_fn *fn, void *arg)
 	conn->reply = (struct pgconn_reply){ 0 };
 	conn->copy = COPY_NONE;
 	conn->copy_refused = false;
+	FAILPOINT_SOCKET("send", PQsocket(conn->pq));
 	return conn->open;
 }
 
@@ -303,6 +306,7 @@ sent(struct pgconn *conn, bool ok)
 {
 	int unsent = ok ? PQflush(conn->pq) : -1;
 
+	FAILPOINT_SOCKET("sent", PQsocket(conn->pq));
 	conn->stage = stage_command;
 	if (unsent >= 0 &&
 	    pgconn_arm(conn, unsent ? WANT_BOTH : WANT_READ) != WANT_CLOSED)

@@ -12,6 +12,7 @@
 
 #include "base/bounds.h"
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/locate.h"
@@ -140,6 +141,7 @@ record_enter(struct runner *runner)
 	 * pg_advisory_unlock_all() may have let another migrationd in.
 	 */
 	text_init(&sql, runner->scratch, BOUND_SQL);
+	text_add(&sql, MUTANT("record-outside") ? "COMMIT; BEGIN; " : "");
 	text_add(&sql, "RESET SESSION AUTHORIZATION; RESET ROLE; ");
 	lock_add_xact_try(&sql, runner->lock_key);
 	runner_query(runner, sql.data);

@@ -34,7 +34,9 @@
 
 enum plan_operation {
 	PLAN_APPLY,
-	PLAN_BASELINE
+	PLAN_BASELINE,
+	PLAN_REPAIR, /* what a person decided about one migration; nothing is planned */
+	PLAN_OPERATION_COUNT
 };
 
 enum plan_out_of_order {

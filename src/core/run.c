@@ -70,6 +70,7 @@ run_new(const struct run_request *request, const char *target, int64_t now_us,
 	run->operation = request->operation;
 	run->up_to = mem_strdup(run, request->up_to);
 	run->force = request->force;
+	run->action = mem_strdup(run, request->action);
 	run->requested_by = mem_strdup(run, request->requested_by);
 	run->started_at_us = now_us;
 	run->started_mono_us = mono_us;
@@ -90,14 +91,18 @@ run_unref(struct run *run)
 		talloc_free(run);
 }
 
+/* NULL is as good as "". */
+static bool
+is_same(const char *a, const char *b)
+{
+	return strcmp(a != NULL ? a : "", b != NULL ? b : "") == 0;
+}
+
 bool
 run_is_for(const struct run *run, const struct run_request *request)
 {
-	const char *ours = run->up_to != NULL ? run->up_to : "";
-	const char *theirs = request->up_to != NULL ? request->up_to : "";
-
 	return run->operation == request->operation && run->force == request->force &&
-	    strcmp(ours, theirs) == 0;
+	    is_same(run->up_to, request->up_to) && is_same(run->action, request->action);
 }
 
 void
@@ -197,7 +202,13 @@ run_outcome_name(enum run_outcome outcome)
 const char *
 run_operation_name(enum plan_operation operation)
 {
-	return operation == PLAN_BASELINE ? "baseline" : "apply";
+	static const char *const names[PLAN_OPERATION_COUNT] = {
+		[PLAN_APPLY] = "apply",
+		[PLAN_BASELINE] = "baseline",
+		[PLAN_REPAIR] = "repair",
+	};
+
+	return names[operation];
 }
 
 const char *

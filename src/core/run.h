@@ -78,8 +78,13 @@ struct run_progress {
 /* What a caller asks for. Strings may be NULL. */
 struct run_request {
 	enum plan_operation operation;
-	const char *up_to;        /* id, file or version; NULL: all */
-	bool force;               /* baseline on a non-empty history */
+	const char *up_to; /* id, file or version; NULL: all */
+	bool force;        /* baseline on a non-empty history */
+	/*
+	 * Of a repair: "retry", "applied" or "pending", about the migration `up_to`;
+	 * or "remove-guard", about none.
+	 */
+	const char *action;
 	const char *requested_by; /* "http 127.0.0.1", "start": for log and journal */
 };
 
@@ -96,6 +101,7 @@ struct run {
 	enum plan_operation operation;
 	const char *up_to;
 	bool force;
+	const char *action;
 	const char *requested_by;
 
 	enum run_state state;
@@ -127,6 +133,11 @@ struct run {
 	char **warnings; /* what the plan warned of */
 	size_t n_warnings;
 	struct err err; /* of a run that did not succeed */
+	/*
+	 * The content of err.migration as it was when it failed: it is not tried again
+	 * by itself until it is another. "": it did not fail by its own fault.
+	 */
+	char failed_checksum[DIGEST_HEX];
 };
 
 /* A new run in state NEW with one reference. Strings are copied. */

@@ -51,6 +51,7 @@ test_at_the_start(void **state)
 		"migrationd_last_applied_timestamp_seconds 1763618292.123000",
 		"migrationd_runs_total{operation=\"apply\"} 0",
 		"migrationd_runs_total{operation=\"baseline\"} 0",
+		"migrationd_runs_total{operation=\"repair\"} 0",
 		"migrationd_run_failures_total{operation=\"apply\"} 0",
 		"migrationd_errors_total{category=\"SQL_ERROR\"} 0",
 		"migrationd_run_duration_seconds_bucket{operation=\"apply\",le=\"0.01\"} 0",

@@ -158,6 +158,7 @@ test_names(void **state)
 	assert_string_equal(run_outcome_name(RUN_CANCELLED), "cancelled");
 	assert_string_equal(run_operation_name(PLAN_APPLY), "apply");
 	assert_string_equal(run_operation_name(PLAN_BASELINE), "baseline");
+	assert_string_equal(run_operation_name(PLAN_REPAIR), "repair");
 }
 
 /* ---- steps ---- */
@@ -243,17 +244,19 @@ test_a_good_run(void **state)
 static void
 test_new(void **state)
 {
-	char up_to[] = "0007_x", by[] = "once", target[] = "main";
+	char up_to[] = "0007_x", by[] = "once", target[] = "main", action[] = "retry";
 	struct run_request request = {
 		.operation = PLAN_BASELINE,
 		.up_to = up_to,
 		.force = true,
+		.action = action,
 		.requested_by = by,
 	};
 	struct run *run = run_new(&request, target, 1700000000000000, 99);
 	struct run *other = *state;
 
-	up_to[0] = by[0] = target[0] = '!';
+	up_to[0] = by[0] = target[0] = action[0] = '!';
+	assert_string_equal(run->action, "retry");
 	assert_string_equal(run->up_to, "0007_x");
 	assert_string_equal(run->requested_by, "once");
 	assert_string_equal(run->target, "main");
@@ -370,7 +373,16 @@ test_is_for(void **state UNUSED)
 	const struct run_request forced = {
 		.operation = PLAN_BASELINE, .up_to = "0002", .force = true
 	};
-	const struct run_request *const requests[] = { &all, &some, &baseline, &forced };
+	const struct run_request retry = {
+		.operation = PLAN_REPAIR, .up_to = "0002", .action = "retry"
+	};
+	const struct run_request applied = {
+		.operation = PLAN_REPAIR, .up_to = "0002", .action = "applied"
+	};
+	const struct run_request guard = { .operation = PLAN_REPAIR,
+		.action = "remove-guard" };
+	const struct run_request *const requests[] = { &all, &some, &baseline, &forced,
+		&retry, &applied, &guard };
 
 	for (size_t i = 0; i < ARRAY_SIZE(requests); i++) {
 		struct run *run = run_new(requests[i], "default", 1, 1);

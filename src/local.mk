@@ -34,6 +34,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/core/plan_judge.c %D%/core/plan_judge.h \
 	%D%/core/plan_match.c %D%/core/plan_match.h \
 	%D%/core/run.c %D%/core/run.h \
+	%D%/core/run_wait.c %D%/core/run_wait.h \
 	%D%/core/sqlscan.c %D%/core/sqlscan.h \
 	%D%/core/status.c %D%/core/status.h
 
@@ -43,6 +44,8 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/db/engine.c %D%/db/engine.h \
 	%D%/db/journal.c %D%/db/journal.h \
 	%D%/db/lock.c %D%/db/lock.h \
+	%D%/db/monitor.c %D%/db/monitor.h \
+	%D%/db/monitor_look.c %D%/db/monitor_look.h \
 	%D%/db/observer.c %D%/db/observer.h \
 	%D%/db/pgconn.c %D%/db/pgconn.h \
 	%D%/db/pgconn_command.c \

@@ -282,7 +282,7 @@ monitor_watch(struct monitor *monitor, int backend_pid)
 void
 monitor_rest(struct monitor *monitor, const struct err *err)
 {
-	if (monitor == NULL)
+	if (monitor == NULL || !monitor->watching)
 		return;
 	monitor->watching = false;
 	uv_timer_stop(&monitor->timer);

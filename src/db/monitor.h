@@ -57,7 +57,7 @@ void monitor_watch(struct monitor *monitor, int backend_pid);
 
 /*
  * The statement ended, so: what was seen is forgotten, but for the blockers of one that
- * did not get its lock (category LOCK_TIMEOUT). NULL is fine.
+ * did not get its lock (category LOCK_TIMEOUT). Nothing when at rest; NULL is fine.
  */
 void monitor_rest(struct monitor *monitor, const struct err *err);
 

@@ -54,6 +54,7 @@ runner_end(struct runner *runner)
 {
 	struct runner_events events = runner->events;
 
+	monitor_close(runner->monitor);
 	pgconn_close(runner->conn);
 	runner->conn = NULL;
 	run_conclude(runner->run, runner->refused, clock_now_us(), clock_mono_us());
@@ -97,7 +98,28 @@ on_reply(void *arg, const struct pgconn_reply *reply)
 {
 	struct runner *runner = runner_of(arg);
 
+	monitor_rest(runner->monitor, &reply->err);
 	runner_follow(runner, step_table[runner->run->state]->answer(runner, reply));
+}
+
+static void
+on_monitor(void *arg, enum monitor_verdict verdict UNUSED)
+{
+	struct runner *runner = runner_of(arg);
+
+	runner->events.on_change(runner->events.arg);
+}
+
+/* A statement of a migration, which may take hours, is looked at from outside. */
+static void
+watch_statement(struct runner *runner)
+{
+	if (runner->engine.pooled)
+		return;
+	if (runner->monitor == NULL)
+		runner->monitor = monitor_start(runner->loop, runner->params, runner->run,
+		    MONITOR_INTERVAL_MS, on_monitor, runner);
+	monitor_watch(runner->monitor, pgconn_backend_pid(runner->conn));
 }
 
 static void
@@ -162,6 +184,7 @@ void
 runner_execute(struct runner *runner, const char *sql, size_t len)
 {
 	pgconn_execute(runner->conn, sql, len, on_reply, runner);
+	watch_statement(runner);
 }
 
 void

@@ -12,6 +12,7 @@
  */
 
 #include "db/connect.h"
+#include "db/monitor.h"
 #include "db/runner.h"
 
 struct runner {
@@ -24,6 +25,7 @@ struct runner {
 	struct runner_events events;
 
 	struct pgconn *conn;
+	struct monitor *monitor; /* NULL before the first migration */
 	void *scratch; /* memory of the state it is in; emptied at each step */
 	struct engine engine;
 	struct tracking_table table;

@@ -11,6 +11,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/base/bounds.h \
 	%D%/base/clock.c %D%/base/clock.h \
 	%D%/base/digest.c %D%/base/digest.h \
+	%D%/base/duration.c %D%/base/duration.h \
 	%D%/base/err.c %D%/base/err.h \
 	%D%/base/failpoint.c %D%/base/failpoint.h \
 	%D%/base/file.c %D%/base/file.h \
@@ -23,6 +24,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 
 # the domain: pure functions
 %C%_libmigrationd_a_SOURCES += \
+	%D%/core/directive.c %D%/core/directive.h \
 	%D%/core/folder.c %D%/core/folder.h \
 	%D%/core/history.c %D%/core/history.h \
 	%D%/core/layout.c %D%/core/layout.h \
@@ -33,16 +35,22 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/core/plan.c %D%/core/plan.h \
 	%D%/core/plan_judge.c %D%/core/plan_judge.h \
 	%D%/core/plan_match.c %D%/core/plan_match.h \
+	%D%/core/resume.c %D%/core/resume.h \
 	%D%/core/run.c %D%/core/run.h \
 	%D%/core/run_wait.c %D%/core/run_wait.h \
+	%D%/core/script.c %D%/core/script.h \
+	%D%/core/sqlclass.c %D%/core/sqlclass.h \
 	%D%/core/sqlscan.c %D%/core/sqlscan.h \
+	%D%/core/sqltoken.c %D%/core/sqltoken.h \
 	%D%/core/status.c %D%/core/status.h
 
 # libpq on the loop
 %C%_libmigrationd_a_SOURCES += \
 	%D%/db/connect.c %D%/db/connect.h \
 	%D%/db/engine.c %D%/db/engine.h \
+	%D%/db/index_lookup.c %D%/db/index_lookup.h \
 	%D%/db/journal.c %D%/db/journal.h \
+	%D%/db/journal_statements.c %D%/db/journal_statements.h \
 	%D%/db/lock.c %D%/db/lock.h \
 	%D%/db/monitor.c %D%/db/monitor.h \
 	%D%/db/monitor_look.c %D%/db/monitor_look.h \
@@ -55,6 +63,8 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/db/runner.c %D%/db/runner.h \
 	%D%/db/runner_apply.c \
 	%D%/db/runner_close.c \
+	%D%/db/runner_record.c \
+	%D%/db/runner_segment.c \
 	%D%/db/runner_open.c \
 	%D%/db/runner_steps.h \
 	%D%/db/session.c %D%/db/session.h \

@@ -11,9 +11,13 @@
 
 #define BIT(state) (1u << (state))
 
+/* After a migration comes the next one, or the end; a segment likewise. */
+#define NEXT_MIGRATION (BIT(RUN_BEGIN) | BIT(RUN_RESUME) | BIT(RUN_JOURNAL))
+#define NEXT_SEGMENT   (BIT(RUN_BEGIN) | BIT(RUN_INTENT))
+
 /*
  * A new state is one row here; the steps that go with it are in
- * db/runner_steps.c. Besides what `next` and `on_fail` allow, each state may go
+ * db/runner_*.c. Besides what `next` and `on_fail` allow, each state may go
  * to DONE: a lost connection leaves nothing to undo or unlock.
  */
 static const struct run_row {
@@ -35,17 +39,31 @@ static const struct run_row {
 		"creating the tracking table, unless it is there" },
 	[RUN_HISTORY] = { "history", BIT(RUN_PLAN), RUN_JOURNAL,
 		"reading what is applied already" },
-	[RUN_PLAN] = { "plan", BIT(RUN_BEGIN) | BIT(RUN_JOURNAL), RUN_JOURNAL,
+	[RUN_PLAN] = { "plan", NEXT_MIGRATION | BIT(RUN_REPAIR), RUN_JOURNAL,
 		"deciding what has to run" },
+	[RUN_REPAIR] = { "repair", BIT(RUN_JOURNAL), RUN_JOURNAL,
+		"noting in the journal what a person decided" },
+	[RUN_RESUME] = { "resume", NEXT_SEGMENT, RUN_NOTE,
+		"reading what has run of a migration that runs in segments" },
 	[RUN_BEGIN] = { "begin", BIT(RUN_PART) | BIT(RUN_RECORD), RUN_ROLLBACK,
 		"opening a transaction for the next migration" },
-	[RUN_PART] = { "part", BIT(RUN_PART) | BIT(RUN_RECORD), RUN_ROLLBACK,
+	[RUN_PART] = { "part", BIT(RUN_PART) | BIT(RUN_MARK) | BIT(RUN_RECORD), RUN_ROLLBACK,
 		"running the SQL of a migration" },
+	[RUN_MARK] = { "mark", BIT(RUN_COMMIT), RUN_ROLLBACK,
+		"noting in the journal which statements this transaction did" },
 	[RUN_RECORD] = { "record", BIT(RUN_COMMIT) | BIT(RUN_BEGIN), RUN_ROLLBACK,
 		"writing the migration's row into the tracking table" },
-	[RUN_COMMIT] = { "commit", BIT(RUN_BEGIN) | BIT(RUN_JOURNAL), RUN_ROLLBACK,
+	[RUN_COMMIT] = { "commit", NEXT_MIGRATION | NEXT_SEGMENT | BIT(RUN_CONNECT), RUN_ROLLBACK,
 		"committing, which keeps the migration and its row" },
-	[RUN_ROLLBACK] = { "rollback", BIT(RUN_NOTE), RUN_NOTE,
+	[RUN_INTENT] = { "intent", BIT(RUN_ALONE), RUN_NOTE,
+		"noting in the journal that a statement is about to run alone" },
+	[RUN_ALONE] = { "alone", BIT(RUN_OUTCOME), RUN_NOTE,
+		"running a statement that cannot run in a transaction" },
+	[RUN_OUTCOME] = { "outcome", NEXT_SEGMENT, RUN_NOTE,
+		"looking what the statement left, and noting it done" },
+	[RUN_RETRY] = { "retry", BIT(RUN_BEGIN), RUN_NOTE,
+		"waiting for others to let go of what the migration needs" },
+	[RUN_ROLLBACK] = { "rollback", BIT(RUN_NOTE) | BIT(RUN_RETRY), RUN_NOTE,
 		"undoing what was not committed" },
 	[RUN_NOTE] = { "note", BIT(RUN_JOURNAL), RUN_JOURNAL,
 		"noting the failure, where the tracking table keeps failures" },

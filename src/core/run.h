@@ -4,16 +4,23 @@
 /*
  * A run: one attempt to bring the database to where the folder is.
  *
- * Its course is a table of states (run.c); each row has a sentence that is at
- * once log text, API text and the manual's picture. run_set_state is the only
- * writer of `state`; it asserts that the table allows the step. The runner of db
- * drives it; everybody else only reads.
+ * Its course is a table of states (run.c); each row has a sentence that is at once
+ * log text, API text and the manual's picture. run_set_state is the only writer of
+ * `state`; it asserts that the table allows the step. The runner of db drives it;
+ * everybody else only reads.
  *
  *	NEW -> CONNECT -> PROBE -> LOCK -> PREPARE -> HISTORY -> PLAN
  *	    -> [ BEGIN -> PART* -> RECORD -> COMMIT ]*  -> JOURNAL -> UNLOCK -> DONE
- *	failure in a migration: ROLLBACK -> NOTE -> JOURNAL -> UNLOCK -> DONE
  *
- * Reference counted: the list of runs, the runner and each waiting request hold one.
+ * A file that runs in segments: RESUME, then for each segment
+ *	    transactional: BEGIN -> PART* -> MARK -> COMMIT
+ *	    alone:         INTENT -> ALONE -> OUTCOME
+ * and RECORD in the last transaction. A failure in a migration: ROLLBACK -> NOTE ->
+ * JOURNAL -> UNLOCK -> DONE; where only a lock was in the way: ROLLBACK -> RETRY ->
+ * BEGIN. A connection lost at COMMIT: CONNECT, and the history tells.
+ *
+ * Reference counted: the list of runs, the runner and each waiting request hold
+ * one.
  */
 
 #include <stdbool.h>
@@ -32,10 +39,17 @@ enum run_state {
 	RUN_PREPARE,
 	RUN_HISTORY,
 	RUN_PLAN,
+	RUN_REPAIR,
+	RUN_RESUME,
 	RUN_BEGIN,
 	RUN_PART,
+	RUN_MARK,
 	RUN_RECORD,
 	RUN_COMMIT,
+	RUN_INTENT,
+	RUN_ALONE,
+	RUN_OUTCOME,
+	RUN_RETRY,
 	RUN_ROLLBACK,
 	RUN_NOTE,
 	RUN_JOURNAL,
@@ -123,6 +137,10 @@ struct run {
 	bool has_progress;
 	unsigned n_queued;   /* sessions that wait behind us */
 	char wait_event[64]; /* "Lock:relation"; "": it works */
+
+	unsigned attempts;   /* transactions tried again because a lock was in the way */
+	unsigned reconnects; /* after a connection that was lost at COMMIT */
+	bool in_doubt;       /* it stopped at a statement whose outcome is not known */
 
 	size_t n_planned;        /* steps of the plan */
 	char *current;           /* id of the migration in hand, or NULL */

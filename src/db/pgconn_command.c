@@ -181,6 +181,9 @@ is_transaction_tag(const char *tag)
 	return false;
 }
 
+/* How much of a COPY is handed to libpq at a time: it keeps what the socket does not take. */
+#define COPY_PIECE 65536u
+
 /* Take one result. False: the connection cannot be used any more. */
 static bool
 take_result(struct pgconn *conn, PGresult *result)
@@ -219,6 +222,27 @@ take_result(struct pgconn *conn, PGresult *result)
 	return true;
 }
 
+/* Send the data in pieces: as above. */
+static int
+step_copy_in(struct pgconn *conn)
+{
+	if (!conn->copy_data) {
+		conn->copy_refused = true;
+		return PQputCopyEnd(
+		    conn->pq, "COPY ... FROM STDIN has no data in a migration file");
+	}
+	while (conn->copy_len > 0) {
+		size_t n = conn->copy_len < COPY_PIECE ? conn->copy_len : COPY_PIECE;
+		int rc = PQputCopyData(conn->pq, conn->copy_data, (int)n);
+
+		if (rc <= 0)
+			return rc;
+		conn->copy_data += n;
+		conn->copy_len -= n;
+	}
+	return PQputCopyEnd(conn->pq, NULL);
+}
+
 /* Go on with a COPY: 1 it is over, 0 wait, -1 the connection cannot be used any more. */
 static int
 step_copy(struct pgconn *conn)
@@ -227,9 +251,7 @@ step_copy(struct pgconn *conn)
 	int rc = 0;
 
 	if (conn->copy == COPY_IN) {
-		rc = PQputCopyEnd(
-		    conn->pq, "COPY ... FROM STDIN has no data in a migration file");
-		conn->copy_refused = true;
+		rc = step_copy_in(conn);
 	} else {
 		while ((rc = PQgetCopyData(conn->pq, &data, 1)) > 0)
 			PQfreemem(data);
@@ -297,6 +319,7 @@ begin(struct pgconn *conn, pgconn_reply_fn *fn, void *arg)
 	conn->reply = (struct pgconn_reply){ 0 };
 	conn->copy = COPY_NONE;
 	conn->copy_refused = false;
+	conn->copy_data = NULL;
 	FAILPOINT_SOCKET("send", PQsocket(conn->pq));
 	return conn->open;
 }
@@ -332,6 +355,15 @@ pgconn_execute(
 	ok = ok && PQsendQuery(conn->pq, copy) && PQsetSingleRowMode(conn->pq);
 	talloc_free(copy);
 	sent(conn, ok);
+}
+
+void
+pgconn_execute_with_data(struct pgconn *conn, const char *sql, size_t len,
+    const char *data, size_t data_len, pgconn_reply_fn *fn, void *arg)
+{
+	pgconn_execute(conn, sql, len, fn, arg);
+	conn->copy_data = data;
+	conn->copy_len = data_len;
 }
 
 void

@@ -81,6 +81,9 @@ struct pgconn {
 	PGresult *result;
 	enum copy copy;
 	bool copy_refused;
+	const char *
+	    copy_data; /* for COPY ... FROM STDIN: what is still to be sent; NULL: none */
+	size_t copy_len;
 	struct cancel *cancel;
 	struct err
 	    goodbye; /* what the server said before it hung up on an idle session */

@@ -18,10 +18,17 @@ static const struct runner_step *const step_table[RUN_STATE_COUNT] = {
 	[RUN_PREPARE] = &runner_step_prepare,
 	[RUN_HISTORY] = &runner_step_history,
 	[RUN_PLAN] = &runner_step_plan,
+	[RUN_REPAIR] = &runner_step_repair,
+	[RUN_RESUME] = &runner_step_resume,
 	[RUN_BEGIN] = &runner_step_begin,
 	[RUN_PART] = &runner_step_part,
+	[RUN_MARK] = &runner_step_mark,
 	[RUN_RECORD] = &runner_step_record,
 	[RUN_COMMIT] = &runner_step_commit,
+	[RUN_INTENT] = &runner_step_intent,
+	[RUN_ALONE] = &runner_step_alone,
+	[RUN_OUTCOME] = &runner_step_outcome,
+	[RUN_RETRY] = &runner_step_retry,
 	[RUN_ROLLBACK] = &runner_step_rollback,
 	[RUN_NOTE] = &runner_step_note,
 	[RUN_JOURNAL] = &runner_step_journal,
@@ -185,6 +192,14 @@ runner_execute(struct runner *runner, const char *sql, size_t len)
 {
 	pgconn_execute(runner->conn, sql, len, on_reply, runner);
 	watch_statement(runner);
+}
+
+void
+runner_execute_with_data(
+    struct runner *runner, const char *sql, size_t len, const char *data, size_t data_len)
+{
+	pgconn_execute_with_data(
+	    runner->conn, sql, len, data, data_len, on_reply, runner);
 }
 
 void

@@ -5,9 +5,13 @@
  * From nothing to a plan: the states CONNECT, PROBE, LOCK, PREPARE, HISTORY, PLAN.
  */
 
+#include <string.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "db/journal.h"
+#include "db/journal_statements.h"
 #include "db/lock.h"
 
 /* ---- CONNECT ---- */
@@ -206,7 +210,12 @@ prepare_answer(struct runner *runner, const struct pgconn_reply *reply)
 	return RUN_PREPARE;
 }
 
-/* ---- HISTORY ---- */
+/* ---- HISTORY; and, where a COMMIT's answer was lost, the server's word on it ---- */
+
+enum {
+	HISTORY_ROWS,
+	HISTORY_WITNESS
+};
 
 static enum run_state
 history_enter(struct runner *runner)
@@ -218,23 +227,71 @@ history_enter(struct runner *runner)
 	return RUN_HISTORY;
 }
 
+/* What became of the transaction: NULL when it is too long ago, or had no number. */
+static enum run_state
+history_ask_witness(struct runner *runner)
+{
+	struct pgconn_statement ask = {
+		.sql = "SELECT pg_catalog.txid_status($1::pg_catalog.int8)",
+		.n_params = 1,
+		.params = { runner->doubt->xid[0] != '\0' ? runner->doubt->xid : NULL },
+	};
+
+	runner->stage = HISTORY_WITNESS;
+	runner_send(runner, &ask);
+	return RUN_HISTORY;
+}
+
 static enum run_state
 history_answer(struct runner *runner, const struct pgconn_reply *reply)
 {
 	struct err err = reply->err;
 
+	if (runner->stage == HISTORY_WITNESS && !err_is_set(&err)) {
+		runner->doubt->committed =
+		    strcmp(PQgetvalue(reply->result, 0, 0), "committed") == 0;
+		return RUN_PLAN;
+	}
 	if (err_is_set(&err) ||
 	    tracking_read_history(runner, &runner->table, reply->result, clock_now_us(),
 		&runner->history, &err) < 0)
 		return runner_fail(runner, &err);
 	runner->history->table_exists = true;
-	return RUN_PLAN;
+	return runner->doubt != NULL ? history_ask_witness(runner) : RUN_PLAN;
 }
 
 /* ---- PLAN ---- */
 
-static enum run_state
-plan_enter(struct runner *runner)
+/*
+ * A COMMIT was sent and its answer lost. We hold the lock again, so the old session is gone and
+ * the rows tell: those that are there were applied by this run.
+ */
+static int
+settle_doubt(struct runner *runner, struct err *err)
+{
+	const struct runner_doubt *doubt = runner->doubt;
+
+	for (size_t i = 0; doubt != NULL && i < doubt->n; i++) {
+		const struct migration *m = doubt->migrations[i];
+		const struct plan_item *item = plan_find(runner->plan, m->id);
+
+		if (item != NULL && item->row != NULL && !item->row->failed) {
+			run_add_applied(runner->run, m, doubt->durations_us[i]);
+			log_info("applied: the lost COMMIT had come through",
+			    LOG_STR("migration", m->id), LOG_STR("run", runner->run->id));
+		} else if (doubt->committed) {
+			return err_set(err, CAT_INTERNAL,
+			    "the server says that %s was committed, but its row is not "
+			    "there",
+			    m->id);
+		}
+	}
+	TALLOC_FREE(runner->doubt);
+	return 0;
+}
+
+static struct plan *
+make_plan(struct runner *runner)
 {
 	struct run *run = runner->run;
 	struct plan_input input = {
@@ -246,21 +303,85 @@ plan_enter(struct runner *runner)
 		.force = run->force,
 	};
 
-	runner->plan = plan_build(runner, &input);
-	run->n_planned = runner->plan->n_steps;
-	for (size_t i = 0; i < runner->plan->n_problems; i++)
+	return plan_build(runner, &input);
+}
+
+static enum run_state
+plan_enter(struct runner *runner)
+{
+	struct run *run = runner->run;
+	struct err err = { 0 };
+
+	runner->plan = make_plan(runner);
+	if (settle_doubt(runner, &err) < 0)
+		return runner_fail(runner, &err);
+	runner->step = 0;
+	runner->segment = 0;
+	run->n_planned = run->n_applied + runner->plan->n_steps;
+	if (run->operation == PLAN_REPAIR)
+		return RUN_REPAIR;
+	for (size_t i = 0; run->reconnects == 0 && i < runner->plan->n_problems; i++)
 		if (!runner->plan->problems[i].blocks)
 			run_add_warning(run, &runner->plan->problems[i].err);
 	if (err_is_set(&runner->plan->refusal)) {
 		runner->refused = true;
 		return runner_fail(runner, &runner->plan->refusal);
 	}
-	if (run->n_planned == 0)
+	if (runner->plan->n_steps == 0)
 		return RUN_JOURNAL;
 	if (runner_is_stopping(runner))
 		return runner_fail_stopped(runner);
-	runner->durations_us = mem_array(runner, int64_t, run->n_planned);
-	return RUN_BEGIN;
+	runner->durations_us = mem_array(runner, int64_t, runner->plan->n_steps);
+	runner->attempt = 0;
+	return runner_step_begins(runner);
+}
+
+/* ---- REPAIR: what a person decided about a statement in doubt ---- */
+
+enum {
+	REPAIR_LOOK,
+	REPAIR_DECIDE
+};
+
+static enum run_state
+repair_enter(struct runner *runner)
+{
+	runner_send(runner, journal_statements_look());
+	return RUN_REPAIR;
+}
+
+static enum run_state
+repair_nothing(struct runner *runner)
+{
+	struct err err = { .http_status = 409, .exit_code = EXIT_REFUSED };
+
+	err_set(&err, CAT_CONFIGURATION, "nothing of %s is in doubt", runner->run->up_to);
+	err_hint(&err, "GET /status says what stands where");
+	runner->refused = true;
+	return runner_fail(runner, &err);
+}
+
+static enum run_state
+repair_answer(struct runner *runner, const struct pgconn_reply *reply)
+{
+	const struct migration *m = folder_find(runner->folder, runner->run->up_to);
+	bool exists, may_create;
+
+	if (err_is_set(&reply->err))
+		return runner_fail(runner, &reply->err);
+	if (runner->stage == REPAIR_DECIDE)
+		return strcmp(PQcmdTuples((PGresult *)(uintptr_t)reply->result), "0") == 0
+		    ? repair_nothing(runner)
+		    : RUN_JOURNAL;
+	journal_read_look(reply->result, &exists, &may_create);
+	if (!exists || m == NULL)
+		return repair_nothing(runner);
+	struct pgconn_statement repair = journal_statements_repair(
+	    runner->scratch, &runner->table, m->version, runner->run->action);
+
+	runner->stage = REPAIR_DECIDE;
+	runner_send(runner, &repair);
+	return RUN_REPAIR;
 }
 
 const struct runner_step runner_step_connect = { connect_enter, connect_answer,
@@ -270,3 +391,4 @@ const struct runner_step runner_step_lock = { lock_enter, lock_answer_step, lock
 const struct runner_step runner_step_prepare = { prepare_enter, prepare_answer, NULL };
 const struct runner_step runner_step_history = { history_enter, history_answer, NULL };
 const struct runner_step runner_step_plan = { plan_enter, NULL, NULL };
+const struct runner_step runner_step_repair = { repair_enter, repair_answer, NULL };

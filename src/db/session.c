@@ -40,6 +40,15 @@ static const struct {
 };
 
 void
+session_add_unwatched(struct text *sql, int server_version)
+{
+	if (server_version >= 140000)
+		text_add(sql,
+		    "SELECT pg_catalog.set_config("
+		    "'client_connection_check_interval', '0', false);");
+}
+
+void
 session_add_settings(struct text *sql, int server_version)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(settings); i++)

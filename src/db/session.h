@@ -18,6 +18,12 @@
 void session_add_settings(struct text *sql, int server_version);
 
 /*
+ * For a statement that is to run to its end whatever becomes of us: the server does not look
+ * whether we are still there.
+ */
+void session_add_unwatched(struct text *sql, int server_version);
+
+/*
  * The string that starts a migration on a session that an earlier file may have
  * changed: RESET SESSION AUTHORIZATION, RESET ROLE, RESET ALL, the settings again, then
  * BEGIN when `begin`. Advisory locks stay (DISCARD ALL would drop them).

@@ -9,7 +9,6 @@
  *	run_progress_measure(progress, &start, clock_mono_us());
  *	run_progress_text(progress, buf, sizeof(buf));
  *
- * "CREATE INDEX, building index: scanning table, 25.0 %, 12.4 s left"
  */
 
 #include <stdbool.h>
@@ -40,7 +39,7 @@ bool run_is_blocked(const struct run *run);
 void run_progress_measure(
     struct run_progress *progress, struct run_progress_start *start, int64_t mono_us);
 
-/* "building index: scanning table, 25.0 %, 12.4 s left", behind the command. */
+/* "CREATE INDEX, building index: scanning table, 25.0 %, 12.4 s left" */
 #define RUN_PROGRESS_TEXT 192
 const char *run_progress_text(
     const struct run_progress *progress, char *buf, size_t size);
@@ -50,10 +49,12 @@ const char *run_progress_text(
 const char *run_blocker_text(const struct run_blocker *blocker, char *buf, size_t size);
 
 /* What to type to be rid of it: "SELECT pg_terminate_backend(4711)". */
+#define RUN_REMEDY_TEXT 96
 const char *run_blocker_remedy(const struct run_blocker *blocker, char *buf, size_t size);
 
 /*
  * For a run that is blocked: "waiting for a lock that pid 4711 (...) holds", with the
  * number of the others.
  */
+#define RUN_BLOCKED_TEXT (RUN_BLOCKER_TEXT + 64)
 const char *run_blocked_text(const struct run *run, char *buf, size_t size);

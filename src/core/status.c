@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/macros.h"
+#include "core/run_wait.h"
 
 static const char *
 plural(size_t n)
@@ -278,11 +279,23 @@ is_running(const struct status *status)
 	return status->run != NULL && !run_is_done(status->run);
 }
 
+/* What the run is about: more exactly than its state where the server tells. */
+static const char *
+running_text(const struct run *run, char *buf, size_t size)
+{
+	if (run_is_blocked(run))
+		return run_blocked_text(run, buf, size);
+	if (run->has_progress)
+		return run_progress_text(&run->progress, buf, size);
+	return run_state_sentence(run->state);
+}
+
 static void
 running_sentence(const struct run *run, char *buf, size_t size)
 {
+	char text[RUN_BLOCKED_TEXT];
 	int len = snprintf(buf, size, "%s in progress: %s",
-	    run_operation_name(run->operation), run_state_sentence(run->state));
+	    run_operation_name(run->operation), running_text(run, text, sizeof(text)));
 	size_t used = (size_t)len < size ? (size_t)len : size;
 
 	if (run->current != NULL)
@@ -290,6 +303,20 @@ running_sentence(const struct run *run, char *buf, size_t size)
 		    run->n_applied, run->n_planned);
 	else if (run->state == RUN_LOCK && run->lock_holder != NULL)
 		snprintf(buf + used, size - used, " (%s)", run->lock_holder);
+}
+
+static void
+running_advice(const struct run *run, char *buf, size_t size)
+{
+	char remedy[RUN_REMEDY_TEXT];
+
+	if (run_is_blocked(run))
+		snprintf(buf, size,
+		    "wait, or end what it waits for: %s; GET /runs/%s follows it",
+		    run_blocker_remedy(&run->blockers[0], remedy, sizeof(remedy)),
+		    run->id);
+	else
+		snprintf(buf, size, "GET /runs/%s follows it", run->id);
 }
 
 const char *
@@ -307,7 +334,7 @@ status_advice(const struct status *status, char *buf, size_t size)
 {
 	buf[0] = '\0';
 	if (is_running(status))
-		snprintf(buf, size, "GET /runs/%s follows it", status->run->id);
+		running_advice(status->run, buf, size);
 	else
 		verdicts[status_verdict(status)].advice(status, buf, size);
 	return buf;

@@ -57,8 +57,8 @@ monitor_of(void *arg)
 static void
 log_blockers(const struct run *run)
 {
-	char blocked[RUN_BLOCKER_TEXT + 64];
-	char remedy[96];
+	char blocked[RUN_BLOCKED_TEXT];
+	char remedy[RUN_REMEDY_TEXT];
 
 	log_warning(run_blocked_text(run, blocked, sizeof(blocked)),
 	    LOG_STR("query", run->blockers[0].query),

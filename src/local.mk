@@ -42,6 +42,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/core/sqlclass.c %D%/core/sqlclass.h \
 	%D%/core/sqlscan.c %D%/core/sqlscan.h \
 	%D%/core/sqltoken.c %D%/core/sqltoken.h \
+	%D%/core/sqlwords.c %D%/core/sqlwords.h \
 	%D%/core/status.c %D%/core/status.h
 
 # libpq on the loop

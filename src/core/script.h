@@ -8,14 +8,18 @@
  * Most files are `plain`: one transaction, the layout's parts sent as they are, and
  * the tracking row inside. The others fall into segments, each either transactional
  * (its statements in one transaction) or a single statement that runs alone,
- * outside: CREATE INDEX CONCURRENTLY, VACUUM, a DO body with COMMIT, a new enum
- * value that the file itself uses later ...
+ * outside: CREATE INDEX CONCURRENTLY, VACUUM, a DO body with COMMIT ...
  *
  *	CREATE TABLE a(); CREATE INDEX CONCURRENTLY i ON a (x); INSERT INTO b ...;
  *	|---- segment 0 --| |-------- segment 1, alone ------| |-- segment 2 --|
  *
- * A file's own BEGIN and COMMIT are borders of segments and are not sent. With COPY
- * ... FROM STDIN the data behind the statement go with it.
+ * A file's own BEGIN and COMMIT are borders of segments and are not sent; what stands
+ * between a COMMIT and the next BEGIN is a segment, too. A new enum value is not to be
+ * used before it is committed, so a segment ends behind ALTER TYPE ... ADD VALUE where
+ * the rest of the file names the value or the type. With COPY ... FROM STDIN the data
+ * behind the statement go with it.
+ *
+ * A text that ends inside a quote is plain: the server says best what is wrong with it.
  */
 
 #include <stdbool.h>
@@ -40,24 +44,34 @@ struct script_statement {
 struct script_segment {
 	bool transactional; /* else it has one statement */
 	size_t first;       /* in script->statements */
-	size_t n;
+	size_t n;           /* 1 at least */
+	/*
+	 * What its BEGIN asked for: "ISOLATION LEVEL SERIALIZABLE"; NULL: nothing. Into
+	 * the migration's text, to be put behind BEGIN.
+	 */
+	const char *modes;
+	size_t modes_len;
 };
 
 struct script {
-	bool
-	    plain; /* one transaction, parts sent as they are; then there are no segments and statements */
+	/*
+	 * One transaction, parts sent as they are; then there are no segments and
+	 * statements. Without it there may be none, too: a file of nothing but COMMIT.
+	 */
+	bool plain;
 	struct directives directives;
 	struct script_statement *statements;
 	size_t n_statements;
 	struct script_segment *segments;
 	size_t n_segments;
 	/*
-	 * Why it cannot be run, or CAT_NONE: ROLLBACK or two-phase commit in the
-	 * file, \connect and other psql commands (\restrict and \unrestrict, which
-	 * pg_dump writes, are passed over), a directive that is wrong,
-	 * `transaction` asked for where a statement refuses it.
+	 * Why it cannot be run, or NULL: ROLLBACK or two-phase commit in the file, psql
+	 * commands (\restrict and \unrestrict, which pg_dump writes, are passed over), a
+	 * directive that is wrong, a statement between BEGIN and COMMIT that must not
+	 * be there, `transaction` asked for where a statement refuses it. With the
+	 * place in the file and EXIT_REFUSED; then the rest of the struct says nothing.
 	 */
-	struct err problem;
+	struct err *problem;
 };
 
 /* The script of a migration, owned by `ctx`; it points into the migration's text. */

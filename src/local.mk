@@ -84,6 +84,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/http/api_read.c \
 	%D%/http/api_write.c \
 	%D%/http/auth.c %D%/http/auth.h \
+	%D%/http/body.c %D%/http/body.h \
 	%D%/http/guard.c %D%/http/guard.h \
 	%D%/http/httpd.c %D%/http/httpd.h \
 	%D%/http/httpd_internal.h \

@@ -52,6 +52,7 @@ unit_tests = \
 	%D%/unit/test_conninfo \
 	%D%/unit/test_listen \
 	%D%/unit/test_notify \
+	%D%/unit/test_run_list \
 	%D%/unit/test_options \
 	%D%/unit/test_target_params \
 	%D%/unit/test_watch

@@ -76,17 +76,21 @@ pending_advice(const struct status *status, char *buf, size_t size)
 {
 	if (status->database.in_recovery)
 		snprintf(buf, size, "this is a standby: apply on the primary");
+	else if (status->last_run != NULL && status->last_run->outcome == RUN_CANCELLED)
+		snprintf(buf, size,
+		    "the last run was cancelled: POST /apply goes on from here; "
+		    "GET /plan shows what is left");
 	else
 		snprintf(buf, size, "POST /apply runs them; GET /plan shows them first");
 }
 
 /* ---- failed ---- */
 
-/* The error that the last run ended with, when it was in this migration. */
+/* The error of the run that stopped at this migration, where it is known. */
 static const struct err *
 error_of(const struct status *status, const struct plan_item *item)
 {
-	const struct run *run = status->last_run;
+	const struct run *run = status->parked;
 
 	if (run == NULL || strcmp(run->err.migration, item->id) != 0)
 		return NULL;
@@ -116,7 +120,7 @@ failed_advice(const struct status *status, char *buf, size_t size)
 	if (err != NULL)
 		snprintf(buf, size,
 		    "mend %s, then POST /apply; GET /runs/%s has the whole error%s%s",
-		    item->migration->file, status->last_run->id,
+		    item->migration->file, status->parked->id,
 		    err->hint[0] != '\0' ? "; " : "", err->hint);
 	else
 		snprintf(buf, size, "mend %s, then POST /apply", item->migration->file);
@@ -312,11 +316,14 @@ running_advice(const struct run *run, char *buf, size_t size)
 
 	if (run_is_blocked(run))
 		snprintf(buf, size,
-		    "wait, or end what it waits for: %s; GET /runs/%s follows it",
+		    "wait, or end what it waits for: %s; GET /runs/%s follows it, "
+		    "POST /runs/%s/cancel ends it",
 		    run_blocker_remedy(&run->blockers[0], remedy, sizeof(remedy)),
-		    run->id);
+		    run->id, run->id);
 	else
-		snprintf(buf, size, "GET /runs/%s follows it", run->id);
+		snprintf(buf, size,
+		    "GET /runs/%s follows it, POST /runs/%s/cancel ends it", run->id,
+		    run->id);
 }
 
 const char *

@@ -76,6 +76,12 @@ op_run_start(void *arg, const struct run_request *request, bool *joined, struct 
 	return target_run_start(app_of(arg)->target, request, joined, err);
 }
 
+static struct run *
+op_run_cancel(void *arg, const char *id, bool now, const char *peer, struct err *err)
+{
+	return target_cancel(app_of(arg)->target, id, now, peer, err);
+}
+
 static void
 op_refresh(void *arg)
 {
@@ -182,6 +188,7 @@ op_reload(void *arg, struct err *err)
 static const struct api_ops app_ops = {
 	.status = op_status,
 	.run_start = op_run_start,
+	.run_cancel = op_run_cancel,
 	.refresh = op_refresh,
 	.reload = op_reload,
 	.settings = op_settings,

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: PostgreSQL */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -20,21 +21,18 @@ is_worth_another_try(const struct run *run)
 	return run->outcome == RUN_FAILED && category_is_retryable(run->err.category);
 }
 
+/* A migration that failed by its own fault is parked with the content that it had. */
 static void
-note_failed_migration(struct target *target, const struct run *run)
+note_failed_migration(const struct target *target, struct run *run)
 {
 	const struct migration *m = NULL;
 
-	talloc_free(target->failed_id);
-	talloc_free(target->failed_checksum);
-	target->failed_id = target->failed_checksum = NULL;
-	if (run->outcome == RUN_FAILED && run->err.migration[0] != '\0' &&
-	    !category_is_retryable(run->err.category))
+	if (run->failed_checksum[0] == '\0' && run->outcome == RUN_FAILED &&
+	    run->err.migration[0] != '\0' && !category_is_retryable(run->err.category))
 		m = folder_find(target->folder, run->err.migration);
-	if (m != NULL) {
-		target->failed_id = mem_strdup(target, m->id);
-		target->failed_checksum = mem_strdup(target, m->checksum);
-	}
+	if (m != NULL)
+		snprintf(run->failed_checksum, sizeof(run->failed_checksum), "%s",
+		    m->checksum);
 }
 
 /* The run in progress is done: what follows for us. */
@@ -57,8 +55,8 @@ run_ended(struct target *target, struct history *history)
 	target->run = NULL;
 	target->runner = NULL;
 	target->lock_seen = (struct lock_facts){ 0 };
-	talloc_free(target->run_params);
-	target->run_params = NULL;
+	TALLOC_FREE(target->run_params);
+	TALLOC_FREE(target->stop_reason);
 	run_unref(run);
 	target_changed(target);
 	target_refresh(target);
@@ -83,15 +81,15 @@ run_begin(struct target *target)
 	const struct folder_problem *blocker = folder_blocker(target->folder);
 	struct runner_events events = { on_runner_change, on_runner_done, target };
 
-	if (target->stopping || blocker != NULL) {
+	if (target->stop_reason != NULL || blocker != NULL) {
 		struct err *err = &target->run->err;
 
-		if (target->stopping)
-			err_set(err, CAT_CANCELLED, "migrationd is stopping");
+		if (target->stop_reason != NULL)
+			err_set(err, CAT_CANCELLED, "cancelled before it began: %s",
+			    target->stop_reason);
 		else
 			*err = blocker->err;
-		run_conclude(
-		    target->run, !target->stopping, clock_now_us(), clock_mono_us());
+		run_conclude(target->run, true, clock_now_us(), clock_mono_us());
 		run_set_state(target->run, RUN_DONE);
 		run_ended(target, NULL);
 		return;
@@ -106,7 +104,8 @@ on_settle(uv_timer_t *timer)
 {
 	struct target *target = timer->data;
 
-	if (target_scan(target, SCAN_REQUEST) && ++target->settle_looks < SETTLE_LOOKS)
+	if (target->stop_reason == NULL && target_scan(target, SCAN_REQUEST) &&
+	    ++target->settle_looks < SETTLE_LOOKS)
 		uv_timer_start(timer, on_settle, (uint64_t)target->config->settle_ms, 0);
 	else
 		run_begin(target);
@@ -127,6 +126,14 @@ target_run_start(struct target *target, const struct run_request *request, bool 
 		    run_operation_name(target->run->operation), target->run->id);
 		err_hint(
 		    err, "wait for it (GET /runs/%s), then call again", target->run->id);
+		err->http_status = 409;
+		return NULL;
+	}
+	if (target->params->guard && request->action != NULL &&
+	    strcmp(request->action, "remove-guard") == 0) {
+		err_set(err, CAT_CONFIGURATION,
+		    "guard is on: the next run would make the index again");
+		err_hint(err, "set guard = off first, and POST /reload");
 		err->http_status = 409;
 		return NULL;
 	}
@@ -160,10 +167,13 @@ target_try_wanted(struct target *target)
 	    !target->status.database.reachable)
 		return;
 	if (target_plan(target)->counts[MIGRATION_FAILED] > 0) {
+		const struct run *parked = run_list_parked(&target->runs);
+
 		log_warning(
 		    "not applied: a migration failed and has not changed since; POST /apply "
 		    "tries it again",
-		    LOG_STR("migration", target->failed_id));
+		    LOG_STR("migration", parked != NULL ? parked->err.migration : NULL),
+		    LOG_STR("failedRun", parked != NULL ? parked->id : NULL));
 		target->want_run = false;
 		return;
 	}
@@ -184,15 +194,55 @@ target_is_busy(const struct target *target)
 	return target->run != NULL;
 }
 
+/* End the run in progress: after the migration in hand, or now. */
+static void
+run_end_early(struct target *target, bool now, const char *reason)
+{
+	if (target->runner == NULL) { /* it waits for the folder to stand still */
+		if (target->stop_reason == NULL)
+			target->stop_reason = mem_strdup(target, reason);
+		uv_timer_start(&target->settle_timer, on_settle, 0, 0);
+	} else if (now) {
+		runner_cancel(target->runner, reason);
+	} else {
+		runner_finish_early(target->runner, reason);
+	}
+	target_changed(target);
+}
+
 void
 target_stop(struct target *target, bool now)
 {
 	target->stopping = true;
-	if (target->runner != NULL && now)
-		runner_cancel(target->runner, "migrationd is stopping");
-	else if (target->runner != NULL)
-		runner_finish_early(target->runner, "migrationd is stopping");
+	if (target->run != NULL)
+		run_end_early(target, now, "migrationd is stopping");
 	target_changed(target);
+}
+
+struct run *
+target_cancel(
+    struct target *target, const char *id, bool now, const char *peer, struct err *err)
+{
+	struct run *run = run_list_find(&target->runs, id);
+	char reason[128];
+
+	if (run == NULL) {
+		err_set(err, CAT_RESOURCE_NOT_FOUND, "there is no run %.64s", id);
+		err_hint(err, "GET /runs lists them");
+		return NULL;
+	}
+	if (run != target->run) {
+		err_set(err, CAT_CANCELLED, "run %s is over: it has %s", run->id,
+		    run->outcome == RUN_CANCELLED ? "been cancelled"
+						  : run_outcome_name(run->outcome));
+		err->http_status = 409;
+		return NULL;
+	}
+	log_info("run cancelled by a request", LOG_STR("run", run->id),
+	    LOG_STR("mode", now ? "now" : "graceful"), LOG_STR("peer", peer));
+	snprintf(reason, sizeof(reason), "http %s asked for it", peer);
+	run_end_early(target, now, reason);
+	return run_ref(run);
 }
 
 void

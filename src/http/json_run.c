@@ -82,6 +82,7 @@ json_t *
 json_run(const struct run *run, bool joined)
 {
 	bool done = run_is_done(run);
+	bool repair = run->operation == PLAN_REPAIR;
 	json_t *object = json_object();
 
 	json_object_set_new(object, "id", json_string(run->id));
@@ -100,7 +101,11 @@ json_run(const struct run *run, bool joined)
 	json_object_set_new(object, "lock_wait_seconds", json_seconds(run->lock_wait_us));
 	json_object_set_new(object, "applied", applied_list(run));
 	json_object_set_new(object, "error", json_error_or_null(&run->err, run->id));
-	json_object_set_new(object, "up_to", json_text(run->up_to));
+	json_object_set_new(object, "up_to", json_text(repair ? NULL : run->up_to));
+	if (repair) {
+		json_object_set_new(object, "action", json_text(run->action));
+		json_object_set_new(object, "migration", json_text(run->up_to));
+	}
 	json_object_set_new(object, "requested_by", json_text(run->requested_by));
 	json_object_set_new(object, "callers", json_integer(run->callers));
 	json_object_set_new(

@@ -27,11 +27,13 @@ unit_tests = \
 	%D%/unit/test_migration \
 	%D%/unit/test_plan \
 	%D%/unit/test_run \
+	%D%/unit/test_run_wait \
 	%D%/unit/test_sqlscan \
 	%D%/unit/test_status \
 	%D%/unit/test_engine \
 	%D%/unit/test_journal \
 	%D%/unit/test_lock \
+	%D%/unit/test_monitor_look \
 	%D%/unit/test_pgconn_info \
 	%D%/unit/test_session \
 	%D%/unit/test_sqlstate \
@@ -62,6 +64,7 @@ EXTRA_DIST += %D%/unit/fake_api.h %D%/unit/pgresult.h %D%/unit/tempdir.h
 
 # On a scripted libpq, which takes the place of the real one: three lines make a test.
 fake_tests = \
+	%D%/fake/test_monitor \
 	%D%/fake/test_observer \
 	%D%/fake/test_pgconn \
 	%D%/fake/test_runner \
@@ -73,6 +76,8 @@ fake_scenes = $(fake_script) %D%/fake/scene.c %D%/fake/scene.h %D%/fake/scenario
 	%D%/fake/scenarios_apply.c %D%/fake/scenarios_open.c %D%/fake/scenarios_stop.c
 fake_libs = $(migrationd_libs) $(CMOCKA_LIBS)
 
+%C%_fake_test_monitor_SOURCES = %D%/fake/test_monitor.c $(fake_script)
+%C%_fake_test_monitor_LDADD = $(fake_libs)
 %C%_fake_test_observer_SOURCES = %D%/fake/test_observer.c $(fake_script) \
 	%D%/fake/watcher.c %D%/fake/watcher.h
 %C%_fake_test_observer_LDADD = $(fake_libs)

@@ -349,6 +349,27 @@ test_a_run_in_progress_is_the_news(void **state)
 	    "apply in progress: running the SQL of a migration (0002_b, 1 of 3 done)",
 	    "GET /runs/0190 follows it, POST /runs/0190/cancel ends it");
 
+	/* what the server tells is more exact than the state */
+	run.has_progress = true;
+	run.progress = (struct run_progress){ .command = "CREATE INDEX",
+		.phase = "scanning",
+		.percent = 25,
+		.eta_seconds = 12.4 };
+	check(world, VERDICT_PENDING,
+	    "apply in progress: CREATE INDEX, scanning, 25.0 %, 12.4 s left (0002_b, 1 of 3 "
+	    "done)",
+	    "GET /runs/0190 follows it");
+	run.n_blockers = 1;
+	run.blockers[0] = (struct run_blocker){ .pid = 4711,
+		.application = "psql",
+		.state = "idle in transaction",
+		.age_us = INT64_C(185000000) };
+	check(world, VERDICT_PENDING,
+	    "apply in progress: waiting for a lock that pid 4711 (psql, idle in transaction "
+	    "for 3 min) holds (0002_b, 1 of 3 done)",
+	    "wait, or end what it waits for: SELECT pg_terminate_backend(4711); "
+	    "GET /runs/0190 follows it");
+
 	/* a buffer too small cuts the text */
 	assert_string_equal(
 	    status_sentence(&world->status, world->sentence, 10), "apply in ");

@@ -105,7 +105,7 @@ lint_tests = \
 	%D%/lint/options.sh
 
 TESTS += $(lint_tests)
-EXTRA_DIST += $(lint_tests) %D%/lint/code.awk %D%/lint/coverage %D%/matrix %D%/run
+EXTRA_DIST += $(lint_tests) %D%/chaos %D%/lint/code.awk %D%/lint/coverage %D%/matrix %D%/run
 
 # The two halves of `make check`.
 check-code: $(check_PROGRAMS)

@@ -30,12 +30,11 @@ enum column {
 
 /* ---- the question ---- */
 
-#define OP(o) " OPERATOR(pg_catalog." o ") "
-#define NIL   "0::pg_catalog.int8"
+#define EQ "OPERATOR(pg_catalog.=) "
 
 /*
  * The server's reports of progress (PostgreSQL 18 docs section 27.4), in the columns
- * that all of them share: pid, command, phase, and done and total of sessions, blocks,
+ * that all of them share: pid, command, phase, then done and total of sessions, blocks,
  * tuples, bytes. A total that does not belong to the phase is left out.
  */
 static const struct {
@@ -43,40 +42,33 @@ static const struct {
 	const char *sql;
 } reports[] = {
 	{ 90600,
-	    "SELECT v.pid, 'VACUUM'::pg_catalog.text, v.phase, " NIL ", " NIL ", "
-	    "CASE WHEN v.phase" OP(
-		"=") "'vacuuming heap' THEN v.heap_blks_vacuumed "
-		     "ELSE v.heap_blks_scanned END, "
-		     "CASE WHEN v.phase" OP(
-			 "=") "ANY ('{scanning heap,vacuuming heap}') "
-			      "THEN v.heap_blks_total END, " NIL ", " NIL ", " NIL
-			      ", " NIL " FROM pg_catalog.pg_stat_progress_vacuum AS v" },
+	    "SELECT v.pid, 'VACUUM', v.phase, 0, 0, "
+	    "CASE WHEN v.phase " EQ "'vacuuming heap' "
+	    "THEN v.heap_blks_vacuumed ELSE v.heap_blks_scanned END, "
+	    "CASE WHEN v.phase " EQ "ANY ('{scanning heap,vacuuming heap}') "
+	    "THEN v.heap_blks_total END, 0, 0, 0::pg_catalog.int8, 0::pg_catalog.int8 "
+	    "FROM pg_catalog.pg_stat_progress_vacuum AS v" },
 	{ 120000,
 	    " UNION ALL SELECT i.pid, i.command, i.phase, "
-	    "i.lockers_done, i.lockers_total, "
+	    "i.lockers_done, i.lockers_total, i.blocks_done, "
 	    /* the blocks of the scan stay while its rows are sorted */
-	    "i.blocks_done, CASE WHEN pg_catalog.strpos(i.phase, 'sorting')" OP(
-		"=") "0 THEN i.blocks_total END, "
-		     "i.tuples_done, i.tuples_total, " NIL ", " NIL
-		     " FROM pg_catalog.pg_stat_progress_create_index AS i" },
+	    "CASE WHEN pg_catalog.strpos(i.phase, 'sorting') " EQ "0 "
+	    "THEN i.blocks_total END, i.tuples_done, i.tuples_total, 0, 0 "
+	    "FROM pg_catalog.pg_stat_progress_create_index AS i" },
 	{ 120000,
-	    " UNION ALL SELECT c.pid, c.command, c.phase, " NIL ", " NIL ", "
-	    "c.heap_blks_scanned, "
-	    "CASE WHEN c.phase" OP(
-		"=") "'seq scanning heap' "
-		     "THEN c.heap_blks_total END, " NIL ", " NIL ", " NIL ", " NIL
-		     " FROM pg_catalog.pg_stat_progress_cluster AS c" },
+	    " UNION ALL SELECT c.pid, c.command, c.phase, 0, 0, c.heap_blks_scanned, "
+	    "CASE WHEN c.phase " EQ "'seq scanning heap' "
+	    "THEN c.heap_blks_total END, 0, 0, 0, 0 "
+	    "FROM pg_catalog.pg_stat_progress_cluster AS c" },
 	{ 130000,
-	    " UNION ALL SELECT n.pid, 'ANALYZE', n.phase, " NIL ", " NIL ", "
-	    "n.sample_blks_scanned, "
-	    "CASE WHEN n.phase" OP(
-		"=") "'acquiring sample rows' "
-		     "THEN n.sample_blks_total END, " NIL ", " NIL ", " NIL ", " NIL
-		     " FROM pg_catalog.pg_stat_progress_analyze AS n" },
+	    " UNION ALL SELECT n.pid, 'ANALYZE', n.phase, 0, 0, n.sample_blks_scanned, "
+	    "CASE WHEN n.phase " EQ "'acquiring sample rows' "
+	    "THEN n.sample_blks_total END, 0, 0, 0, 0 "
+	    "FROM pg_catalog.pg_stat_progress_analyze AS n" },
 	{ 140000,
-	    " UNION ALL SELECT y.pid, y.command, '', " NIL ", " NIL ", " NIL ", " NIL
-	    ", " NIL ", " NIL ", y.bytes_processed, y.bytes_total"
-	    " FROM pg_catalog.pg_stat_progress_copy AS y" },
+	    " UNION ALL SELECT y.pid, y.command, '', 0, 0, 0, 0, 0, 0, "
+	    "y.bytes_processed, y.bytes_total "
+	    "FROM pg_catalog.pg_stat_progress_copy AS y" },
 };
 
 /*
@@ -84,37 +76,34 @@ static const struct {
  * role's session may be hidden. At most 200 of them are looked at, for
  * pg_blocking_pids stops the lock manager each time.
  */
-static const char look_head[] = "SELECT a.wait_event_type" OP("||") "':'" OP(
-    "||") "a.wait_event, "
-	  "(SELECT pg_catalog.count(*) FROM (SELECT DISTINCT l.pid "
-	  "FROM pg_catalog.pg_locks AS l WHERE NOT l.granted LIMIT 200) AS w "
-	  "WHERE a.pid" OP(
-	      "=") "ANY (pg_catalog.pg_blocking_pids(w.pid))), "
-		   "p.command, p.phase, p.sessions_done, p.sessions_total, p.blocks_done, "
-		   "p.blocks_total, p.tuples_done, p.tuples_total, p.bytes_done, p.bytes_total, "
-		   "b.pid, s.application_name, s.usename, s.state, "
-		   /* hidden, it reads "<insufficient privilege>" */
-		   "CASE WHEN s.state IS NOT NULL THEN pg_catalog.regexp_replace("
-		   "pg_catalog.\"left\"(s.query, 120), '\\s+', ' ', 'g') END, "
-		   "(pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()" OP(
-		       "-") "COALESCE(s.xact_start, s.query_start))" OP("*") "1000000)::pg_catalog.int8 "
-									     "FROM pg_catalog.pg_stat_activity AS a LEFT JOIN (";
+static const char look_head[] =
+    "SELECT a.wait_event_type OPERATOR(pg_catalog.||) ':' "
+    "OPERATOR(pg_catalog.||) a.wait_event, "
+    "(SELECT pg_catalog.count(*) FROM (SELECT DISTINCT l.pid "
+    "FROM pg_catalog.pg_locks AS l WHERE NOT l.granted LIMIT 200) AS w "
+    "WHERE a.pid " EQ "ANY (pg_catalog.pg_blocking_pids(w.pid))), "
+    "p.command, p.phase, p.sessions_done, p.sessions_total, p.blocks_done, "
+    "p.blocks_total, p.tuples_done, p.tuples_total, p.bytes_done, p.bytes_total, "
+    "b.pid, s.application_name, s.usename, s.state, "
+    /* hidden, it reads "<insufficient privilege>" */
+    "CASE WHEN s.state IS NOT NULL THEN pg_catalog.regexp_replace("
+    "pg_catalog.\"left\"(s.query, 120), '\\s+', ' ', 'g') END, "
+    "(pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() "
+    "OPERATOR(pg_catalog.-) COALESCE(s.xact_start, s.query_start)) "
+    "OPERATOR(pg_catalog.*) 1000000)::pg_catalog.int8 "
+    "FROM pg_catalog.pg_stat_activity AS a LEFT JOIN (";
 
 /* Our own look holds a snapshot for a moment: that is no blocker to be told of. */
 static const char look_tail[] =
     ") AS p (pid, command, phase, sessions_done, sessions_total, blocks_done, "
     "blocks_total, tuples_done, tuples_total, bytes_done, bytes_total) "
-    "ON p.pid" OP(
-	"=") "a.pid "
-	     "LEFT JOIN LATERAL (SELECT DISTINCT u.pid "
-	     "FROM pg_catalog.unnest(pg_catalog.pg_blocking_pids(a.pid)) AS u (pid) "
-	     "WHERE u.pid" OP(
-		 "<>") "pg_catalog.pg_backend_pid()) AS b ON true "
-		       "LEFT JOIN pg_catalog.pg_stat_activity AS s ON s.pid" OP(
-			   "=") "b.pid "
-				"WHERE a.pid" OP(
-				    "=") "%d "
-					 "ORDER BY COALESCE(s.xact_start, s.query_start) NULLS LAST, b.pid LIMIT %d";
+    "ON p.pid " EQ "a.pid "
+    "LEFT JOIN LATERAL (SELECT DISTINCT u.pid "
+    "FROM pg_catalog.unnest(pg_catalog.pg_blocking_pids(a.pid)) AS u (pid) "
+    "WHERE u.pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()) AS b ON true "
+    "LEFT JOIN pg_catalog.pg_stat_activity AS s ON s.pid " EQ "b.pid "
+    "WHERE a.pid " EQ "%d "
+    "ORDER BY COALESCE(s.xact_start, s.query_start) NULLS LAST, b.pid LIMIT %d";
 
 const char *
 monitor_look_sql(const void *ctx, int server_version, int backend_pid)

@@ -412,7 +412,7 @@ test_a_run_that_waits(void **state)
 		"SELECT '\xff'", 1500000 };
 	run->blockers[1] = (struct run_blocker){ .pid = 4712, .age_us = -1 };
 	run->n_queued = 3;
-	strcpy(run->wait_event, "Lock:relation");
+	(void)snprintf(run->wait_event, sizeof(run->wait_event), "Lock:relation");
 	run->has_progress = true;
 	run->progress = (struct run_progress){ "CREATE INDEX", "scanning", "blocks", 25,
 		10, 12.5, 1, 4 };

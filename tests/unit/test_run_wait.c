@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -56,8 +57,9 @@ test_measure(void **state)
 			.done = looks[i].done,
 			.total = looks[i].total };
 
-		strcpy(progress.phase, looks[i].phase);
-		strcpy(progress.unit, looks[i].unit);
+		(void)snprintf(
+		    progress.phase, sizeof(progress.phase), "%s", looks[i].phase);
+		(void)snprintf(progress.unit, sizeof(progress.unit), "%s", looks[i].unit);
 		run_progress_measure(&progress, &start, looks[i].at_s * SECOND);
 		assert_float_equal(progress.percent, looks[i].percent, 1e-9);
 		assert_float_equal(progress.rate_per_second, looks[i].rate, 1e-9);
@@ -156,16 +158,16 @@ test_blocked_text(void **state)
 	assert_false(run_is_blocked(&run));
 	run.n_blockers = 1;
 	assert_true(run_is_blocked(&run));
-	strcpy(run.wait_event, "Lock:relation");
+	(void)snprintf(run.wait_event, sizeof(run.wait_event), "%s", "Lock:relation");
 	assert_string_equal(run_blocked_text(&run, buf, sizeof(buf)),
 	    "waiting for a lock that pid 4711 holds");
-	strcpy(run.wait_event, "Lock:virtualxid");
+	(void)snprintf(run.wait_event, sizeof(run.wait_event), "%s", "Lock:virtualxid");
 	assert_string_equal(run_blocked_text(&run, buf, sizeof(buf)),
 	    "waiting for the transaction of pid 4711 to end");
 	run.n_blockers = 3;
 	assert_string_equal(run_blocked_text(&run, buf, sizeof(buf)),
 	    "waiting for the transaction of pid 4711 and 2 more to end");
-	strcpy(run.wait_event, "Lock:relation");
+	(void)snprintf(run.wait_event, sizeof(run.wait_event), "%s", "Lock:relation");
 	assert_string_equal(run_blocked_text(&run, buf, sizeof(buf)),
 	    "waiting for a lock that pid 4711 and 2 more hold");
 

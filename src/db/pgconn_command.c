@@ -12,6 +12,9 @@
 
 #define CANCEL_MAGIC 0x63616e63u
 
+/* How long the server may take to end a command once it is asked to. */
+#define CANCEL_PATIENCE_MS 10000
+
 /* ---- the end of a session ---- */
 
 static void
@@ -150,6 +153,14 @@ pgconn_stage_idle(struct pgconn *conn)
 	return WANT_READ;
 }
 
+static enum want
+lose_command(struct pgconn *conn)
+{
+	return pgconn_lose(conn,
+	    conn->expired ? "no answer to the request to cancel"
+			  : PQerrorMessage(conn->pq));
+}
+
 /*
  * A command is finished, but its cancel request is not: it must not hit the next
  * command.
@@ -157,8 +168,8 @@ pgconn_stage_idle(struct pgconn *conn)
 static enum want
 stage_hold(struct pgconn *conn)
 {
-	if (!consume(conn))
-		return pgconn_lose(conn, PQerrorMessage(conn->pq));
+	if (conn->expired || !consume(conn))
+		return lose_command(conn);
 	if (conn->cancel)
 		return WANT_READ;
 	conn->stage = pgconn_stage_idle;
@@ -270,8 +281,8 @@ stage_command(struct pgconn *conn)
 	int unsent = 0;
 	int rc = 1;
 
-	if (!consume(conn))
-		return pgconn_lose(conn, PQerrorMessage(conn->pq));
+	if (conn->expired || !consume(conn))
+		return lose_command(conn);
 	for (;;) {
 		if (conn->copy != COPY_NONE && (rc = step_copy(conn)) <= 0)
 			break;
@@ -319,6 +330,7 @@ begin(struct pgconn *conn, pgconn_reply_fn *fn, void *arg)
 	conn->reply = (struct pgconn_reply){ 0 };
 	conn->copy = COPY_NONE;
 	conn->copy_refused = false;
+	conn->expired = false;
 	conn->copy_data = NULL;
 	FAILPOINT_SOCKET("send", PQsocket(conn->pq));
 	return conn->open;
@@ -408,6 +420,17 @@ on_cancel_sent(uv_work_t *work, int status UNUSED)
 		pgconn_do(conn);
 }
 
+/* Nothing came of it: the server, or the way there, is silent. */
+static void
+on_patience_over(uv_timer_t *timer)
+{
+	struct pgconn *conn = timer->data;
+
+	assert(conn->magic == PGCONN_MAGIC);
+	conn->expired = true;
+	pgconn_do(conn);
+}
+
 void
 pgconn_cancel(struct pgconn *conn)
 {
@@ -426,4 +449,5 @@ pgconn_cancel(struct pgconn *conn)
 	conn->cancel = cancel;
 	/* fails only without a work function */
 	(void)uv_queue_work(conn->loop, &cancel->work, cancel_work, on_cancel_sent);
+	(void)uv_timer_start(&conn->deadline, on_patience_over, CANCEL_PATIENCE_MS, 0);
 }

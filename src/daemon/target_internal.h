@@ -38,6 +38,8 @@ struct target {
 	struct run_list runs;
 	bool want_run; /* apply_on_start or apply_on_change is waiting for its chance */
 	const char *want_reason;
+	unsigned want_failures;     /* runs that failed since the wish */
+	int64_t want_after_mono_us; /* not before then again */
 	bool stopping;
 
 	struct lock_facts lock_seen; /* at the last look */

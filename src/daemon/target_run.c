@@ -14,11 +14,25 @@
  */
 #define SETTLE_LOOKS 20
 
-/* A run that may work later by itself keeps the wish for it alive. */
-static bool
-is_worth_another_try(const struct run *run)
+/* Between the runs of one wish that failed: 1 s, 2 s, 4 s ... */
+#define WISH_PAUSE_US      INT64_C(1000000)
+#define WISH_PAUSE_DOUBLES 8 /* up to 4 min */
+
+/*
+ * A run that may work later by itself keeps the wish for it alive, with longer and
+ * longer pauses: what does not work for an hour shall not fill the log for an hour.
+ */
+static void
+note_wish(struct target *target, const struct run *run)
 {
-	return run->outcome == RUN_FAILED && category_is_retryable(run->err.category);
+	bool again =
+	    run->outcome == RUN_FAILED && category_is_retryable(run->err.category);
+
+	target->want_run = target->want_run && again;
+	target->want_after_mono_us =
+	    clock_mono_us() + (WISH_PAUSE_US << target->want_failures);
+	if (target->want_failures < WISH_PAUSE_DOUBLES)
+		target->want_failures++;
 }
 
 /* A migration that failed by its own fault is parked with the content that it had. */
@@ -48,8 +62,7 @@ run_ended(struct target *target, struct history *history)
 	}
 	target->history_floor_us = clock_now_us();
 	note_failed_migration(target, run);
-	if (!is_worth_another_try(run))
-		target->want_run = false;
+	note_wish(target, run);
 	report_run_end(run, target->config->instance);
 	metrics_count_run(target->metrics, run);
 	target->run = NULL;
@@ -153,7 +166,7 @@ target_run_start(struct target *target, const struct run_request *request, bool 
 
 /*
  * Start the run that apply_on_start or apply_on_change wished for, once the
- * database can be reached.
+ * database can be reached; a standby may be promoted.
  */
 void
 target_try_wanted(struct target *target)
@@ -161,10 +174,12 @@ target_try_wanted(struct target *target)
 	struct run_request request = { .operation = PLAN_APPLY,
 		.requested_by = target->want_reason };
 	struct err err = { 0 };
+	const struct database_facts *database = &target->status.database;
 	bool joined;
 
 	if (!target->want_run || target->run != NULL || target->stopping ||
-	    !target->status.database.reachable)
+	    !database->reachable || database->in_recovery ||
+	    clock_mono_us() < target->want_after_mono_us)
 		return;
 	if (target_plan(target)->counts[MIGRATION_FAILED] > 0) {
 		const struct run *parked = run_list_parked(&target->runs);
@@ -185,6 +200,8 @@ target_want_run(struct target *target, const char *reason)
 {
 	target->want_run = true;
 	target->want_reason = reason;
+	target->want_failures = 0;
+	target->want_after_mono_us = 0;
 	target_try_wanted(target);
 }
 

@@ -118,6 +118,7 @@ class Postgres:
             "port": str(self.port),
             "fsync": "on" if fsync else "off",
             "max_connections": "200",
+            "password_encryption": "scram-sha-256",  # 13: md5
             "log_statement": "all",
             "log_line_prefix": "%m [%p] %d %a ",
             "lc_messages": "C",
@@ -248,6 +249,11 @@ class Database:
             connection.close()
 
     execute = query
+
+    @property
+    def version(self):
+        """15"""
+        return int(self.value("SHOW server_version_num")) // 10000
 
     def value(self, sql, *params):
         return self.query(sql, *params)[0][0]

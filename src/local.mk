@@ -39,6 +39,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/core/run.c %D%/core/run.h \
 	%D%/core/run_wait.c %D%/core/run_wait.h \
 	%D%/core/script.c %D%/core/script.h \
+	%D%/core/script_enum.c %D%/core/script_enum.h \
 	%D%/core/sqlclass.c %D%/core/sqlclass.h \
 	%D%/core/sqlscan.c %D%/core/sqlscan.h \
 	%D%/core/sqltoken.c %D%/core/sqltoken.h \

@@ -3,17 +3,16 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/bounds.h"
 #include "base/mem.h"
 #include "core/locate.h"
+#include "core/script_enum.h"
 #include "core/sqlscan.h"
 
 /* A statement of the file, as it is found. */
 struct found {
 	struct script_statement statement;
-	unsigned index; /* in its part */
 	bool open;
 };
 
@@ -27,6 +26,8 @@ struct builder {
 	const char *modes; /* of that BEGIN */
 	size_t modes_len;
 	size_t n_values; /* the last so many statements each added an enum value */
+	size_t settings_len;
+	bool too_many;   /* statements */
 	bool must_split; /* cannot be sent as it is */
 };
 
@@ -51,7 +52,7 @@ problem_at(struct builder *builder, const struct found *found, enum category cat
 	err_hint(err, "%s", hint);
 	err->exit_code = EXIT_REFUSED;
 	snprintf(err->migration, sizeof(err->migration), "%s", m->id);
-	locate_error(m, found->statement.part, 0, found->index, err);
+	locate_statement(m, &found->statement, 0, err);
 	builder->script->problem = err;
 }
 
@@ -104,58 +105,6 @@ problem_of_alone(struct builder *builder, const struct found *found)
 		    "%s cannot run in the one transaction that the file asks for", name);
 }
 
-/* ---- new enum values ---- */
-
-/* Whether `word` is in the text, in whatever case: rather too often than not. */
-static bool
-mentions(const char *text, const char *end, const char *word, size_t len)
-{
-	for (; len <= (size_t)(end - text); text++) {
-		if (strncasecmp(text, word, len) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* Whether the file names it in this statement or behind. */
-static bool
-is_mentioned(const struct migration *m, const struct script_statement *from,
-    const char *word, size_t len)
-{
-	const char *text = from->text;
-
-	for (size_t i = from->part; i < m->n_parts; i++) {
-		const struct part *part = &m->parts[i];
-
-		if (mentions(i == from->part ? text : part->text, part->text + part->len,
-			word, len))
-			return true;
-	}
-	return false;
-}
-
-/*
- * Whether the value or its type is. Of the type alone, too: a column that is cast to
- * it may hold the value.
- */
-static bool
-is_used(const struct migration *m, const struct script_statement *value,
-    const struct script_statement *from)
-{
-	struct sqltoken_reader reader = { .text = value->text, .len = value->len };
-	const char *type = value->class.name;
-	struct sqltoken label;
-
-	do
-		label = sqltoken_next(&reader);
-	while (label.kind != SQLTOKEN_STRING && label.kind != SQLTOKEN_END);
-	/* E'' and $$$$ are not worth the trouble */
-	if (label.len < 2 || label.text[0] != '\'')
-		return true;
-	return is_mentioned(m, from, label.text + 1, label.len - 2) ||
-	    is_mentioned(m, from, type, strlen(type));
-}
-
 /* Whether the values added just now have to be committed before this statement. */
 static bool
 must_commit_values(const struct builder *builder, const struct found *found)
@@ -163,7 +112,7 @@ must_commit_values(const struct builder *builder, const struct found *found)
 	const struct script *script = builder->script;
 
 	for (size_t i = 1; i <= builder->n_values; i++) {
-		if (is_used(builder->migration,
+		if (script_uses_enum_value(builder->migration,
 			&script->statements[script->n_statements - i], &found->statement))
 			return true;
 	}
@@ -224,10 +173,9 @@ keep_statement(struct builder *builder, const struct found *found)
 {
 	struct script *script = builder->script;
 
+	/* no harm yet: the file may be plain, and then none of them is kept */
 	if (script->n_statements == BOUND_SCRIPT_STATEMENTS) {
-		problem_at(builder, found, CAT_SQL_ERROR, "make several files of it",
-		    "the file has to be sent one by one, and has more than %u statements",
-		    BOUND_SCRIPT_STATEMENTS);
+		builder->too_many = true;
 		return;
 	}
 	if (script->n_statements == builder->room_statements) {
@@ -235,6 +183,8 @@ keep_statement(struct builder *builder, const struct found *found)
 		script->statements = mem_grow(script, script->statements,
 		    struct script_statement, builder->room_statements);
 	}
+	if (found->statement.class.sets_session)
+		builder->settings_len += found->statement.len;
 	script->statements[script->n_statements++] = found->statement;
 	script->segments[script->n_segments - 1].n++;
 }
@@ -252,7 +202,7 @@ add_statement(struct builder *builder, const struct found *found, bool transacti
 	if (!builder->open_segment && !open_segment(builder, found, transactional))
 		return;
 	keep_statement(builder, found);
-	builder->n_values = adds_value ? builder->n_values + 1 : 0;
+	builder->n_values = adds_value && !builder->too_many ? builder->n_values + 1 : 0;
 }
 
 /* ---- one statement after the other ---- */
@@ -359,10 +309,9 @@ take_part(struct builder *builder, size_t n_part, unsigned *number, struct found
 	struct sqlscan_statement statement;
 
 	sqlscan_init(&scan, part->text, part->len);
-	for (unsigned i = 0; sqlscan_next(&scan, &statement); i++) {
+	while (sqlscan_next(&scan, &statement)) {
 		struct found found = found_of(part, n_part, &statement);
 
-		found.index = i;
 		found.statement.number = ++*number;
 		if (found.open) {
 			*last = found;
@@ -396,18 +345,36 @@ judge_open(struct builder *builder, const struct found *found)
 }
 
 static void
+judge_size(struct builder *builder)
+{
+	const struct script *script = builder->script;
+	struct found last = { 0 };
+
+	if (is_plain(builder) ||
+	    (!builder->too_many && builder->settings_len <= BOUND_SCRIPT_SETTINGS))
+		return;
+	last.statement = script->statements[script->n_statements - 1];
+	problem_at(builder, &last, CAT_SQL_ERROR, "make several files of it",
+	    "the file does not run in one transaction, so it may have %u statements, and "
+	    "%u bytes of SET, but it has more",
+	    BOUND_SCRIPT_STATEMENTS, BOUND_SCRIPT_SETTINGS);
+}
+
+static void
 take_file(struct builder *builder)
 {
 	const struct migration *m = builder->migration;
 	const struct script *script = builder->script;
 	unsigned number = 0;
-	struct found found;
+	struct found found = { 0 };
 	bool open = false;
 
 	for (size_t i = 0; i < m->n_parts && !open && script->problem == NULL; i++)
 		open = take_part(builder, i, &number, &found);
 	if (open)
 		judge_open(builder, &found);
+	else if (script->problem == NULL)
+		judge_size(builder);
 }
 
 struct script *
@@ -439,4 +406,20 @@ void
 script_digest(const struct script_statement *statement, char hex[DIGEST_HEX])
 {
 	digest_sha256_hex(statement->text, statement->len, hex);
+}
+
+void
+script_add_settings(const struct script *script, size_t segment, struct text *sql)
+{
+	const struct script_segment *to = &script->segments[segment];
+
+	for (size_t i = 0; i < to->first; i++) {
+		const struct script_statement *statement = &script->statements[i];
+
+		if (!statement->class.sets_session)
+			continue;
+		/* in a line of its own: the last of a part may have no semicolon */
+		text_add_bytes(sql, statement->text, statement->len);
+		text_add(sql, ";\n");
+	}
 }

@@ -26,6 +26,7 @@
 #include <stddef.h>
 
 #include "base/digest.h"
+#include "base/text.h"
 #include "core/directive.h"
 #include "core/migration.h"
 #include "core/sqlclass.h"
@@ -76,6 +77,14 @@ struct script {
 
 /* The script of a migration, owned by `ctx`; it points into the migration's text. */
 struct script *script_build(const void *ctx, const struct migration *migration);
+
+/*
+ * Add what the segments before that one have set for their session ("SET search_path =
+ * app;"), at most some BOUND_SCRIPT_SETTINGS: to be sent before a segment, where each
+ * begins with a session as if new, and where a later run goes on with it. `segment` is
+ * below n_segments.
+ */
+void script_add_settings(const struct script *script, size_t segment, struct text *sql);
 
 /*
  * Hex SHA-256 of a statement's text: the journal knows a statement by number and

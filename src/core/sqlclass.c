@@ -221,6 +221,38 @@ class_discard(struct sqlwords *words, struct sqlclass *out UNUSED)
 	return sqlwords_accept(words, "all") ? SQLCLASS_ALONE : SQLCLASS_PLAIN;
 }
 
+/* ---- what outlives the transaction in the session ---- */
+
+static enum sqlclass_kind
+class_set(struct sqlwords *words, struct sqlclass *out)
+{
+	static const char *const passing[] = { "local", "transaction", "constraints" };
+
+	out->sets_session = !sqlwords_accept_one_of(words, passing, ARRAY_SIZE(passing));
+	return SQLCLASS_PLAIN;
+}
+
+static enum sqlclass_kind
+class_reset(struct sqlwords *words UNUSED, struct sqlclass *out)
+{
+	out->sets_session = true;
+	return SQLCLASS_PLAIN;
+}
+
+/* SELECT pg_catalog.set_config('search_path', '', false), as pg_dump writes it */
+static enum sqlclass_kind
+class_select(struct sqlwords *words, struct sqlclass *out)
+{
+	if (sqlwords_accept(words, "pg_catalog") && sqltoken_is_char(&words->now, '.'))
+		sqlwords_advance(words);
+	out->sets_session = sqlwords_accept(words, "set_config");
+	for (; !sqlwords_is_end(words); sqlwords_advance(words)) {
+		if (sqltoken_is(&words->now, "true"))
+			out->sets_session = false;
+	}
+	return SQLCLASS_PLAIN;
+}
+
 /* ---- DO ---- */
 
 /* What a string token holds between its quotes. */
@@ -310,7 +342,10 @@ static const struct {
 	{ "end", class_commit },
 	{ "prepare", class_prepare },
 	{ "reindex", class_reindex },
+	{ "reset", class_reset },
 	{ "rollback", class_rollback },
+	{ "select", class_select },
+	{ "set", class_set },
 	{ "start", class_start },
 	{ "vacuum", class_vacuum },
 };

@@ -31,9 +31,10 @@ enum sqlclass_kind {
 	SQLCLASS_CREATE_INDEX_CONCURRENTLY,
 	SQLCLASS_DROP_INDEX_CONCURRENTLY,
 	SQLCLASS_REINDEX_CONCURRENTLY, /* and REINDEX SCHEMA, DATABASE, SYSTEM */
-	SQLCLASS_DETACH_CONCURRENTLY,  /* DETACH PARTITION ... CONCURRENTLY, FINALIZE */
-	SQLCLASS_VACUUM,               /* and CLUSTER without a table */
-	SQLCLASS_DO_COMMIT,            /* a DO body of PL/pgSQL that commits */
+	SQLCLASS_DETACH_CONCURRENTLY, /* DETACH PARTITION ... CONCURRENTLY; and FINALIZE, which
+					 * waits for all others */
+	SQLCLASS_VACUUM,              /* and CLUSTER without a table */
+	SQLCLASS_DO_COMMIT,           /* a DO body of PL/pgSQL that commits */
 	SQLCLASS_ALONE, /* CREATE/DROP DATABASE, TABLESPACE, SUBSCRIPTION, ALTER SYSTEM
 			 * ... */
 
@@ -46,6 +47,7 @@ struct sqlclass {
 	/* ALTER TYPE ... ADD VALUE: not to be used before the commit */
 	bool adds_enum_value;
 	bool if_not_exists;
+	bool sets_session; /* SET and RESET, but SET LOCAL and the like; set_config() */
 	/*
 	 * As the server keeps names: unquoted, folded, cut; "" where there is none.
 	 *

@@ -109,53 +109,52 @@ sqlscan_is_copy_stdin(const char *text, size_t len)
 static bool
 find_data(struct sqltoken_reader reader, size_t *offset)
 {
-	struct sqltoken token;
-	const char *newline;
+	for (;;) {
+		struct sqltoken token = sqltoken_next(&reader);
+		const char *newline = memchr(token.text, '\n', token.len);
 
-	do {
-		token = sqltoken_next(&reader);
-		if (token.kind != SQLTOKEN_SPACE && token.kind != SQLTOKEN_COMMENT &&
-		    token.kind != SQLTOKEN_END)
+		*offset = reader.len;
+		if (token.kind == SQLTOKEN_END)
+			return true;
+		if (token.kind == SQLTOKEN_SPACE && newline != NULL) {
+			*offset = (size_t)(newline + 1 - reader.text);
+			return true;
+		}
+		if (token.kind != SQLTOKEN_SPACE &&
+		    (token.kind != SQLTOKEN_COMMENT || newline != NULL))
 			return false;
-		newline = memchr(token.text, '\n', token.len);
-	} while (token.kind != SQLTOKEN_END && newline == NULL);
-	*offset = newline != NULL ? (size_t)(newline + 1 - reader.text) : reader.len;
-	return true;
+	}
 }
 
-/* psql 15 ends the data at a line of "\." and nothing else but a carriage return. */
+/* A line of "\." and nothing else, which psql 15 takes with a carriage return, too. */
 static bool
 is_end_of_data(const char *line, size_t len)
 {
-	if (len > 0 && line[len - 1] == '\r')
+	while (len > 0 && is_newline(line[len - 1]))
 		len--;
 	return len == 2 && line[0] == '\\' && line[1] == '.';
 }
 
+/* The data end with the text where no such line ends them, as in psql. */
 static void
 take_data(struct sqltoken_reader *reader, struct sqlscan_statement *st)
 {
-	size_t line = 0, next;
+	const char *text = reader->text;
+	size_t end = 0;
 
-	if (!find_data(*reader, &line))
+	st->has_data = find_data(*reader, &end);
+	if (!st->has_data)
 		return;
-	st->has_data = true;
-	st->data_offset = line;
-	for (; line < reader->len; line = next) {
-		const char *text = reader->text + line;
-		const char *newline = memchr(text, '\n', reader->len - line);
-		size_t len =
-		    newline != NULL ? (size_t)(newline - text) : reader->len - line;
+	st->data_offset = reader->pos = end;
+	while (end == reader->pos && end < reader->len) {
+		const char *newline = memchr(text + end, '\n', reader->len - end);
 
-		next = line + len + (newline != NULL);
-		if (is_end_of_data(text, len)) {
-			reader->pos = next;
-			break;
-		}
+		reader->pos =
+		    newline != NULL ? (size_t)(newline + 1 - text) : reader->len;
+		if (!is_end_of_data(text + end, reader->pos - end))
+			end = reader->pos;
 	}
-	if (line == reader->len)
-		reader->pos = line;
-	st->data_len = line - st->data_offset;
+	st->data_len = end - st->data_offset;
 }
 
 /* ---- statements ---- */

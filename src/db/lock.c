@@ -57,8 +57,8 @@ lock_try(const void *ctx, int64_t key)
 void
 lock_add_xact_try(struct text *sql, int64_t key)
 {
-	text_add(sql, MUTANT("no-fence") ? "SELECT true --" : "");
-	text_addf(sql, "SELECT pg_catalog.pg_try_advisory_xact_lock(%" PRId64 ")", key);
+	text_addf(sql, "SELECT %spg_catalog.pg_try_advisory_xact_lock(%" PRId64 ")",
+	    MUTANT("no-fence") ? "true OR " : "", key);
 }
 
 struct pgconn_statement

@@ -66,6 +66,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/db/runner_apply.c \
 	%D%/db/runner_close.c \
 	%D%/db/runner_record.c \
+	%D%/db/runner_repair.c \
 	%D%/db/runner_segment.c \
 	%D%/db/runner_open.c \
 	%D%/db/runner_steps.h \
@@ -74,6 +75,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/db/target_params.c %D%/db/target_params.h \
 	%D%/db/tracking.c %D%/db/tracking.h \
 	%D%/db/tracking_drizzle.c \
+	%D%/db/tracking_guard.c \
 	%D%/db/tracking_kind.h \
 	%D%/db/tracking_migration_log.c \
 	%D%/db/tracking_schema_migrations.c

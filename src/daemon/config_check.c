@@ -91,6 +91,13 @@ check_tracking(struct config *config, struct err *err)
 	if (check_identifier("tracking_schema", config->tracking_schema, err) < 0 ||
 	    check_identifier("tracking_table", config->tracking_table, err) < 0)
 		return -1;
+	if (config->guard && config->tracking_name &&
+	    !tracking_find(config->tracking_name)->guard_columns) {
+		err_set(err, CAT_CONFIGURATION, "guard does not go with tracking = %s",
+		    config->tracking_name);
+		err_hint(err, "leave guard off: only drizzle-orm's table needs it");
+		return -1;
+	}
 	if (!config->layout_name || !config->tracking_name)
 		return 0;
 	layout = layout_find(config->layout_name);

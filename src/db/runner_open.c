@@ -10,8 +10,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "db/journal.h"
-#include "db/journal_statements.h"
 #include "db/lock.h"
 
 /* ---- CONNECT ---- */
@@ -172,7 +170,8 @@ lock_resume(struct runner *runner)
 
 enum {
 	PREPARE_LOOK,
-	PREPARE_CREATE
+	PREPARE_CREATE,
+	PREPARE_GUARD
 };
 
 static enum run_state
@@ -185,23 +184,53 @@ prepare_enter(struct runner *runner)
 	return RUN_PREPARE;
 }
 
+/* The table is as it should be; what is left is the index of guard = on. */
+static enum run_state
+prepare_guard(struct runner *runner)
+{
+	struct pgconn_statement guard = tracking_guard(runner->scratch, &runner->table);
+
+	if (!runner->params->guard || runner->look.guarded || guard.sql[0] == '\0')
+		return RUN_HISTORY;
+	runner->stage = PREPARE_GUARD;
+	runner_send(runner, &guard);
+	return RUN_PREPARE;
+}
+
+/* Without it the run is no worse off than before: it goes on. */
+static enum run_state
+prepare_guarded(struct runner *runner, const struct pgconn_reply *reply)
+{
+	struct err err = reply->err;
+
+	if (reply->lost)
+		return runner_fail(runner, &err);
+	if (err_is_set(&err)) {
+		tracking_guard_refused(&runner->table, &err);
+		run_add_warning(runner->run, &err);
+	}
+	return RUN_HISTORY;
+}
+
 static enum run_state
 prepare_answer(struct runner *runner, const struct pgconn_reply *reply)
 {
 	struct err err = reply->err;
 
+	if (runner->stage == PREPARE_GUARD)
+		return prepare_guarded(runner, reply);
 	if (err_is_set(&err)) {
 		err_wrap(&err, "tracking table %s.%s", runner->table.schema,
 		    runner->table.table);
 		return runner_fail(runner, &err);
 	}
 	if (runner->stage == PREPARE_CREATE)
-		return RUN_HISTORY;
+		return prepare_guard(runner);
 	tracking_read_look(runner, reply->result, &runner->look);
 	if (runner->look.table_exists)
 		return tracking_check(&runner->table, &runner->look, &err) < 0
 		    ? runner_fail(runner, &err)
-		    : RUN_HISTORY;
+		    : prepare_guard(runner);
 	struct pgconn_statement create =
 	    runner->table.kind->create(runner->scratch, &runner->table, &runner->look);
 
@@ -336,54 +365,6 @@ plan_enter(struct runner *runner)
 	return runner_step_begins(runner);
 }
 
-/* ---- REPAIR: what a person decided about a statement in doubt ---- */
-
-enum {
-	REPAIR_LOOK,
-	REPAIR_DECIDE
-};
-
-static enum run_state
-repair_enter(struct runner *runner)
-{
-	runner_send(runner, journal_statements_look());
-	return RUN_REPAIR;
-}
-
-static enum run_state
-repair_nothing(struct runner *runner)
-{
-	struct err err = { .http_status = 409, .exit_code = EXIT_REFUSED };
-
-	err_set(&err, CAT_CONFIGURATION, "nothing of %s is in doubt", runner->run->up_to);
-	err_hint(&err, "GET /status says what stands where");
-	runner->refused = true;
-	return runner_fail(runner, &err);
-}
-
-static enum run_state
-repair_answer(struct runner *runner, const struct pgconn_reply *reply)
-{
-	const struct migration *m = folder_find(runner->folder, runner->run->up_to);
-	bool exists, may_create;
-
-	if (err_is_set(&reply->err))
-		return runner_fail(runner, &reply->err);
-	if (runner->stage == REPAIR_DECIDE)
-		return strcmp(PQcmdTuples((PGresult *)(uintptr_t)reply->result), "0") == 0
-		    ? repair_nothing(runner)
-		    : RUN_JOURNAL;
-	journal_read_look(reply->result, &exists, &may_create);
-	if (!exists || m == NULL)
-		return repair_nothing(runner);
-	struct pgconn_statement repair = journal_statements_repair(
-	    runner->scratch, &runner->table, m->version, runner->run->action);
-
-	runner->stage = REPAIR_DECIDE;
-	runner_send(runner, &repair);
-	return RUN_REPAIR;
-}
-
 const struct runner_step runner_step_connect = { connect_enter, connect_answer,
 	connect_resume };
 const struct runner_step runner_step_probe = { probe_enter, probe_answer, NULL };
@@ -391,4 +372,3 @@ const struct runner_step runner_step_lock = { lock_enter, lock_answer_step, lock
 const struct runner_step runner_step_prepare = { prepare_enter, prepare_answer, NULL };
 const struct runner_step runner_step_history = { history_enter, history_answer, NULL };
 const struct runner_step runner_step_plan = { plan_enter, NULL, NULL };
-const struct runner_step runner_step_repair = { repair_enter, repair_answer, NULL };

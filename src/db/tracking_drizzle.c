@@ -94,6 +94,7 @@ const struct tracking tracking_drizzle = {
 	.key = HISTORY_BY_VERSION,
 	.needs_when = true,
 	.columns = columns,
+	.guard_columns = "created_at,hash",
 	.foreign_column = "name",
 	.foreign_hint =
 	    "drizzle-orm 1.0 has taken the table over; a folder with "

@@ -105,8 +105,8 @@ script_table(const char *columns)
 {
 	const char *there = columns ? "t" : "f";
 
-	fakepq_rows(
-	    fakepq_on("a.attname"), 3, 1, (const char *const[]){ there, there, columns });
+	fakepq_rows(fakepq_on("a.attname"), 4, 1,
+	    (const char *const[]){ there, there, columns, "f" });
 }
 
 void

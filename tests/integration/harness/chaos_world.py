@@ -13,9 +13,10 @@ import time
 
 from harness import folder as folder_module
 from harness.chaos_check import EXIT_FINE, Answer, State
-from harness.daemon import binary, environment
+from harness.daemon import Daemon, binary, environment
 from harness.folder import BREAKPOINT, T0
 from harness.postgres import CATALOG_SQL
+from harness.wait import wait_until
 
 TIMEOUT_S = 30
 LOCK_FREE_S = 3.0
@@ -78,9 +79,21 @@ HOSTILE = [
 # daemon has written since.
 SNAPSHOT = HOSTILE[:3] + [
     ("0003_snapshot", "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;\n{mark}SELECT pg_sleep(0.01);\n")] + HOSTILE[4:]
+# Statements that no transaction holds: what becomes of one when its run dies
+# is known to the catalogs (an index), does not matter (VACUUM), or is a question
+# to a person (a marker written alone).
+ALONE = PLAIN[:2] + [
+    ("0002_index", "CREATE INDEX CONCURRENTLY users_name ON users (name);\n{mark}"),
+    ("0003_alone", "-- migrationd: no-transaction\n{mark}VACUUM users;\n"),
+    ("0004_mixed", "INSERT INTO documents SELECT n FROM generate_series(1, 200) AS n;\n{mark}"
+                   "CREATE INDEX CONCURRENTLY IF NOT EXISTS documents_both ON documents (owner, id);\n"
+                   "VACUUM ANALYZE documents;\nALTER TABLE documents ADD COLUMN note text;\n"),
+    ("0005_last", "DROP INDEX CONCURRENTLY users_name;\n{mark}VACUUM documents;\n"),
+]
 BROKEN = PLAIN[:4] + [("0004_broken", "{mark}SELECT 1 / 0;\n")] + PLAIN[5:]
 
-SCENARIOS = {"tx": PLAIN, "broken": BROKEN, "hostile": HOSTILE, "snapshot": SNAPSHOT}
+SCENARIOS = {"tx": PLAIN, "broken": BROKEN, "hostile": HOSTILE, "snapshot": SNAPSHOT,
+             "nontx": ALONE}
 
 
 class Process:
@@ -157,6 +170,8 @@ class World:
         self.scenario = scenario
         files = [(tag, sql.format(mark=MARKER.format(tag))) for tag, sql in SCENARIOS[scenario]]
         self.plan = [tag for tag, _ in files]
+        # an effect may be there before its row, and in another transaction
+        self.loose = {tag for tag, _ in ALONE[2:]} if scenario == "nontx" else set()
         self._by_when = {T0 + i * 60_000: tag for i, tag in enumerate(self.plan)}
         self.folder = folder_module.drizzle_folder(self.directory / "folder", files)
         self.database = postgres.createdb(self.directory.name)
@@ -194,6 +209,22 @@ class World:
     def _write_broken(self, sql):
         tag = BROKEN[4][0]
         folder_module.write(self.folder / f"{tag}.sql", sql.format(mark=MARKER.format(tag)))
+
+    def answer_doubt(self, document):
+        """What an operator does who is asked whether a statement ran: look,
+        and say so. A sentence when that does not work."""
+        migration = (document.get("error") or {}).get("migration")
+        ran = [m for m, _ in self.state().markers if m == migration]
+        daemon = Daemon(self.directory / "operator", "--migrations", self.folder, "--database-url", self.url,
+                        env=self.env)
+        try:
+            daemon.start()
+            wait_until(lambda: migration in daemon.states(), what=f"{migration} is listed")
+            got = daemon.post("/repair", json={"migration": migration, "action": "applied" if ran else "retry"})
+            daemon.stop()
+        finally:
+            daemon.kill()
+        return [] if got.status == 200 else [f"POST /repair for {migration}: {got.status} {got.text[:300]}"]
 
     def callers(self, count):
         """Connections to look with, one for each caller of a daemon."""

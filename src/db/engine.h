@@ -17,6 +17,11 @@ struct engine {
 	bool in_recovery;
 	bool read_only; /* transactions start read only */
 	bool pooled;    /* the process that answers is not the one that greeted us */
+	/*
+	 * Timeouts that server, database or role would set, and our sessions do not keep:
+	 * "lock_timeout = 5000ms, statement_timeout = 60000ms"; "" when there are none.
+	 */
+	char inherited[192];
 };
 
 /* The query. Static. */

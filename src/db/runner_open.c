@@ -75,6 +75,10 @@ probe_answer(struct runner *runner, const struct pgconn_reply *reply)
 		return runner_fail(runner, &err);
 	if (runner_is_stopping(runner))
 		return runner_fail_stopped(runner);
+	if (runner->engine.inherited[0] != '\0' && runner->run->reconnects == 0)
+		log_info("timeouts of role, database or server do not count in this run",
+		    LOG_STR("inherited", runner->engine.inherited),
+		    LOG_STR("run", runner->run->id));
 	runner->table = connect_tracking_table(runner->params, &runner->engine);
 	runner->lock_key =
 	    lock_key(runner->engine.database, runner->table.schema, runner->table.table);

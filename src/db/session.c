@@ -18,6 +18,7 @@ static const struct {
 	{ 0, "SET lock_timeout = 0;" },
 	{ 90600, "SET idle_in_transaction_session_timeout = 0;" },
 	{ 140000, "SET idle_session_timeout = 0;" },
+	{ 170000, "SET transaction_timeout = 0;" },
 	{ 0, "SET synchronous_commit = on;" },
 	{ 0, "SET default_transaction_isolation = 'read committed';" },
 	{ 0, "SET default_transaction_deferrable = off;" },

@@ -160,9 +160,9 @@ static void
 standby(struct scene *scene)
 {
 	(void)scene;
-	fakepq_rows(fakepq_on("server_version_num"), 7, 1,
+	fakepq_rows(fakepq_on("server_version_num"), 8, 1,
 	    (const char *const[]){
-		"150020", "15.2", "4711", "app", "public", "t", "on" });
+		"150020", "15.2", "4711", "app", "public", "t", "on", NULL });
 }
 
 static void

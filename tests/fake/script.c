@@ -149,9 +149,9 @@ script_server(void)
 	script_tag("CREATE TABLE IF NOT EXISTS migrationd.runs", "CREATE TABLE");
 	script_tag("RESET ALL", "BEGIN");
 	script_tag("INSERT INTO ", "INSERT 0 1");
-	fakepq_rows(fakepq_on("server_version_num"), 7, 1,
+	fakepq_rows(fakepq_on("server_version_num"), 8, 1,
 	    (const char *const[]){
-		"150020", "15.2", "4711", "app", "public", "f", "off" });
+		"150020", "15.2", "4711", "app", "public", "f", "off", NULL });
 	answer("pg_try_advisory_lock", "t");
 	answer("pg_try_advisory_xact_lock", "t");
 	answer("pg_advisory_unlock", "t");

@@ -32,8 +32,10 @@
 #define CHECK                                                                            \
 	"SELECT pg_catalog.set_config('client_connection_check_interval', '1s', false) " \
 	"WHERE pg_catalog.strpos(pg_catalog.version(), 'linux') OPERATOR(pg_catalog.>) 0;"
-#define ON_15 COMMON_1 IN_TRANSACTION IDLE COMMON_2 USER_TIMEOUT CHECK
-#define RESET "RESET SESSION AUTHORIZATION;RESET ROLE;RESET ALL;"
+#define TRANSACTION "SET transaction_timeout = 0;"
+#define ON_15       COMMON_1 IN_TRANSACTION IDLE COMMON_2 USER_TIMEOUT CHECK
+#define ON_17       COMMON_1 IN_TRANSACTION IDLE TRANSACTION COMMON_2 USER_TIMEOUT CHECK
+#define RESET       "RESET SESSION AUTHORIZATION;RESET ROLE;RESET ALL;"
 
 static void
 test_settings(void **state)
@@ -49,6 +51,9 @@ test_settings(void **state)
 		{ 130010, COMMON_1 IN_TRANSACTION COMMON_2 USER_TIMEOUT },
 		{ 140000, ON_15 },
 		{ 150020, ON_15 },
+		{ 160009, ON_15 },
+		{ 170000, ON_17 },
+		{ 180001, ON_17 },
 	};
 	void *ctx = mem_context(NULL, "test");
 

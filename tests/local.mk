@@ -11,6 +11,7 @@ AM_TESTS_ENVIRONMENT = CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT;
 unit_tests = \
 	%D%/unit/test_clock \
 	%D%/unit/test_digest \
+	%D%/unit/test_duration \
 	%D%/unit/test_err \
 	%D%/unit/test_failpoint \
 	%D%/unit/test_file \
@@ -18,6 +19,7 @@ unit_tests = \
 	%D%/unit/test_mem \
 	%D%/unit/test_text \
 	%D%/unit/test_utf8 \
+	%D%/unit/test_directive \
 	%D%/unit/test_folder \
 	%D%/unit/test_history \
 	%D%/unit/test_layout \
@@ -28,6 +30,8 @@ unit_tests = \
 	%D%/unit/test_plan \
 	%D%/unit/test_run \
 	%D%/unit/test_run_wait \
+	%D%/unit/test_script \
+	%D%/unit/test_sqlclass \
 	%D%/unit/test_sqlscan \
 	%D%/unit/test_status \
 	%D%/unit/test_engine \

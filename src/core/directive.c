@@ -82,7 +82,8 @@ set_timeout(
 
 	snprintf(text, sizeof(text), "%.*s",
 	    (int)(value->len < sizeof(text) ? value->len : sizeof(text)), value->text);
-	if (!duration_parse(text, &ms) || ms > TIMEOUT_MAX_MS) {
+	if (value->len >= sizeof(text) || !duration_parse(text, &ms) ||
+	    ms > TIMEOUT_MAX_MS) {
 		err_set(err, CAT_SQL_SYNTAX_ERROR, "%s=%s is not a duration", name, text);
 		err_hint(
 		    err, "a whole number with ms, s, min, h or d, up to 24d; 0: none");

@@ -6,29 +6,41 @@
 
 #include "core/sqltoken.h"
 
-/* Whether `word` is in the text, in whatever case: rather too often than not. */
 static bool
-mentions(const char *text, const char *end, const char *word, size_t len)
+is_name_byte(char c)
 {
-	for (; len <= (size_t)(end - text); text++) {
-		if (strncasecmp(text, word, len) == 0)
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	    (c >= '0' && c <= '9') || c == '_' || c == '$' || (unsigned char)c >= 0x80;
+}
+
+/*
+ * Whether the piece is in the text, in whatever case; `whole`: not as a part of a
+ * longer name.
+ */
+static bool
+mentions(const char *text, size_t text_len, const char *piece, size_t len, bool whole)
+{
+	for (size_t i = 0; i + len <= text_len; i++) {
+		if (strncasecmp(text + i, piece, len) != 0)
+			continue;
+		if (!whole ||
+		    ((i == 0 || !is_name_byte(text[i - 1])) &&
+			(i + len == text_len || !is_name_byte(text[i + len]))))
 			return true;
 	}
 	return false;
 }
 
-/* Whether the file names it in this statement or behind. */
+/* Whether the file has it in this statement or behind. */
 static bool
 is_mentioned(const struct migration *m, const struct script_statement *from,
-    const char *word, size_t len)
+    const char *piece, size_t len, bool whole)
 {
-	const char *text = from->text;
-
 	for (size_t i = from->part; i < m->n_parts; i++) {
 		const struct part *part = &m->parts[i];
+		size_t skip = i == from->part ? from->offset : 0;
 
-		if (mentions(i == from->part ? text : part->text, part->text + part->len,
-			word, len))
+		if (mentions(part->text + skip, part->len - skip, piece, len, whole))
 			return true;
 	}
 	return false;
@@ -48,6 +60,6 @@ script_uses_enum_value(const struct migration *m, const struct script_statement 
 	/* E'' and $$$$ are not worth the trouble */
 	if (label.len < 2 || label.text[0] != '\'')
 		return true;
-	return is_mentioned(m, from, label.text + 1, label.len - 2) ||
-	    is_mentioned(m, from, type, strlen(type));
+	return is_mentioned(m, from, label.text + 1, label.len - 2, false) ||
+	    is_mentioned(m, from, type, strlen(type), true);
 }

@@ -225,6 +225,91 @@ test_nesting(void **state)
 	check_splits(rows, ARRAY_SIZE(rows));
 }
 
+/* The statements in brackets, their data in <>. */
+static void
+check_data(const char *text, const char *expected)
+{
+	size_t len = strlen(text);
+	char *copy = exact_copy(text, len);
+	char got[1024] = "";
+	struct sqlscan scan;
+	struct sqlscan_statement st;
+
+	sqlscan_init(&scan, copy, len);
+	while (sqlscan_next(&scan, &st)) {
+		size_t used = strlen(got);
+
+		assert_true(st.offset + st.len <= st.data_offset || !st.has_data);
+		assert_true(st.data_offset + st.data_len <= len);
+		used += (size_t)snprintf(got + used, sizeof(got) - used, "[%.*s]",
+		    (int)st.len, copy + st.offset);
+		if (st.has_data)
+			snprintf(got + used, sizeof(got) - used, "<%.*s>",
+			    (int)st.data_len, copy + st.data_offset);
+	}
+	assert_string_equal(got, expected);
+	test_free(copy);
+}
+
+/* As psql 15 does, tried one by one. */
+static void
+test_copy_data(void **state)
+{
+	static const struct split rows[] = {
+		{ "COPY c FROM stdin;\n1;\n'\n\\.\nx;y",
+		    "[COPY c FROM stdin;]<1;\n'\n>[x;][y]" },
+		{ "copy c (a) from STDIN with (format csv);\n\\.\nx",
+		    "[copy c (a) from STDIN with (format csv);]<>[x]" },
+		{ "COPY c FROM stdin; -- c\n1\n\\.\r\nx",
+		    "[COPY c FROM stdin;]<1\n>[x]" },
+		{ "COPY c FROM stdin; /* c */\n1\n\\.\nx",
+		    "[COPY c FROM stdin;]<1\n>[x]" },
+		{ "COPY c FROM\nstdin\n;\n\n1\n\\.", "[COPY c FROM\nstdin\n;]<\n1\n>" },
+		/* more or less than the two bytes is a row */
+		{ "COPY c FROM stdin;\n\\. \n \\.\n\\..\n\\\nx",
+		    "[COPY c FROM stdin;]<\\. \n \\.\n\\..\n\\\nx>" },
+		/* the end of the text is the end of the data */
+		{ "COPY c FROM stdin;\n1\n2", "[COPY c FROM stdin;]<1\n2>" },
+		{ "COPY c FROM stdin;\n", "[COPY c FROM stdin;]<>" },
+		{ "COPY c FROM stdin;", "[COPY c FROM stdin;]<>" },
+		{ "COPY c FROM stdin", "[COPY c FROM stdin]<>" },
+		/* the data would have to be fetched from behind the rest of the line */
+		{ "COPY c FROM stdin; x;\n1\n", "[COPY c FROM stdin;][x;][1]" },
+		{ "COPY c FROM stdin; /*\n*/\n1\n", "[COPY c FROM stdin;][1]" },
+		/* no data */
+		{ "COPY c TO stdout;\nx", "[COPY c TO stdout;][x]" },
+		{ "COPY (SELECT 1 FROM stdin) TO STDOUT;\nx",
+		    "[COPY (SELECT 1 FROM stdin) TO STDOUT;][x]" },
+		{ "COPY c FROM 'stdin';\nx", "[COPY c FROM 'stdin';][x]" },
+		{ "COPY c) FROM stdin;\nx", "[COPY c) FROM stdin;]<x>" },
+		{ "SELECT 1 FROM stdin;\nx", "[SELECT 1 FROM stdin;][x]" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		check_data(rows[i].text, rows[i].expected);
+}
+
+static void
+test_commands_of_psql(void **state)
+{
+	static const struct split rows[] = {
+		{ "\\restrict abc\nSELECT 1;\n\\unrestrict abc\n",
+		    "[\\restrict abc][SELECT 1;][\\unrestrict abc]" },
+		{ "SELECT 1; \\echo it's; fine\r\nx",
+		    "[SELECT 1;][\\echo it's; fine][x]" },
+		{ "\\", "[\\]" },
+		{ "/* c */ \\d", "[\\d]" },
+		/* within a statement: the server will refuse it */
+		{ "SELECT 1 \\gset\n;x", "[SELECT 1 \\gset\n;][x]" },
+		{ "DO $$\n\\d\n$$;x", "[DO $$\n\\d\n$$;][x]" },
+		{ "SELECT '\n\\d';x", "[SELECT '\n\\d';][x]" },
+	};
+
+	(void)state;
+	check_splits(rows, ARRAY_SIZE(rows));
+}
+
 static void
 test_nul_bytes_are_text(void **state)
 {
@@ -249,6 +334,8 @@ main(void)
 		cmocka_unit_test(test_dollar_quotes),
 		cmocka_unit_test(test_comments),
 		cmocka_unit_test(test_nesting),
+		cmocka_unit_test(test_copy_data),
+		cmocka_unit_test(test_commands_of_psql),
 		cmocka_unit_test(test_nul_bytes_are_text),
 	};
 

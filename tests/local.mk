@@ -36,6 +36,7 @@ unit_tests = \
 	%D%/unit/test_status \
 	%D%/unit/test_engine \
 	%D%/unit/test_journal \
+	%D%/unit/test_lease \
 	%D%/unit/test_lock \
 	%D%/unit/test_monitor_look \
 	%D%/unit/test_pgconn_info \

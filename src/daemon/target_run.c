@@ -35,20 +35,6 @@ note_wish(struct target *target, const struct run *run)
 		target->want_failures++;
 }
 
-/* A migration that failed by its own fault is parked with the content that it had. */
-static void
-note_failed_migration(const struct target *target, struct run *run)
-{
-	const struct migration *m = NULL;
-
-	if (run->failed_checksum[0] == '\0' && run->outcome == RUN_FAILED &&
-	    run->err.migration[0] != '\0' && !category_is_retryable(run->err.category))
-		m = folder_find(target->folder, run->err.migration);
-	if (m != NULL)
-		snprintf(run->failed_checksum, sizeof(run->failed_checksum), "%s",
-		    m->checksum);
-}
-
 /* The run in progress is done: what follows for us. */
 static void
 run_ended(struct target *target, struct history *history)
@@ -61,7 +47,6 @@ run_ended(struct target *target, struct history *history)
 		target->status.tracking.exists = history->table_exists;
 	}
 	target->history_floor_us = clock_now_us();
-	note_failed_migration(target, run);
 	note_wish(target, run);
 	report_run_end(run, target->config->instance);
 	metrics_count_run(target->metrics, run);

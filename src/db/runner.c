@@ -2,6 +2,7 @@
 #include "db/runner.h"
 
 #include <assert.h>
+#include <stdio.h>
 
 #include "base/bounds.h"
 #include "base/clock.h"
@@ -55,6 +56,22 @@ on_timer_closed(uv_handle_t *handle)
 	talloc_free(runner);
 }
 
+/* The migration that failed by its own fault is parked with the content that it has here. */
+void
+runner_conclude(struct runner *runner)
+{
+	struct run *run = runner->run;
+	const struct migration *m = NULL;
+
+	run_conclude(run, runner->refused, clock_now_us(), clock_mono_us());
+	if (run->outcome == RUN_FAILED && run->err.migration[0] != '\0' &&
+	    !category_is_retryable(run->err.category))
+		m = folder_find(runner->folder, run->err.migration);
+	if (m != NULL)
+		snprintf(run->failed_checksum, sizeof(run->failed_checksum), "%s",
+		    m->checksum);
+}
+
 /* The run is over: tell the owner, let everything go. */
 static void
 runner_end(struct runner *runner)
@@ -64,7 +81,7 @@ runner_end(struct runner *runner)
 	monitor_close(runner->monitor);
 	pgconn_close(runner->conn);
 	runner->conn = NULL;
-	run_conclude(runner->run, runner->refused, clock_now_us(), clock_mono_us());
+	runner_conclude(runner);
 	run_set_state(runner->run, RUN_DONE);
 	uv_timer_stop(&runner->timer);
 	events.on_done(events.arg, runner->history);

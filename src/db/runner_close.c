@@ -67,7 +67,7 @@ enum {
 static enum run_state
 journal_enter(struct runner *runner)
 {
-	run_conclude(runner->run, runner->refused, clock_now_us(), clock_mono_us());
+	runner_conclude(runner);
 	/*
 	 * A run that found nothing to do leaves no trace: fifty pods may call at
 	 * once, every day.

@@ -128,5 +128,8 @@ enum run_state runner_next_segment(const struct runner *runner);
 void runner_add_timeouts(const struct runner *runner, struct text *sql, const char *scope,
     bool with_lock_timeout);
 
+/* How it went is decided; what follows (journal, unlock) changes it no more. */
+void runner_conclude(struct runner *runner);
+
 /* The migration in hand, or NULL before the first. */
 const struct plan_step *runner_step_now(const struct runner *runner);

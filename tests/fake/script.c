@@ -162,7 +162,7 @@ script_server(void)
 	fakepq_rows(fakepq_on("SELECT description"), 4, 0, NULL);
 	script_journal(true, true);
 	fakepq_rows(fakepq_on("jsonb_to_recordset"), 1, 0, NULL);
-	fakepq_rows(fakepq_on("jsonb_array_elements"), 24, 0, NULL);
+	fakepq_rows(fakepq_on("jsonb_array_elements"), 25, 0, NULL);
 }
 
 /* ---- what was said ---- */

@@ -409,10 +409,15 @@ script_digest(const struct script_statement *statement, char hex[DIGEST_HEX])
 }
 
 void
-script_add_settings(const struct script *script, size_t segment, struct text *sql)
+script_add_opening(const struct script *script, size_t segment, struct text *sql)
 {
 	const struct script_segment *to = &script->segments[segment];
 
+	if (to->modes != NULL) {
+		text_add(sql, "SET TRANSACTION ");
+		text_add_bytes(sql, to->modes, to->modes_len);
+		text_add(sql, ";\n");
+	}
 	for (size_t i = 0; i < to->first; i++) {
 		const struct script_statement *statement = &script->statements[i];
 

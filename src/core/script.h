@@ -48,7 +48,7 @@ struct script_segment {
 	size_t n;           /* 1 at least */
 	/*
 	 * What its BEGIN asked for: "ISOLATION LEVEL SERIALIZABLE"; NULL: nothing. Into
-	 * the migration's text, to be put behind BEGIN.
+	 * the migration's text.
 	 */
 	const char *modes;
 	size_t modes_len;
@@ -79,12 +79,12 @@ struct script {
 struct script *script_build(const void *ctx, const struct migration *migration);
 
 /*
- * Add what the segments before that one have set for their session ("SET search_path =
- * app;"), at most some BOUND_SCRIPT_SETTINGS: to be sent before a segment, where each
- * begins with a session as if new, and where a later run goes on with it. `segment` is
- * below n_segments.
+ * Add what a segment has to begin with (`segment` is below n_segments), where the session
+ * is as if new for each, or a later run goes on with it: "SET TRANSACTION" with what
+ * its BEGIN asked for, and what the segments before have SET for their session, at most
+ * some BOUND_SCRIPT_SETTINGS. To be sent behind our own BEGIN and before any query.
  */
-void script_add_settings(const struct script *script, size_t segment, struct text *sql);
+void script_add_opening(const struct script *script, size_t segment, struct text *sql);
 
 /*
  * Hex SHA-256 of a statement's text: the journal knows a statement by number and

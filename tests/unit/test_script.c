@@ -258,19 +258,25 @@ test_a_statement_knows_its_place(void **state)
 }
 
 static void
-test_settings_go_from_segment_to_segment(void **state)
+test_what_a_segment_begins_with(void **state)
 {
-	static const char file[] = "SET search_path = app; SET LOCAL a = 1; VACUUM;"
-				   "SELECT 1; RESET ROLE\n" MARKER "\nVACUUM";
-	static const char *const expected[] = { "", "SET search_path = app;;\n",
-		"SET search_path = app;;\n", "SET search_path = app;;\nRESET ROLE;\n" };
+	static const char file[] =
+	    "SET search_path = app; SET LOCAL a = 1; VACUUM;"
+	    "BEGIN READ WRITE; RESET ROLE; COMMIT; SELECT 1\n" MARKER "\nVACUUM";
+	static const char *const expected[] = {
+		"",
+		"SET search_path = app;;\n",
+		"SET TRANSACTION READ WRITE;\nSET search_path = app;;\n",
+		"SET search_path = app;;\nRESET ROLE;;\n",
+		"SET search_path = app;;\nRESET ROLE;;\n",
+	};
 	struct script *script = script_of(*state, file);
 	struct text sql;
 
-	assert_string_equal(show(*state, script), "[1 2] (3) [4 5] (6)");
+	assert_string_equal(show(*state, script), "[1 2] (3) [READ WRITE: 5] [7] (8)");
 	for (size_t i = 0; i < ARRAY_SIZE(expected); i++) {
 		text_init(&sql, *state, BOUND_SQL);
-		script_add_settings(script, i, &sql);
+		script_add_opening(script, i, &sql);
 		assert_string_equal(sql.data, expected[i]);
 	}
 }
@@ -409,7 +415,7 @@ main(void)
 		TEST(test_enum_values),
 		TEST(test_psql_files),
 		TEST(test_a_statement_knows_its_place),
-		TEST(test_settings_go_from_segment_to_segment),
+		TEST(test_what_a_segment_begins_with),
 		TEST(test_problems),
 		TEST(test_bounds),
 		TEST(test_small_files_are_quick),

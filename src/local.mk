@@ -59,6 +59,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/db/monitor_look.c %D%/db/monitor_look.h \
 	%D%/db/observer.c %D%/db/observer.h \
 	%D%/db/pgconn.c %D%/db/pgconn.h \
+	%D%/db/pgconn_cancel.c \
 	%D%/db/pgconn_command.c \
 	%D%/db/pgconn_info.c %D%/db/pgconn_info.h \
 	%D%/db/pgconn_internal.h \

@@ -342,7 +342,7 @@ app_close(struct app *app)
 	 * libpq's request to cancel and a question to a name server block a thread of
 	 * libuv's pool for as long as nobody answers, and cannot be taken back.
 	 */
-	(void)signal(SIGALRM, leave);
+	(void)sigaction(SIGALRM, &(struct sigaction){ .sa_handler = leave }, NULL);
 	alarm(LEAVE_S);
 	httpd_close(app->httpd);
 	watch_close(app->watch);

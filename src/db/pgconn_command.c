@@ -5,15 +5,9 @@
 #include <string.h>
 
 #include "base/failpoint.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "db/pgconn_internal.h"
 #include "db/sqlstate.h"
-
-#define CANCEL_MAGIC 0x63616e63u
-
-/* How long the server may take to end a command once it is asked to. */
-#define CANCEL_PATIENCE_MS 10000
 
 /* ---- the end of a session ---- */
 
@@ -165,8 +159,8 @@ lose_command(struct pgconn *conn)
  * A command is finished, but its cancel request is not: it must not hit the next
  * command.
  */
-static enum want
-stage_hold(struct pgconn *conn)
+enum want
+pgconn_stage_hold(struct pgconn *conn)
 {
 	if (conn->expired || !consume(conn))
 		return lose_command(conn);
@@ -274,8 +268,8 @@ step_copy(struct pgconn *conn)
 }
 
 /* Send what is left of the command, read what has come of its results. */
-static enum want
-stage_command(struct pgconn *conn)
+enum want
+pgconn_stage_command(struct pgconn *conn)
 {
 	PGresult *result = NULL;
 	int unsent = 0;
@@ -300,7 +294,7 @@ stage_command(struct pgconn *conn)
 	if (conn->copy != COPY_NONE || PQisBusy(conn->pq))
 		return unsent || conn->copy == COPY_IN ? WANT_BOTH : WANT_READ;
 	if (conn->cancel) {
-		conn->stage = stage_hold;
+		conn->stage = pgconn_stage_hold;
 		return WANT_READ;
 	}
 	conn->stage = pgconn_stage_idle;
@@ -342,7 +336,7 @@ sent(struct pgconn *conn, bool ok)
 	int unsent = ok ? PQflush(conn->pq) : -1;
 
 	FAILPOINT_SOCKET("sent", PQsocket(conn->pq));
-	conn->stage = stage_command;
+	conn->stage = pgconn_stage_command;
 	if (unsent >= 0 &&
 	    pgconn_arm(conn, unsent ? WANT_BOTH : WANT_READ) != WANT_CLOSED)
 		return;
@@ -391,63 +385,4 @@ pgconn_run(struct pgconn *conn, const struct pgconn_statement *statement,
 		ok = PQsendQueryParams(conn->pq, statement->sql, statement->n_params,
 		    NULL, statement->params, NULL, NULL, 0);
 	sent(conn, ok);
-}
-
-static void
-cancel_work(uv_work_t *work)
-{
-	struct cancel *cancel = CONTAINER_OF(work, struct cancel, work);
-
-	cancel->sent = PQcancel(cancel->request, cancel->error, sizeof(cancel->error));
-}
-
-static void
-on_cancel_sent(uv_work_t *work, int status UNUSED)
-{
-	struct cancel *cancel = CONTAINER_OF(work, struct cancel, work);
-	struct pgconn *conn = cancel->conn;
-
-	assert(cancel->magic == CANCEL_MAGIC);
-	if (!cancel->sent)
-		log_warning("cancel request failed", LOG_STR("error", cancel->error));
-	PQfreeCancel(cancel->request);
-	cancel->magic = 0;
-	talloc_free(cancel);
-	if (!conn)
-		return;
-	conn->cancel = NULL;
-	if (conn->stage == stage_hold)
-		pgconn_do(conn);
-}
-
-/* Nothing came of it: the server, or the way there, is silent. */
-static void
-on_patience_over(uv_timer_t *timer)
-{
-	struct pgconn *conn = timer->data;
-
-	assert(conn->magic == PGCONN_MAGIC);
-	conn->expired = true;
-	pgconn_do(conn);
-}
-
-void
-pgconn_cancel(struct pgconn *conn)
-{
-	PGcancel *request = NULL;
-	struct cancel *cancel = NULL;
-
-	if (conn->stage != stage_command || conn->cancel)
-		return;
-	request = PQgetCancel(conn->pq);
-	if (!request)
-		return;
-	cancel = mem_zero(NULL, struct cancel);
-	cancel->magic = CANCEL_MAGIC;
-	cancel->request = request;
-	cancel->conn = conn;
-	conn->cancel = cancel;
-	/* fails only without a work function */
-	(void)uv_queue_work(conn->loop, &cancel->work, cancel_work, on_cancel_sent);
-	(void)uv_timer_start(&conn->deadline, on_patience_over, CANCEL_PATIENCE_MS, 0);
 }

@@ -106,7 +106,7 @@ add_blocker(struct text *out, const struct run_blocker *blocker)
 	    run_blocker_text(blocker, who, sizeof(who)),
 	    run_blocker_remedy(blocker, remedy, sizeof(remedy)),
 	    blocker->query[0] ? "; its query: " : "", blocker->query);
-	plain_add_line(out, "waits for", line);
+	plain_add_line(out, "blocker", line);
 }
 
 void

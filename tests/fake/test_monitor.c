@@ -206,12 +206,54 @@ test_late_answer(void **state)
 			monitor_watch(scene.monitor, 4799);
 		while (other && fakepq_count(LOOK) < 3)
 			scene_turn(&scene);
-		if (!other)
+		if (!other) {
 			scene_let_pass(&scene);
+			assert_int_equal(fakepq_count(LOOK), 2);
+		}
 		assert_int_equal(scene.n_seen, 1);
 		assert_int_equal(scene.run->n_blockers, 0);
 		scene_end(&scene);
 	}
+}
+
+/* One question at a time, however long its answer takes. */
+static void
+test_slow_answer(void **state)
+{
+	struct scene scene;
+
+	(void)state;
+	scene_begin(&scene, blocked_row);
+	fakepq_stall(fakepq_once(LOOK));
+	monitor_watch(scene.monitor, PID);
+	while (fakepq_count(LOOK) < 1)
+		scene_turn(&scene);
+	monitor_rest(scene.monitor, &fine);
+	monitor_watch(scene.monitor, PID);
+	scene_let_pass(&scene);
+	assert_int_equal(fakepq_count(LOOK), 1);
+	scene_end(&scene);
+}
+
+/* The statement ended while the connection came about. */
+static void
+test_late_connection(void **state)
+{
+	struct scene scene;
+
+	(void)state;
+	scene_begin(&scene, blocked_row);
+	monitor_watch(scene.monitor, PID);
+	while (fakepq_calls() == 0)
+		scene_turn(&scene);
+	monitor_rest(scene.monitor, &fine);
+	scene_let_pass(&scene);
+	assert_int_equal(fakepq_count("SET statement_timeout"), 1);
+	assert_int_equal(fakepq_count(LOOK), 0);
+	monitor_watch(scene.monitor, PID);
+	scene_await(&scene, 1);
+	assert_int_equal(fakepq_count("SET statement_timeout"), 1);
+	scene_end(&scene);
 }
 
 /* Blockers of a statement that did not get its lock stay, until the next knows better. */
@@ -336,6 +378,30 @@ test_log(void **state)
 	scene_await(&scene, 12);
 	assert_int_equal(log_count(LOG_WARNING) - warnings, 2);
 	assert_int_equal(log_count(LOG_INFO) - infos, 1);
+	scene_end(&scene);
+	log_init(STDERR_FILENO, LOG_FORMAT_TEXT, LOG_ERROR);
+	close(nowhere);
+}
+
+static void
+test_log_of_failures(void **state)
+{
+	uint64_t warnings = log_count(LOG_WARNING);
+	int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	struct scene scene;
+
+	(void)state;
+	log_init(nowhere, LOG_FORMAT_TEXT, LOG_INFO);
+	scene_begin(&scene, free_row);
+	/* two in a row are told of once */
+	for (unsigned i = 1; i <= 2; i++) {
+		fakepq_error(fakepq_once(LOOK), "XX000", "odd", 0);
+		fakepq_error(fakepq_once(LOOK), "XX000", "odd", 0);
+		monitor_watch(scene.monitor, PID);
+		scene_await(&scene, scene.n_seen + 1);
+		assert_int_equal(log_count(LOG_WARNING) - warnings, i);
+		monitor_rest(scene.monitor, &fine);
+	}
 	scene_end(&scene);
 	log_init(STDERR_FILENO, LOG_FORMAT_TEXT, LOG_ERROR);
 	close(nowhere);
@@ -505,10 +571,13 @@ main(void)
 		cmocka_unit_test(test_at_rest),
 		cmocka_unit_test(test_looks),
 		cmocka_unit_test(test_late_answer),
+		cmocka_unit_test(test_slow_answer),
+		cmocka_unit_test(test_late_connection),
 		cmocka_unit_test(test_no_lock),
 		cmocka_unit_test(test_progress),
 		cmocka_unit_test(test_yield),
 		cmocka_unit_test(test_log),
+		cmocka_unit_test(test_log_of_failures),
 		cmocka_unit_test(test_away_and_back),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_password_file),

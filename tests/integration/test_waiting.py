@@ -73,7 +73,7 @@ def test_a_blocker_is_named_within_two_seconds(blocked, database):
     assert remedy in status["advice"]
     for page in "/status?format=text", location + "?format=text":
         text = daemon.get(page).text
-        line = next(x for x in text.splitlines() if x.startswith("waits for"))
+        line = next(x for x in text.splitlines() if x.startswith("blocker "))
         assert f"pid {pid} (report" in line and remedy in line and HOLD in line
     metrics = daemon.get("/metrics").text
     assert "\nmigrationd_run_blockers 1\n" in metrics

@@ -357,11 +357,11 @@ test_a_run_that_waits(void **state)
 		else
 			plain_status(&out, &fake->status);
 		assert_true(has_line(&out,
-		    "waits for pid 4711 (psql as app, idle in transaction for 3 min); to "
+		    "blocker   pid 4711 (psql as app, idle in transaction for 3 min); to "
 		    "end it: SELECT pg_terminate_backend(4711); its query: SELECT "
 		    "'\\x1b'"));
 		assert_true(has_line(&out,
-		    "waits for pid 4712; to end it: SELECT pg_terminate_backend(4712)"));
+		    "blocker   pid 4712; to end it: SELECT pg_terminate_backend(4712)"));
 		assert_true(has_line(&out, "queued    1 session behind its locks"));
 		assert_true(has_line(
 		    &out, "progress  CREATE INDEX, scanning, 25.0 %, 12.5 s left"));

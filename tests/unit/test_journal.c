@@ -141,7 +141,8 @@ test_insert_error(void **state)
 	    "{\"category\":\"SQL_ERROR\",\"http_status\":0,\"exit_code\":8,"
 	    "\"line\":7,\"column\":3,\"statement\":2,\"sqlstate\":\"42P01\","
 	    "\"text\":\"no table \\\"x\\\"\",\"detail\":\"\",\"hint\":\"make one\","
-	    "\"context\":\"\",\"migration\":\"\",\"file\":\"0001_a.sql\",\"excerpt\":\"\",\"checksum\":\"abc\"}");
+	    "\"context\":\"\",\"migration\":\"\",\"file\":\"0001_a.sql\",\"excerpt\":\"\","
+	    "\"checksum\":\"abc\"}");
 	run_unref(run);
 	talloc_free(ctx);
 }

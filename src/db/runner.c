@@ -127,10 +127,15 @@ on_reply(void *arg, const struct pgconn_reply *reply)
 }
 
 static void
-on_monitor(void *arg, enum monitor_verdict verdict UNUSED)
+on_monitor(void *arg, enum monitor_verdict verdict)
 {
 	struct runner *runner = runner_of(arg);
 
+	/* only what can be rolled back and tried again as a whole */
+	if (verdict == MONITOR_YIELD && runner->run->state == RUN_PART) {
+		runner->yielded = true;
+		pgconn_cancel(runner->conn);
+	}
 	runner->events.on_change(runner->events.arg);
 }
 

@@ -163,6 +163,9 @@ is_worth_another_try(const struct runner *runner, const struct err *err)
 {
 	static const char *const states[] = { "55P03", "40P01", "40001" };
 
+	/* to let others pass costs no try: it was not the lock that was refused */
+	if (runner->yielded && strcmp(err->sqlstate, "57014") == 0)
+		return !runner_is_stopping(runner);
 	for (size_t i = 0; i < ARRAY_SIZE(states); i++)
 		if (strcmp(err->sqlstate, states[i]) == 0)
 			return runner->attempt + 1 < TRIES && !runner_is_stopping(runner);
@@ -266,6 +269,7 @@ retry_enter(struct runner *runner)
 	uint32_t whole = runner->attempt < 5 ? 500u << runner->attempt : 10000u;
 
 	runner->retry = false;
+	runner->yielded = false;
 	runner->attempt++;
 	runner->step = runner->txn_first;
 	runner_pause(runner, whole / 2 + digest_random(whole / 2 + 1));

@@ -25,6 +25,7 @@ struct runner {
 	struct runner_events events;
 
 	struct pgconn *conn;
+	bool yielded; /* cancelled the statement, to let others pass */
 	struct monitor *monitor; /* NULL before the first migration */
 	void *scratch;           /* memory of the state it is in; emptied at each step */
 	struct engine engine;

@@ -23,7 +23,8 @@ connect_start(struct pgconn *conn, const struct target_params *params,
 		goto out;
 	}
 	struct pgconn_params where = {
-		.conninfo = params->database_url,
+		.conninfo = params->direct_url != NULL ? params->direct_url
+						       : params->database_url,
 		.password = password,
 		.application_name = params->instance != NULL
 		    ? mem_printf(ctx, "migrationd %s", params->instance)

@@ -73,7 +73,8 @@ journal_enter(struct runner *runner)
 	 * once, every day.
 	 */
 	if (!runner->params->journal ||
-	    (runner->run->n_applied == 0 && !err_is_set(&runner->run->err)))
+	    (runner->run->n_applied == 0 && runner->run->operation != PLAN_REPAIR &&
+		!err_is_set(&runner->run->err)))
 		return RUN_UNLOCK;
 	runner_send(runner, journal_look());
 	return RUN_JOURNAL;

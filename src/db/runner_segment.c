@@ -140,6 +140,7 @@ resume_unknown(struct runner *runner)
 	if (how == RESUME_ASK) {
 		resume_ask(migration_now(runner), statement, &err);
 		runner->run->in_doubt = true;
+		runner->refused = true;
 		return runner_fail(runner, &err);
 	}
 	struct pgconn_statement lookup = index_lookup(runner->scratch, &statement->class);
@@ -160,6 +161,7 @@ resume_found_rows(struct runner *runner, const PGresult *result)
 	if (resume_find(runner_script(runner), migration_now(runner), rows, n, &found,
 		&err) < 0) {
 		runner->run->in_doubt = true;
+		runner->refused = true;
 		return runner_fail(runner, &err);
 	}
 	runner->segment = found.segment;

@@ -221,10 +221,19 @@ begin_block(struct builder *builder, const struct script_statement *begin)
 	end -= end[-1] == ';';
 	if (builder->in_block) /* a warning of the server's, no more */
 		return;
-	close_segment(builder);
 	builder->in_block = true;
 	builder->modes_len = (size_t)(end - token.text);
 	builder->modes = builder->modes_len > 0 ? token.text : NULL;
+	/* an isolation level is for a whole transaction; the block may use the values */
+	if (builder->modes != NULL || builder->n_values > 0)
+		close_segment(builder);
+}
+
+static void
+end_block(struct builder *builder)
+{
+	close_segment(builder);
+	builder->in_block = false;
 }
 
 static void
@@ -269,12 +278,10 @@ take(struct builder *builder, const struct found *found)
 		problem_at(builder, found, CAT_SQL_ERROR,
 		    "put what follows behind the line \\. that ends the data",
 		    "the data of COPY begin in the next line, and more stands on this one");
-	else if (kind != SQLCLASS_COMMIT)
+	else if (kind == SQLCLASS_COMMIT)
+		end_block(builder);
+	else
 		take_plain(builder, found);
-	if (kind == SQLCLASS_COMMIT) {
-		close_segment(builder);
-		builder->in_block = false;
-	}
 	builder->must_split |= kind == SQLCLASS_META || kind == SQLCLASS_BEGIN ||
 	    kind == SQLCLASS_COMMIT || kind == SQLCLASS_COPY_STDIN;
 }

@@ -13,11 +13,12 @@
  *	CREATE TABLE a(); CREATE INDEX CONCURRENTLY i ON a (x); INSERT INTO b ...;
  *	|---- segment 0 --| |-------- segment 1, alone ------| |-- segment 2 --|
  *
- * A file's own BEGIN and COMMIT are borders of segments and are not sent; what stands
- * between a COMMIT and the next BEGIN is a segment, too. A new enum value is not to be
- * used before it is committed, so a segment ends behind ALTER TYPE ... ADD VALUE where
- * the rest of the file names the value or the type. With COPY ... FROM STDIN the data
- * behind the statement go with it.
+ * A file's own BEGIN and COMMIT are not sent. COMMIT ends a segment. What stands outside
+ * of such pairs is a segment as well, and goes on into a BEGIN: that is less than psql
+ * commits, and what drizzle-orm does. A new enum value is not to be used before it is
+ * committed, so a segment ends behind ALTER TYPE ... ADD VALUE where the rest of the file
+ * names the value or the type. With COPY ... FROM STDIN the data behind the statement go
+ * with it.
  *
  * A text that ends inside a quote is plain: the server says best what is wrong with it.
  */

@@ -138,7 +138,7 @@ test_begin_and_commit(void **state)
 	static const struct script_case rows[] = {
 		{ "BEGIN; a; b; COMMIT;", "[2 3]" },
 		{ "START TRANSACTION; a; END", "[2]" },
-		{ "a; BEGIN; b; COMMIT; c; d; BEGIN; e; COMMIT;", "[1] [3] [5 6] [8]" },
+		{ "a; BEGIN; b; COMMIT; c; d; BEGIN; e; COMMIT;", "[1 3] [5 6 8]" },
 		/* a COMMIT alone is how Drizzle's users get out of its transaction */
 		{ "COMMIT;\n" MARKER "\nCREATE INDEX CONCURRENTLY i ON t (x);\n" MARKER
 		  "\nBEGIN;",
@@ -154,8 +154,10 @@ test_begin_and_commit(void **state)
 		    "[ISOLATION LEVEL SERIALIZABLE: 2] [4]" },
 		{ "BEGIN TRANSACTION /* c */ READ WRITE; a; COMMIT; BEGIN WORK; b;",
 		    "[READ WRITE: 2] [5]" },
+		{ "a; BEGIN READ WRITE; b;", "[1] [READ WRITE: 3]" },
 		{ "BEGIN", "" },
 		{ "-- migrationd: transaction\nBEGIN; a; b; COMMIT;", "[2 3]" },
+		{ "-- migrationd: transaction\na; BEGIN; b; COMMIT;", "[1 3]" },
 	};
 
 	check_scripts(*state, rows, ARRAY_SIZE(rows));
@@ -191,6 +193,8 @@ test_enum_values(void **state)
 		/* not understood: as if used */
 		{ "ALTER TYPE e_1 ADD VALUE E'x\\yz'; b;", "[1] [2]" },
 		{ "ALTER TYPE e_1 ADD VALUE; b;", "[1] [2]" },
+		{ "ALTER TYPE e_1 ADD VALUE 'xyz'; BEGIN; SELECT 'xyz'; COMMIT;",
+		    "[1] [3]" },
 		/* one transaction was asked for */
 		{ "BEGIN; ALTER TYPE e ADD VALUE 'xyz'; SELECT 'xyz'; COMMIT;", "[2 3]" },
 		{ "-- migrationd: transaction\n"

@@ -172,7 +172,9 @@ def random_round(world, points, seed, tally):
     rng = random.Random(seed)
     bad, all_answers = begin(world), []
     for _ in range(rng.randint(1, 5)):
-        answers, more = attempt(world, points, rng, tally, rng.choice((1, 1, 1, 1, 2, 3, 4)))
+        # a lease outlives who is killed: the others would only wait for its end
+        count = 1 if world.lock == "lease" else rng.choice((1, 1, 1, 1, 2, 3, 4))
+        answers, more = attempt(world, points, rng, tally, count)
         all_answers += excuse(world, answers)
         found, state = look(world, all_answers, tally)
         bad += more + found
@@ -233,6 +235,7 @@ def beside_hung(world, process, then, tally):
     if not process.wait_stopped():
         return [f"it did not stop, but ended with {process.code}"] if process.code is None or process.code else []
     tally.hit["hang"] += 1
+    world.expire()
     beside = world.start("--lock-wait", "0", name="beside")
     beside.faults.add("hang")
     beside.wait()
@@ -263,7 +266,7 @@ def syscall_round(world, points, seed, tally):
     bad = begin(world)
     done = subprocess.run(
         ["strace", "-f", "-o", "/dev/null", "-e", f"trace=?{name}", "-e", f"inject=?{name}:signal=SIGKILL:when={at}",
-         world.binary, "--once", "--migrations", world.folder, "--database-url", world.url], env=world.env,
+         world.binary, "--once", *world.args], env=world.env,
         stdin=subprocess.DEVNULL, capture_output=True, check=False)
     tally.runs += 1
     if done.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL):
@@ -304,8 +307,7 @@ class Struck:
             env["MIGRATIOND_FAILPOINT"] = f"{name}:{at}=kill"
         elif self.how == "drop":
             env["MIGRATIOND_FAILPOINT"] = f"*:{rng.randint(1, 2 * len(points))}=drop"
-        self.daemon = Daemon(world.directory / "daemon", "--migrations", world.folder, "--database-url", world.url,
-                             "--refresh-interval", "1h", env=env)
+        self.daemon = Daemon(world.directory / "daemon", *world.args, "--refresh-interval", "1h", env=env)
 
     def strike(self, world, rng, tally):
         """The faults that come by the clock."""

@@ -163,7 +163,7 @@ class Process:
 
 
 class World:
-    def __init__(self, postgres, directory, scenario, mutant=None):
+    def __init__(self, postgres, directory, scenario, mutant=None, lock="auto"):
         self.directory = pathlib.Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
         self.binary = str(binary())
@@ -173,10 +173,13 @@ class World:
         # an effect may be there before its row, and in another transaction
         self.loose = {tag for tag, _ in ALONE[2:]} if scenario == "nontx" else set()
         self._by_when = {T0 + i * 60_000: tag for i, tag in enumerate(self.plan)}
+        self.lock = lock
         self.folder = folder_module.drizzle_folder(self.directory / "folder", files)
         self.database = postgres.createdb(self.directory.name)
         self.url = f"postgresql://postgres@/{self.database.name}?host={postgres.directory}&port={postgres.port}"
         self.env = environment({"MIGRATIOND_MUTANT": mutant} if mutant else {})
+        # what --once and a daemon are told alike
+        self.args = ["--migrations", str(self.folder), "--database-url", self.url, "--lock", lock]
         self.connection = self.connect()
         self.execute(SETUP)
         self._made = 0
@@ -215,8 +218,7 @@ class World:
         and say so. A sentence when that does not work."""
         migration = (document.get("error") or {}).get("migration")
         ran = [m for m, _ in self.state().markers if m == migration]
-        daemon = Daemon(self.directory / "operator", "--migrations", self.folder, "--database-url", self.url,
-                        env=self.env)
+        daemon = Daemon(self.directory / "operator", *self.args, env=self.env)
         try:
             daemon.start()
             wait_until(lambda: migration in daemon.states(), what=f"{migration} is listed")
@@ -234,9 +236,8 @@ class World:
 
     def start(self, *args, env=None, name=None):
         self._made += 1
-        base = ["--once", "--migrations", str(self.folder), "--database-url", self.url,
-                "--log-format", "json", "--log-level", "error"]
-        return Process(self, [*base, *args], {**self.env, **(env or {})}, name or f"once{self._made % 8}")
+        base = ["--once", "--log-format", "json", "--log-level", "error"]
+        return Process(self, [*base, *self.args, *args], {**self.env, **(env or {})}, name or f"once{self._made % 8}")
 
     def trace(self):
         """The places that an undisturbed run passes: [(name, n)], n counting
@@ -267,6 +268,14 @@ class World:
         markers = ask("SELECT id, xmin::text FROM chaos.markers ORDER BY seq")
         return State(markers, [(self._by_when.get(when, when), xmin, sha) for when, xmin, sha in rows])
 
+    def has_lease(self):
+        return self.execute("SELECT to_regclass('migrationd.locks') IS NOT NULL")[0][0]
+
+    def expire(self):
+        """As if nothing had happened for longer than a lease lasts."""
+        if self.has_lease():
+            self.execute("UPDATE migrationd.locks SET expires_at = now() - interval '1 s' WHERE name ~ '^lease/'")
+
     def settle(self):
         """Until no session of migrationd is left. A sentence when that takes
         longer than a dead daemon's lock may live."""
@@ -281,6 +290,7 @@ class World:
         bad = [f"the lock was free only after {waited:.1f} s"] if waited > LOCK_FREE_S else []
         if self.execute(LOCKS)[0][0]:
             bad.append("a lock is held, and no session is there")
+        self.expire()
         return bad
 
     def left(self, dump=False):

@@ -169,6 +169,27 @@ is_no_transaction_elsewhere(const struct piece *comment, bool first)
 	return false;
 }
 
+/* Behind it are the statements that undo the others: we would run them all. */
+static int
+refuse_way_back(const struct piece *comment, struct err *err)
+{
+	static const char *const forms[] = { "-- +goose down", "-- migrate:down",
+		"---- create above / drop below" };
+	struct piece rest;
+
+	for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
+		if (!begins_with(comment, forms[i], &rest))
+			continue;
+		err_set(err, CAT_SQL_SYNTAX_ERROR,
+		    "the way back begins here, and would be run with the rest");
+		err_hint(err,
+		    "migrationd runs files as a whole, and forward alone: cut the file "
+		    "here");
+		return -1;
+	}
+	return 0;
+}
+
 /* ---- where they stand ---- */
 
 static int
@@ -191,36 +212,45 @@ read_comment(const char *text, const struct piece *comment, struct directives *o
 		rc = read_own(&said, out, err);
 	else if (is_no_transaction_elsewhere(comment, comment->text == text))
 		rc = set_transaction(out, DIRECTIVE_NO_TRANSACTION, err);
+	else
+		rc = refuse_way_back(comment, err);
 	return rc < 0 ? fail_at(text, comment, err) : 0;
 }
 
-/* Further down one would be passed over in silence. */
+/* Further down a directive would be passed over in silence. */
+static int
+refuse_comment(const struct piece *comment, struct err *err)
+{
+	struct piece said;
+
+	if (!is_own(comment, &said))
+		return refuse_way_back(comment, err);
+	err_set(
+	    err, CAT_SQL_SYNTAX_ERROR, "a directive stands behind the first statement");
+	err_hint(err, "directives count for the whole file: move it to the head");
+	return -1;
+}
+
 static int
 refuse_between(const char *text, size_t from, size_t to, struct err *err)
 {
 	struct sqltoken_reader reader = { .text = text, .len = to, .pos = from };
-	struct piece said;
+	struct sqltoken token;
 
-	for (;;) {
-		struct sqltoken token = sqltoken_next(&reader);
+	while ((token = sqltoken_next(&reader)).kind != SQLTOKEN_END) {
 		struct piece comment = { token.text, token.len };
 
-		if (token.kind == SQLTOKEN_END)
-			return 0;
-		if (token.kind != SQLTOKEN_COMMENT || !is_own(&comment, &said))
-			continue;
-		err_set(err, CAT_SQL_SYNTAX_ERROR,
-		    "a directive stands behind the first statement");
-		err_hint(err, "directives count for the whole file: move it to the head");
-		return fail_at(text, &comment, err);
+		if (token.kind == SQLTOKEN_COMMENT && refuse_comment(&comment, err) < 0)
+			return fail_at(text, &comment, err);
 	}
+	return 0;
 }
 
 static int
 refuse_further_down(const char *text, size_t len, struct err *err)
 {
 	struct sqlscan scan;
-	struct sqlscan_statement statement;
+	struct sqlscan_statement statement = { 0 };
 	size_t from = 0;
 	bool more = true;
 	int rc = 0;
@@ -228,11 +258,27 @@ refuse_further_down(const char *text, size_t len, struct err *err)
 	sqlscan_init(&scan, text, len);
 	sqlscan_next(&scan, &statement);
 	while (more && rc == 0) {
-		from = scan.reader.pos;
+		/* the scan is at the very end where the last has no semicolon */
+		from = statement.has_data ? scan.reader.pos
+					  : statement.offset + statement.len;
 		more = sqlscan_next(&scan, &statement);
 		rc = refuse_between(text, from, more ? statement.offset : len, err);
 	}
 	return rc;
+}
+
+/* Most files have nothing to look for behind their head. */
+static bool
+is_worth_a_look(const char *text, size_t len)
+{
+	static const char *const words[] = { "migrationd:", "+goose ", "migrate:down",
+		"/ drop below" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		if (memmem(text, len, words[i], strlen(words[i])) != NULL)
+			return true;
+	}
+	return false;
 }
 
 int
@@ -251,7 +297,7 @@ directive_read(const char *text, size_t len, struct directives *out, struct err 
 		    read_comment(text, &comment, out, err) < 0)
 			return -1;
 	}
-	if (memmem(token.text, len - (size_t)(token.text - text), "migrationd:", 11))
-		return refuse_further_down(text, len, err);
-	return 0;
+	return is_worth_a_look(token.text, len - (size_t)(token.text - text))
+	    ? refuse_further_down(text, len, err)
+	    : 0;
 }

@@ -15,7 +15,11 @@
  * line), goose "-- +goose NO TRANSACTION", dbmate "-- migrate:up
  * transaction:false", tern "---- tern: disable-tx ----", graphile "--!
  * no-transaction". They stand before the first statement; an unknown one is an
- * error, since a typo must not run for real.
+ * error, since a typo must not run for real, and so is one behind it.
+ *
+ * Files of goose, dbmate and tern may hold the way back, too ("-- +goose Down", "--
+ * migrate:down", "---- create above / drop below ----"). It would be run behind the way
+ * forward, so they are refused.
  */
 
 #include <stdint.h>
@@ -37,7 +41,7 @@ struct directives {
 
 /*
  * Read them from the comments before the first statement. SQL_SYNTAX_ERROR with the
- * line for an unknown or malformed one.
+ * line for an unknown, malformed or misplaced one, and for the way back.
  */
 int directive_read(
     const char *text, size_t len, struct directives *out, struct err *err) MUST_CHECK;

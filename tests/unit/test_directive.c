@@ -71,6 +71,8 @@ test_directives(void **state)
 		{ "-- migrationd no-transaction\nSELECT 1", "auto -1 -1" },
 		{ "SELECT 1; SELECT '-- migrationd: no-transaction';", "auto -1 -1" },
 		{ "SELECT 1 -- migrationd: inside\n;", "auto -1 -1" },
+		{ "SELECT 1; -- +goose StatementEnd\n-- is for migrationd: no\n",
+		    "auto -1 -1" },
 		{ "COPY t FROM stdin;\n-- migrationd: data\n\\.\n", "auto -1 -1" },
 	};
 
@@ -160,6 +162,19 @@ test_errors(void **state)
 		    "a directive stands behind the first statement", 2, true },
 		{ "SELECT 1;\n-- migrationd: no-transaction\nSELECT 2;",
 		    "a directive stands behind the first statement", 2, true },
+		{ "SELECT 1\n-- migrationd: no-transaction",
+		    "a directive stands behind the first statement", 2, true },
+		{ "COPY t FROM stdin;\n\\.\n-- migrationd: no-transaction",
+		    "a directive stands behind the first statement", 3, true },
+		/* files that hold their undoing */
+		{ "-- +goose Up\nSELECT 1;\n-- +goose Down\nSELECT 2;",
+		    "the way back begins here, and would be run with the rest", 3, true },
+		{ "-- migrate:up\nSELECT 1;\n\n-- migrate:down\n",
+		    "the way back begins here, and would be run with the rest", 4, true },
+		{ "SELECT 1;\n---- create above / drop below ----\nSELECT 2;",
+		    "the way back begins here, and would be run with the rest", 2, true },
+		{ "-- migrate:down\nSELECT 2;",
+		    "the way back begins here, and would be run with the rest", 1, true },
 	};
 
 	(void)state;

@@ -53,6 +53,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/db/index_lookup.c %D%/db/index_lookup.h \
 	%D%/db/journal.c %D%/db/journal.h \
 	%D%/db/journal_statements.c %D%/db/journal_statements.h \
+	%D%/db/keeper.c %D%/db/keeper.h \
 	%D%/db/lease.c %D%/db/lease.h \
 	%D%/db/lock.c %D%/db/lock.h \
 	%D%/db/monitor.c %D%/db/monitor.h \

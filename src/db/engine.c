@@ -91,14 +91,7 @@ engine_check_writable(const struct engine *engine, struct err *err)
 		return refuse_read_only("the database is read only for this role",
 		    "see default_transaction_read_only of the server, database and role",
 		    err);
-	if (!engine->pooled)
-		return 0;
-	err_set(err, CAT_CONFIGURATION,
-	    "a connection pooler stands before the server, and the lock of a session "
-	    "cannot be held through it");
-	err_hint(
-	    err, "connect to the server itself: its own host and port, not the pooler's");
-	return -1;
+	return 0;
 }
 
 void

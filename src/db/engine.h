@@ -33,8 +33,7 @@ int engine_read(struct engine *engine, const struct pgconn *conn, const PGresult
 
 /*
  * Refuse to write where it cannot work: a standby, a read-only server (NETWORK_ERROR,
- * 25006), a pooler in transaction mode (CONFIGURATION with the way out: connect to the
- * server directly).
+ * 25006).
  */
 int engine_check_writable(const struct engine *engine, struct err *err) MUST_CHECK;
 

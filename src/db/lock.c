@@ -164,8 +164,12 @@ advisory_try(const void *ctx, const struct lock *lock)
 {
 	uint64_t bits = (uint64_t)lock->key;
 
+	/* Without parameters: the first try is sent with the session's settings. */
 	if (!lock->pooled)
-		return lock_try(ctx, lock->key);
+		return (struct pgconn_statement){ .sql = mem_printf(ctx,
+						      "SELECT pg_catalog.pg_try_advisory_"
+						      "lock(%" PRId64 ")",
+						      lock->key) };
 	return (struct pgconn_statement){ .sql = mem_printf(ctx, TRY_SHARED,
 					      (uint32_t)(bits >> 32), (uint32_t)bits,
 					      lock->key) };

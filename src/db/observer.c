@@ -129,9 +129,7 @@ observer_enter(struct observer *observer, enum look_stage stage)
 	observer->stage = stage;
 	switch (stage) {
 	case LOOK_PROBE:
-		pgconn_query(observer->conn,
-		    connect_probe_sql(observer->look, observer->conn), on_reply,
-		    observer);
+		send_statement(observer, *engine_query());
 		break;
 	case LOOK_TABLE:
 		send_statement(observer, tracking_look(observer->look, &observer->table));

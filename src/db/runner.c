@@ -79,6 +79,8 @@ runner_end(struct runner *runner)
 	struct runner_events events = runner->events;
 
 	monitor_close(runner->monitor);
+	keeper_close(runner->keeper);
+	runner->keeper = NULL;
 	pgconn_close(runner->conn);
 	runner->conn = NULL;
 	runner_conclude(runner);
@@ -222,6 +224,7 @@ runner_execute_with_data(
 {
 	pgconn_execute_with_data(
 	    runner->conn, sql, len, data, data_len, on_reply, runner);
+	watch_statement(runner);
 }
 
 void
@@ -245,6 +248,11 @@ runner_fail(struct runner *runner, const struct err *err)
 		run->err.category = CAT_CANCELLED;
 		err_hint(&run->err, "%s", runner->stop_reason);
 	}
+	if (runner->doubt != NULL)
+		err_hint(&run->err,
+		    "whether %s was committed is not known; the next apply reads the "
+		    "tracking table and goes on from there",
+		    runner->doubt->migrations[0]->id);
 	if (runner->conn == NULL || !pgconn_is_open(runner->conn))
 		return RUN_DONE;
 	return run_on_fail(run->state);
@@ -258,7 +266,8 @@ runner_fail_stopped(struct runner *runner)
 
 	err_set(&err, CAT_CANCELLED, "cancelled before it was complete: %s",
 	    runner->stop_reason);
-	err_hint(&err, "nothing is half done; POST /apply goes on from here");
+	if (runner->doubt == NULL)
+		err_hint(&err, "nothing is half done; POST /apply goes on from here");
 	return runner_fail(runner, &err);
 }
 
@@ -317,12 +326,27 @@ runner_finish_early(struct runner *runner, const char *reason)
 void
 runner_cancel(struct runner *runner, const char *reason)
 {
+	enum run_state state = runner->run->state;
+
 	runner->cancelled = true;
 	runner_finish_early(runner, reason);
 	/*
 	 * What follows a migration (note, journal, unlock) is short and is left to
-	 * end by itself.
+	 * end by itself; so are the notes around a statement that runs alone, or
+	 * nobody would know what became of it.
 	 */
-	if (runner->conn != NULL && runner->run->state < RUN_ROLLBACK)
+	if (runner->conn != NULL && state < RUN_ROLLBACK && state != RUN_INTENT &&
+	    state != RUN_OUTCOME)
 		pgconn_cancel(runner->conn);
+}
+
+void
+runner_lock_lost(void *arg)
+{
+	struct runner *runner = runner_of(arg);
+
+	if (!err_is_set(&runner->run->err))
+		err_set(&runner->run->err, CAT_LOCK_TIMEOUT,
+		    "the lock was lost during the run: %s", runner->lock.ops->lost_hint);
+	runner_cancel(runner, "the lock was lost");
 }

@@ -38,7 +38,7 @@ runner_step_begins(const struct runner *runner)
 	const struct script *script = runner_script(runner);
 
 	/* One transaction is recorded in itself: nothing has to be remembered. */
-	if (script == NULL ||
+	if (script == NULL || script->n_segments == 0 ||
 	    (script->n_segments == 1 && script->segments[0].transactional))
 		return RUN_BEGIN;
 	return RUN_RESUME;
@@ -90,11 +90,18 @@ begin_enter(struct runner *runner)
 
 	if (!runner->in_transaction)
 		runner->txn_first = runner->step;
+	runner->xid[0] = '\0';
 	runner_note_current(runner);
 	/* Nothing that takes a snapshot: the file may begin with SET TRANSACTION. */
 	text_init(&sql, runner->scratch, BOUND_SQL);
-	session_add_fresh_start(&sql, runner->engine.version, !runner->in_transaction);
+	if (runner->engine.pooled)
+		session_add_pooled_start(&sql, !runner->in_transaction);
+	else
+		session_add_fresh_start(
+		    &sql, runner->engine.version, !runner->in_transaction);
 	runner_add_timeouts(runner, &sql, "LOCAL", true);
+	if (segment_now(runner) != NULL)
+		script_add_opening(runner_script(runner), runner->segment, &sql);
 	runner->in_transaction = true;
 	runner_query(runner, sql.data);
 	return RUN_BEGIN;
@@ -137,6 +144,7 @@ part_send(struct runner *runner)
 {
 	const struct migration *m = runner_step_now(runner)->migration;
 
+	runner->yielded = false;
 	if (segment_now(runner) == NULL) {
 		runner_execute(
 		    runner, m->parts[runner->part].text, m->parts[runner->part].len);
@@ -269,7 +277,6 @@ retry_enter(struct runner *runner)
 	uint32_t whole = runner->attempt < 5 ? 500u << runner->attempt : 10000u;
 
 	runner->retry = false;
-	runner->yielded = false;
 	runner->attempt++;
 	runner->step = runner->txn_first;
 	runner_pause(runner, whole / 2 + digest_random(whole / 2 + 1));

@@ -123,7 +123,8 @@ journal_answer(struct runner *runner, const struct pgconn_reply *reply)
 static enum run_state
 unlock_enter(struct runner *runner)
 {
-	struct pgconn_statement release = lock_release(runner->scratch, runner->lock_key);
+	struct pgconn_statement release =
+	    runner->lock.ops->release(runner->scratch, &runner->lock);
 
 	runner_send(runner, &release);
 	return RUN_UNLOCK;

@@ -7,10 +7,12 @@
 
 #include <string.h>
 
+#include "base/bounds.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "db/lock.h"
+#include "db/session.h"
 
 /* ---- CONNECT ---- */
 
@@ -60,7 +62,7 @@ connect_resume(struct runner *runner)
 static enum run_state
 probe_enter(struct runner *runner)
 {
-	runner_query(runner, connect_probe_sql(runner->scratch, runner->conn));
+	runner_send(runner, engine_query());
 	return RUN_PROBE;
 }
 
@@ -80,25 +82,43 @@ probe_answer(struct runner *runner, const struct pgconn_reply *reply)
 		    LOG_STR("inherited", runner->engine.inherited),
 		    LOG_STR("run", runner->run->id));
 	runner->table = connect_tracking_table(runner->params, &runner->engine);
-	runner->lock_key =
-	    lock_key(runner->engine.database, runner->table.schema, runner->table.table);
+	/* A run that lost its connection comes back for the lock that it had. */
+	if (runner->lock.ops == NULL)
+		lock_init(&runner->lock, runner->params->lock_mode, runner->engine.pooled,
+		    lock_key(runner->engine.database, runner->table.schema,
+			runner->table.table),
+		    runner->params->instance);
 	return RUN_LOCK;
 }
 
 /* ---- LOCK: try, and while another has it, ask who and try again ---- */
 
 enum {
+	LOCK_PREPARE,
 	LOCK_TRY,
 	LOCK_HOLDER
 };
 
+/*
+ * The first try of a session of our own carries its settings. Behind a pooler the session is
+ * everybody's: there only what a transaction sets for itself is ours to set.
+ */
 static enum run_state
 lock_attempt(struct runner *runner)
 {
-	struct pgconn_statement statement = lock_try(runner->scratch, runner->lock_key);
+	struct pgconn_statement statement =
+	    runner->lock.ops->try(runner->scratch, &runner->lock);
+	struct text sql;
 
+	if (runner->attempt == 0 && !runner->engine.pooled && statement.n_params == 0) {
+		text_init(&sql, runner->scratch, BOUND_SQL);
+		session_add_settings(&sql, runner->engine.version);
+		text_add(&sql, statement.sql);
+		statement.sql = sql.data;
+	}
 	runner->stage = LOCK_TRY;
 	runner->run->lock_attempts++;
+	runner->lock_sent_mono_us = clock_mono_us();
 	runner_send(runner, &statement);
 	return RUN_LOCK;
 }
@@ -108,7 +128,13 @@ lock_enter(struct runner *runner)
 {
 	runner->attempt = 0;
 	runner->since_mono_us = clock_mono_us();
-	return lock_attempt(runner);
+	if (runner->lock.ops->prepare == NULL)
+		return lock_attempt(runner);
+	struct pgconn_statement prepare =
+	    runner->lock.ops->prepare(runner->scratch, &runner->lock);
+
+	runner_send(runner, &prepare);
+	return RUN_LOCK;
 }
 
 static enum run_state
@@ -132,7 +158,7 @@ lock_held_elsewhere(struct runner *runner, const PGresult *result)
 {
 	char holder[256];
 
-	lock_holder_read(result, holder, sizeof(holder));
+	runner->lock.ops->read_holder(result, holder, sizeof(holder));
 	talloc_free(runner->run->lock_holder);
 	runner->run->lock_holder = mem_strdup(runner->run, holder);
 	if (runner->run->lock_wait_us / 1000 >= runner->params->lock_wait_ms)
@@ -144,22 +170,43 @@ lock_held_elsewhere(struct runner *runner, const PGresult *result)
 	return RUN_LOCK;
 }
 
+/* It is held by a session, or by rows that have to be kept alive. */
+static enum run_state
+lock_ours(struct runner *runner)
+{
+	if (runner_is_stopping(runner))
+		return runner_fail_stopped(runner);
+	if (runner->lock.ops->renew != NULL && runner->keeper == NULL)
+		runner->keeper = keeper_start(runner->loop, runner->params, &runner->lock,
+		    runner_lock_lost, runner);
+	return RUN_PREPARE;
+}
+
 static enum run_state
 lock_answer_step(struct runner *runner, const struct pgconn_reply *reply)
 {
-	if (err_is_set(&reply->err))
-		return runner_fail(runner, &reply->err);
+	struct err err = reply->err;
+	bool ours = false;
+
+	if (err_is_set(&err) && runner->stage == LOCK_PREPARE)
+		err_hint(&err, "%s", runner->lock.ops->prepare_hint);
+	if (err_is_set(&err) ||
+	    (runner->stage == LOCK_TRY &&
+		lock_tried(&runner->lock, reply->result, runner->lock_sent_mono_us, &ours,
+		    &err) < 0))
+		return runner_fail(runner, &err);
 	runner->run->lock_wait_us = clock_mono_us() - runner->since_mono_us;
+	if (runner->stage == LOCK_PREPARE)
+		return lock_attempt(runner);
 	if (runner->stage == LOCK_HOLDER)
 		return lock_held_elsewhere(runner, reply->result);
-	if (lock_answer(reply->result))
-		return runner_is_stopping(runner) ? runner_fail_stopped(runner)
-						  : RUN_PREPARE;
-	struct pgconn_statement statement =
-	    lock_holder(runner->scratch, runner->lock_key);
+	if (ours)
+		return lock_ours(runner);
+	struct pgconn_statement holder =
+	    runner->lock.ops->holder(runner->scratch, &runner->lock);
 
 	runner->stage = LOCK_HOLDER;
-	runner_send(runner, &statement);
+	runner_send(runner, &holder);
 	return RUN_LOCK;
 }
 
@@ -260,14 +307,14 @@ history_enter(struct runner *runner)
 	return RUN_HISTORY;
 }
 
-/* What became of the transaction: NULL when it is too long ago, or had no number. */
+/* What became of the transaction: NULL when it is too long ago. */
 static enum run_state
 history_ask_witness(struct runner *runner)
 {
 	struct pgconn_statement ask = {
 		.sql = "SELECT pg_catalog.txid_status($1::pg_catalog.int8)",
 		.n_params = 1,
-		.params = { runner->doubt->xid[0] != '\0' ? runner->doubt->xid : NULL },
+		.params = { runner->doubt->xid },
 	};
 
 	runner->stage = HISTORY_WITNESS;
@@ -280,8 +327,9 @@ history_answer(struct runner *runner, const struct pgconn_reply *reply)
 {
 	struct err err = reply->err;
 
-	if (runner->stage == HISTORY_WITNESS && !err_is_set(&err)) {
-		runner->doubt->committed =
+	if (runner->stage == HISTORY_WITNESS && !reply->lost) {
+		/* Without it the rows tell: another server never heard of the number. */
+		runner->doubt->committed = !err_is_set(&err) &&
 		    strcmp(PQgetvalue(reply->result, 0, 0), "committed") == 0;
 		return RUN_PLAN;
 	}
@@ -290,7 +338,9 @@ history_answer(struct runner *runner, const struct pgconn_reply *reply)
 		&runner->history, &err) < 0)
 		return runner_fail(runner, &err);
 	runner->history->table_exists = true;
-	return runner->doubt != NULL ? history_ask_witness(runner) : RUN_PLAN;
+	return runner->doubt != NULL && runner->doubt->xid[0] != '\0'
+	    ? history_ask_witness(runner)
+	    : RUN_PLAN;
 }
 
 /* ---- PLAN ---- */

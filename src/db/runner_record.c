@@ -40,7 +40,7 @@ record_enter(struct runner *runner)
 	text_init(&sql, runner->scratch, BOUND_SQL);
 	text_add(&sql, MUTANT("record-outside") ? "COMMIT; BEGIN; " : "");
 	text_add(&sql, "RESET SESSION AUTHORIZATION; RESET ROLE; ");
-	lock_add_xact_try(&sql, runner->lock_key);
+	runner->lock.ops->add_guard(&sql, &runner->lock);
 	/* The witness, should the answer to COMMIT be lost. */
 	text_add(&sql, ", pg_catalog.txid_current()");
 	runner_query(runner, sql.data);
@@ -56,7 +56,7 @@ record_locked(struct runner *runner, const struct pgconn_reply *reply)
 	if (!lock_answer(reply->result)) {
 		err_set(&err, CAT_LOCK_TIMEOUT,
 		    "another session took the lock while %s ran; rolled back", m->id);
-		err_hint(&err, "does the file call pg_advisory_unlock_all()?");
+		err_hint(&err, "%s", runner->lock.ops->lost_hint);
 		return runner_fail(runner, &err);
 	}
 	snprintf(runner->xid, sizeof(runner->xid), "%s", PQgetvalue(reply->result, 0, 1));
@@ -114,7 +114,7 @@ record_answer(struct runner *runner, const struct pgconn_reply *reply)
 		snprintf(err.migration, sizeof(err.migration), "%s", m->id);
 		err_wrap(&err, "recording %s in %s.%s", m->id, runner->table.schema,
 		    runner->table.table);
-		return runner_fail(runner, &err);
+		return runner_fail_or_retry(runner, &err);
 	}
 	switch (runner->stage) {
 	case RECORD_LOCK:

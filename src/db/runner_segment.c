@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/bounds.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/locate.h"
@@ -45,13 +46,22 @@ runner_next_segment(const struct runner *runner)
 	return script->segments[runner->segment].transactional ? RUN_BEGIN : RUN_INTENT;
 }
 
-static enum run_state
-fail_at(struct runner *runner, const struct err *cause)
+/* The error with the migration in hand. */
+static struct err
+err_here(const struct runner *runner, const struct err *cause)
 {
 	struct err err = *cause;
 
 	snprintf(err.migration, sizeof(err.migration), "%s", migration_now(runner)->id);
 	err_where(&err, migration_now(runner)->file, 0);
+	return err;
+}
+
+static enum run_state
+fail_at(struct runner *runner, const struct err *cause)
+{
+	struct err err = err_here(runner, cause);
+
 	return runner_fail(runner, &err);
 }
 
@@ -234,21 +244,39 @@ mark_enter(struct runner *runner)
 static enum run_state
 mark_answer(struct runner *runner, const struct pgconn_reply *reply)
 {
-	return err_is_set(&reply->err) ? fail_at(runner, &reply->err) : RUN_COMMIT;
+	struct err err = err_here(runner, &reply->err);
+
+	return err_is_set(&err) ? runner_fail_or_retry(runner, &err) : RUN_COMMIT;
 }
 
 /* ---- INTENT: a session as if new, and the note ---- */
 
 enum {
 	INTENT_SESSION,
-	INTENT_NOTE
+	INTENT_NOTE,
+	INTENT_WITHDRAW
 };
+
+static enum run_state
+intent_note(struct runner *runner)
+{
+	struct pgconn_statement start =
+	    journal_statements_start(runner->scratch, &runner->table,
+		migration_now(runner)->version, statement_alone(runner), runner->run->id);
+
+	runner->stage = INTENT_NOTE;
+	runner_send(runner, &start);
+	return RUN_INTENT;
+}
 
 static enum run_state
 intent_enter(struct runner *runner)
 {
 	struct text sql;
 
+	/* Behind a pooler there is no session to set. */
+	if (runner->engine.pooled)
+		return intent_note(runner);
 	text_init(&sql, runner->scratch, BOUND_SQL);
 	session_add_fresh_start(&sql, runner->engine.version, false);
 	/*
@@ -257,7 +285,33 @@ intent_enter(struct runner *runner)
 	 */
 	session_add_unwatched(&sql, runner->engine.version);
 	runner_add_timeouts(runner, &sql, "SESSION", false);
+	script_add_opening(runner_script(runner), runner->segment, &sql);
 	runner_query(runner, sql.data);
+	return RUN_INTENT;
+}
+
+/* A lease that may be another's by now: the statement could run beside his. */
+static enum run_state
+intent_unsure(struct runner *runner)
+{
+	struct err err = { 0 };
+
+	err_set(&err, CAT_LOCK_TIMEOUT, "the lock is not sure any more: %s",
+	    runner->lock.ops->lost_hint);
+	return fail_at(runner, &err);
+}
+
+/* Cancelled; where the note is made, it says what is not so. */
+static enum run_state
+intent_stopped(struct runner *runner)
+{
+	if (runner->stage != INTENT_NOTE)
+		return runner_fail_stopped(runner);
+	struct pgconn_statement withdraw = journal_statements_repair(runner->scratch,
+	    &runner->table, migration_now(runner)->version, "retry");
+
+	runner->stage = INTENT_WITHDRAW;
+	runner_send(runner, &withdraw);
 	return RUN_INTENT;
 }
 
@@ -267,16 +321,10 @@ intent_answer(struct runner *runner, const struct pgconn_reply *reply)
 	if (err_is_set(&reply->err))
 		return fail_at(runner, &reply->err);
 	if (runner->cancelled)
-		return runner_fail_stopped(runner);
-	if (runner->stage == INTENT_NOTE)
-		return RUN_ALONE;
-	struct pgconn_statement start =
-	    journal_statements_start(runner->scratch, &runner->table,
-		migration_now(runner)->version, statement_alone(runner), runner->run->id);
-
-	runner->stage = INTENT_NOTE;
-	runner_send(runner, &start);
-	return RUN_INTENT;
+		return intent_stopped(runner);
+	if (!lock_is_sure(&runner->lock, clock_mono_us()))
+		return intent_unsure(runner);
+	return runner->stage == INTENT_NOTE ? RUN_ALONE : intent_note(runner);
 }
 
 /* ---- ALONE ---- */

@@ -12,6 +12,7 @@
  */
 
 #include "db/connect.h"
+#include "db/keeper.h"
 #include "db/monitor.h"
 #include "db/runner.h"
 
@@ -25,15 +26,17 @@ struct runner {
 	struct runner_events events;
 
 	struct pgconn *conn;
-	bool yielded; /* cancelled the statement, to let others pass */
+	bool yielded;            /* cancelled the statement, to let others pass */
 	struct monitor *monitor; /* NULL before the first migration */
 	void *scratch;           /* memory of the state it is in; emptied at each step */
 	struct engine engine;
 	struct tracking_table table;
 	struct tracking_look look;
-	int64_t lock_key;
-	unsigned attempt;      /* of connecting or locking */
-	int64_t since_mono_us; /* when this state's waiting began */
+	struct lock lock;          /* chosen at the first PROBE, kept over a reconnect */
+	struct keeper *keeper;     /* NULL: the lock keeps itself */
+	unsigned attempt;          /* of connecting or locking */
+	int64_t since_mono_us;     /* when this state's waiting began */
+	int64_t lock_sent_mono_us; /* when the last try was sent */
 
 	struct history *history;
 	struct plan *plan;
@@ -111,6 +114,9 @@ enum run_state runner_fail_or_retry(struct runner *runner, const struct err *err
 
 /* The step in hand is what the run is at. */
 void runner_note_current(struct runner *runner);
+
+/* The lock was lost while a statement ran: cancel it, its transaction must not end well. */
+void runner_lock_lost(void *runner);
 
 /* Told to stop; and the failure that says so. */
 bool runner_is_stopping(const struct runner *runner);

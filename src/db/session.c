@@ -58,6 +58,16 @@ session_add_settings(struct text *sql, int server_version)
 }
 
 void
+session_add_pooled_start(struct text *sql, bool begin)
+{
+	if (begin)
+		text_add(sql, "BEGIN;");
+	text_add(sql,
+	    "SET LOCAL synchronous_commit = on;SET LOCAL standard_conforming_strings = on;"
+	    "SET LOCAL idle_in_transaction_session_timeout = 0;");
+}
+
+void
 session_add_fresh_start(struct text *sql, int server_version, bool begin)
 {
 	/*

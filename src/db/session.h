@@ -24,6 +24,12 @@ void session_add_settings(struct text *sql, int server_version);
 void session_add_unwatched(struct text *sql, int server_version);
 
 /*
+ * What a migration behind a pooler starts with: BEGIN when `begin`, and settings of the
+ * transaction only, for the session is not ours.
+ */
+void session_add_pooled_start(struct text *sql, bool begin);
+
+/*
  * The string that starts a migration on a session that an earlier file may have
  * changed: RESET SESSION AUTHORIZATION, RESET ROLE, RESET ALL, the settings again, then
  * BEGIN when `begin`. Advisory locks stay (DISCARD ALL would drop them).

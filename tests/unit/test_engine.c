@@ -106,8 +106,6 @@ test_check_writable(void **state)
 		    "25006", "standby", "target_session_attrs=read-write" },
 		{ { "150020", "15.20", "0", "app", "", "f", "on", "" }, CAT_NETWORK_ERROR,
 		    "25006", "read only", "default_transaction_read_only" },
-		{ { "150020", "15.20", "4711", "app", "", "f", "off", "" },
-		    CAT_CONFIGURATION, "", "pooler", "connect to the server itself" },
 	};
 
 	(void)state;

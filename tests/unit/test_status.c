@@ -39,6 +39,7 @@ set_up(void **state)
 			.name = ids[i],
 			.order = (int64_t)i + 1,
 			.position = i,
+			.text = "",
 			.checksum = "same",
 		};
 		world->list[i] = &world->migrations[i];

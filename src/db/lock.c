@@ -49,23 +49,6 @@ with_key(const void *ctx, const char *sql, int64_t key)
 }
 
 struct pgconn_statement
-lock_try(const void *ctx, int64_t key)
-{
-	return with_key(ctx,
-	    MUTANT("no-lock")
-		? "SELECT $1::pg_catalog.int8 IS NOT NULL"
-		: "SELECT pg_catalog.pg_try_advisory_lock($1::pg_catalog.int8)",
-	    key);
-}
-
-void
-lock_add_xact_try(struct text *sql, int64_t key)
-{
-	text_addf(sql, "SELECT %spg_catalog.pg_try_advisory_xact_lock(%" PRId64 ")",
-	    MUTANT("no-fence") ? "true OR " : "", key);
-}
-
-struct pgconn_statement
 lock_release(const void *ctx, int64_t key)
 {
 	return with_key(

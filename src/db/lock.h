@@ -92,8 +92,7 @@ bool lock_is_sure(const struct lock *lock, int64_t now_mono_us);
 /* The key: from database, schema and table names. */
 int64_t lock_key(const char *database, const char *schema, const char *table);
 
-/* Statements, owned by `ctx`; each answers with one row of one bool column. */
-struct pgconn_statement lock_try(const void *ctx, int64_t key);
+/* A statement, owned by `ctx`; it answers with one row of one bool column. */
 struct pgconn_statement lock_release(const void *ctx, int64_t key);
 
 /*
@@ -111,7 +110,7 @@ struct pgconn_statement lock_holder(const void *ctx, int64_t key);
  */
 void lock_holder_read(const PGresult *result, char *buf, size_t size);
 
-/* The bool of lock_try and lock_release: the first column. False also for no row. */
+/* The bool of a try, release or guard: the first column. False also for no row. */
 bool lock_answer(const PGresult *result);
 
 /*

@@ -30,16 +30,10 @@ static void
 test_statements(void **state)
 {
 	void *ctx = mem_context(NULL, "test");
-	struct pgconn_statement statement = lock_try(ctx, INT64_C(-5611457474260703244));
+	struct pgconn_statement statement = lock_release(ctx, 7);
 	struct text sql;
 
 	(void)state;
-	assert_string_equal(
-	    statement.sql, "SELECT pg_catalog.pg_try_advisory_lock($1::pg_catalog.int8)");
-	assert_int_equal(statement.n_params, 1);
-	assert_string_equal(statement.params[0], "-5611457474260703244");
-
-	statement = lock_release(ctx, 7);
 	assert_string_equal(
 	    statement.sql, "SELECT pg_catalog.pg_advisory_unlock($1::pg_catalog.int8)");
 	assert_int_equal(statement.n_params, 1);
@@ -212,8 +206,9 @@ test_advisory(void **state)
 	lock_init(&direct, LOCK_MODE_AUTO, false, INT64_C(0x123456789abcdef0), NULL);
 	lock_init(&pooled, LOCK_MODE_ADVISORY, true, direct.key, NULL);
 	statement = direct.ops->try(ctx, &direct);
-	assert_string_equal(statement.sql, lock_try(ctx, direct.key).sql);
-	assert_string_equal(statement.params[0], "1311768467463790320");
+	assert_string_equal(
+	    statement.sql, "SELECT pg_catalog.pg_try_advisory_lock(1311768467463790320)");
+	assert_int_equal(statement.n_params, 0);
 
 	/* one that is held by the same session already is not granted once more */
 	statement = pooled.ops->try(ctx, &pooled);

@@ -77,7 +77,8 @@ fake_tests = \
 
 fakepq = %D%/fake/fakepq.c %D%/fake/fakepq.h
 fake_script = $(fakepq) %D%/fake/script.c %D%/fake/script.h
-fake_scenes = $(fake_script) %D%/fake/scene.c %D%/fake/scene.h %D%/fake/scenarios.h \
+fake_scenes = $(fake_script) %D%/fake/model.c %D%/fake/model.h \
+	%D%/fake/scene.c %D%/fake/scene.h %D%/fake/scenarios.h \
 	%D%/fake/scenarios_apply.c %D%/fake/scenarios_open.c %D%/fake/scenarios_stop.c
 fake_libs = $(migrationd_libs) $(CMOCKA_LIBS)
 

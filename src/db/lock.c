@@ -48,6 +48,12 @@ with_key(const void *ctx, const char *sql, int64_t key)
 	};
 }
 
+void
+lock_add_xact_try(struct text *sql, int64_t key)
+{
+	text_addf(sql, "SELECT pg_catalog.pg_try_advisory_xact_lock(%" PRId64 ")", key);
+}
+
 struct pgconn_statement
 lock_release(const void *ctx, int64_t key)
 {

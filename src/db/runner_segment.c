@@ -279,13 +279,14 @@ intent_enter(struct runner *runner)
 		return intent_note(runner);
 	text_init(&sql, runner->scratch, BOUND_SQL);
 	session_add_fresh_start(&sql, runner->engine.version, false);
+	script_add_opening(runner_script(runner), runner->segment, &sql);
 	/*
-	 * No lock_timeout, and the server is to go on without us: a CREATE INDEX
-	 * CONCURRENTLY that is cut leaves an invalid index behind.
+	 * Behind what the file sets: no lock_timeout, and the server is to go on without
+	 * us. A CREATE INDEX CONCURRENTLY that is cut leaves an invalid index behind.
 	 */
+	text_add(&sql, "SET lock_timeout = 0;");
 	session_add_unwatched(&sql, runner->engine.version);
 	runner_add_timeouts(runner, &sql, "SESSION", false);
-	script_add_opening(runner_script(runner), runner->segment, &sql);
 	runner_query(runner, sql.data);
 	return RUN_INTENT;
 }
@@ -307,8 +308,8 @@ intent_stopped(struct runner *runner)
 {
 	if (runner->stage != INTENT_NOTE)
 		return runner_fail_stopped(runner);
-	struct pgconn_statement withdraw = journal_statements_repair(runner->scratch,
-	    &runner->table, migration_now(runner)->version, "retry");
+	struct pgconn_statement withdraw = journal_statements_repair(
+	    runner->scratch, &runner->table, migration_now(runner)->version, "retry");
 
 	runner->stage = INTENT_WITHDRAW;
 	runner_send(runner, &withdraw);

@@ -359,7 +359,7 @@ test_a_run_in_progress_is_the_news(void **state)
 	check(world, VERDICT_PENDING,
 	    "apply in progress: CREATE INDEX, scanning, 25.0 %, 12.4 s left (0002_b, 1 of 3 "
 	    "done)",
-	    "GET /runs/0190 follows it");
+	    "GET /runs/0190 follows it, POST /runs/0190/cancel ends it");
 	run.n_blockers = 1;
 	run.blockers[0] = (struct run_blocker){ .pid = 4711,
 		.application = "psql",

@@ -369,7 +369,7 @@ test_a_run_in_progress_is_the_news(void **state)
 	    "apply in progress: waiting for a lock that pid 4711 (psql, idle in transaction "
 	    "for 3 min) holds (0002_b, 1 of 3 done)",
 	    "wait, or end what it waits for: SELECT pg_terminate_backend(4711); "
-	    "GET /runs/0190 follows it");
+	    "GET /runs/0190 follows it, POST /runs/0190/cancel ends it");
 
 	/* a buffer too small cuts the text */
 	assert_string_equal(

@@ -28,6 +28,7 @@ unit_tests = \
 	%D%/unit/test_locate \
 	%D%/unit/test_migration \
 	%D%/unit/test_plan \
+	%D%/unit/test_resume \
 	%D%/unit/test_run \
 	%D%/unit/test_run_wait \
 	%D%/unit/test_script \
@@ -35,7 +36,9 @@ unit_tests = \
 	%D%/unit/test_sqlscan \
 	%D%/unit/test_status \
 	%D%/unit/test_engine \
+	%D%/unit/test_index_lookup \
 	%D%/unit/test_journal \
+	%D%/unit/test_journal_statements \
 	%D%/unit/test_lease \
 	%D%/unit/test_lock \
 	%D%/unit/test_monitor_look \

@@ -17,15 +17,28 @@ row_of(const struct resume_row *rows, size_t n, unsigned number)
 
 static int
 fail_changed(const struct migration *migration, const struct script_statement *statement,
-    struct err *err)
+    bool finished, struct err *err)
 {
-	err_set(err, CAT_CHECKSUM_MISMATCH,
-	    "statement %u ran already, or may have, but it is another one now",
-	    statement->number);
-	err_hint(err,
-	    "put the statements that ran back as they were, or POST /repair with "
-	    "{\"migration\": \"%s\", \"action\": \"pending\"} to begin the file anew",
-	    migration->id);
+	if (finished) {
+		err_set(err, CAT_CHECKSUM_MISMATCH,
+		    "statement %u ran already, but it is another one now",
+		    statement->number);
+		err_hint(err,
+		    "put the statements that ran back as they were, or POST /repair with "
+		    "{\"migration\": \"%s\", \"action\": \"pending\"} to begin the file "
+		    "anew",
+		    migration->id);
+	} else {
+		err_set(err, CAT_CHECKSUM_MISMATCH,
+		    "statement %u was begun by a run that did not see its end, and it is "
+		    "another one now",
+		    statement->number);
+		err_hint(err,
+		    "look at the database, then POST /repair with {\"migration\": \"%s\", "
+		    "\"action\": \"retry\"} to run it as it is now, \"applied\" if nothing is "
+		    "left to do, or \"pending\" to begin the file anew; then POST /apply",
+		    migration->id);
+	}
 	err->exit_code = EXIT_REFUSED;
 	snprintf(err->migration, sizeof(err->migration), "%s", migration->id);
 	locate_statement(migration, statement, 0, err);
@@ -51,7 +64,8 @@ resume_find(const struct script *script, const struct migration *migration,
 				break;
 			script_digest(&statement[i], digest);
 			if (strcmp(row->digest, digest) != 0)
-				return fail_changed(migration, &statement[i], err);
+				return fail_changed(
+				    migration, &statement[i], row->finished, err);
 		}
 		if (!row || !row->finished) {
 			*out = (struct resume){ segment, row != NULL };

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "db/journal_statements.h"
 #include "db/lock.h"
+#include "db/session.h"
 
 /* Connections made again after one was lost at COMMIT, in one run. */
 #define RECONNECTS 3
@@ -40,6 +41,8 @@ record_enter(struct runner *runner)
 	text_init(&sql, runner->scratch, BOUND_SQL);
 	text_add(&sql, MUTANT("record-outside") ? "COMMIT; BEGIN; " : "");
 	text_add(&sql, "RESET SESSION AUTHORIZATION; RESET ROLE; ");
+	if (runner->engine.pooled)
+		session_add_pooled_end(&sql);
 	runner->lock.ops->add_guard(&sql, &runner->lock);
 	/* The witness, should the answer to COMMIT be lost. */
 	text_add(&sql, ", pg_catalog.txid_current()");

@@ -57,14 +57,26 @@ session_add_settings(struct text *sql, int server_version)
 			text_add(sql, settings[i].sql);
 }
 
+/* RESET ALL takes the encoding too, of which a pooler thinks that it knows it. */
+#define RESET_POOLED                                        \
+	"RESET SESSION AUTHORIZATION;RESET ROLE;RESET ALL;" \
+	"SET client_encoding = 'UTF8';"
+
 void
 session_add_pooled_start(struct text *sql, bool begin)
 {
 	if (begin)
-		text_add(sql, "BEGIN;");
+		text_add(sql, "BEGIN ISOLATION LEVEL READ COMMITTED;");
 	text_add(sql,
+	    RESET_POOLED
 	    "SET LOCAL synchronous_commit = on;SET LOCAL standard_conforming_strings = on;"
-	    "SET LOCAL idle_in_transaction_session_timeout = 0;");
+	    "SET LOCAL idle_in_transaction_session_timeout = '60s';");
+}
+
+void
+session_add_pooled_end(struct text *sql)
+{
+	text_add(sql, RESET_POOLED "SET LOCAL synchronous_commit = on;");
 }
 
 void

@@ -24,10 +24,18 @@ void session_add_settings(struct text *sql, int server_version);
 void session_add_unwatched(struct text *sql, int server_version);
 
 /*
- * What a migration behind a pooler starts with: BEGIN when `begin`, and settings of the
- * transaction only, for the session is not ours.
+ * What a migration behind a pooler starts with: BEGIN when `begin`, what others left in
+ * the session undone, and settings of the transaction only, for the session is not ours.
+ * A transaction that is left open is ended by the server after a minute, so that its
+ * fence (db/lease.h) does not stand for ever.
  */
 void session_add_pooled_start(struct text *sql, bool begin);
+
+/*
+ * And what it ends with, inside the transaction: what the file SET for the session is
+ * not left to the next client.
+ */
+void session_add_pooled_end(struct text *sql);
 
 /*
  * The string that starts a migration on a session that an earlier file may have

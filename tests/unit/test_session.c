@@ -85,12 +85,40 @@ test_fresh_start(void **state)
 	talloc_free(ctx);
 }
 
+/* Nothing but what ends with the transaction, but for what undoes. */
+static void
+test_pooled(void **state)
+{
+	static const char undo[] = RESET "SET client_encoding = 'UTF8';";
+	void *ctx = mem_context(NULL, "test");
+	struct text sql;
+
+	(void)state;
+	text_init(&sql, ctx, BOUND_SQL);
+	session_add_pooled_start(&sql, true);
+	assert_ptr_equal(
+	    strstr(sql.data, "BEGIN ISOLATION LEVEL READ COMMITTED;"), sql.data);
+	const char *rest = strstr(sql.data, undo);
+	assert_non_null(rest);
+	for (rest += strlen(undo); *rest != '\0'; rest = strchr(rest, ';') + 1)
+		assert_int_equal(strncmp(rest, "SET LOCAL ", 10), 0);
+	text_reset(&sql);
+	session_add_pooled_start(&sql, false);
+	assert_null(strstr(sql.data, "BEGIN"));
+	text_reset(&sql);
+	session_add_pooled_end(&sql);
+	assert_string_equal(sql.data,
+	    RESET "SET client_encoding = 'UTF8';SET LOCAL synchronous_commit = on;");
+	talloc_free(ctx);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_settings),
 		cmocka_unit_test(test_fresh_start),
+		cmocka_unit_test(test_pooled),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

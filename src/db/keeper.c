@@ -42,6 +42,7 @@ keeper_of(void *arg)
 static void
 keeper_lost(struct keeper *keeper)
 {
+	uv_timer_stop(&keeper->timer);
 	log_error("the lock is lost: it could not be renewed in time");
 	keeper->fn(keeper->arg);
 }
@@ -69,6 +70,8 @@ keeper_renew(struct keeper *keeper)
 	renew = keeper->lock->ops->renew(keeper->scratch, keeper->lock);
 	keeper->sent_mono_us = clock_mono_us();
 	pgconn_run(keeper->conn, &renew, on_renewed, keeper);
+	/* a silent server is noticed before the lock is over */
+	uv_timer_start(&keeper->timer, on_timer, keeper->lock->ops->renew_ms, 0);
 }
 
 static void
@@ -101,6 +104,12 @@ on_timer(uv_timer_t *timer)
 	struct keeper *keeper = keeper_of(timer->data);
 	struct err err = { 0 };
 
+	if (keeper->conn != NULL && pgconn_is_busy(keeper->conn)) {
+		err_set(&err, CAT_NETWORK_ERROR, "no answer from %s",
+		    pgconn_describe(keeper->conn));
+		keeper_again(keeper, &err);
+		return;
+	}
 	if (keeper->conn != NULL && pgconn_is_open(keeper->conn)) {
 		keeper_renew(keeper);
 		return;

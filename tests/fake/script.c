@@ -223,7 +223,7 @@ static const struct {
 	{ "SELECT version, name", "rows", 0 },
 	{ "SELECT description", "rows", 0 },
 	{ "BEGIN;RESET", "begin", 0 },
-	{ "BEGIN;SET LOCAL", "begin", 0 },
+	{ "BEGIN ISOLATION LEVEL READ COMMITTED;RESET", "begin", 0 },
 	{ "SET SESSION statement_timeout", "session", 0 },
 	{ "RESET ALL", "again", 0 },
 	{ "has_table_privilege", "journal?", 0 },

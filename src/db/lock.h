@@ -96,8 +96,9 @@ int64_t lock_key(const char *database, const char *schema, const char *table);
 struct pgconn_statement lock_release(const void *ctx, int64_t key);
 
 /*
- * The same as a transaction lock, which a session that holds the lock always gets, for a string of
- * several statements: it answers with one row of one bool column.
+ * The same as a transaction lock, for a string of several statements: it appends a SELECT of one
+ * bool, false when another session has the lock, or may have had it since this transaction began
+ * to look. A session that had lost its lock gets it back.
  */
 void lock_add_xact_try(struct text *sql, int64_t key);
 

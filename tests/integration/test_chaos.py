@@ -55,8 +55,14 @@ def test_every_step_of_a_run_that_fails():
                        "--actions", "kill"))[0] >= 100
 
 
-def test_files_that_shake_the_lock_off():
-    assert tally(chaos("--runs", 100, "--scenario", "hostile", "--no-walk"))[0] >= 100
+@pytest.mark.parametrize("scenario", ["hostile", "snapshot"])
+def test_files_that_shake_the_lock_off(scenario):
+    assert tally(chaos("--runs", 80, "--scenario", scenario, "--no-walk"))[0] >= 80
+    tally(chaos("--runs", 80, "--scenario", scenario, "--no-walk", "--mode", "crowd"))
+
+
+def test_one_that_stands_still_for_longer_than_its_lease():
+    assert tally(chaos("--runs", 60, "--lock", "lease", "--actions", "hang"))[0] >= 60
 
 
 def test_every_system_call():

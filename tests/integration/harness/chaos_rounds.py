@@ -18,6 +18,7 @@ from harness.daemon import Daemon
 
 RUN_S = 0.03  # about what a run takes: random faults strike within it
 CALLERS = 6
+BESIDE_S = 2
 # a kernel knows some of these by other names only: strace leaves out what it does not know
 SYSCALLS = ("sendto", "recvfrom", "poll", "epoll_wait", "epoll_pwait", "epoll_ctl", "socket", "connect", "getsockopt",
             "setsockopt", "fcntl", "shutdown", "openat", "openat2", "read", "pread64", "write", "writev", "newfstatat",
@@ -37,6 +38,9 @@ class Tally:
 
     def faults(self):
         return sum(self.hit.values())
+
+    def count_rounds(self):
+        return self.rounds
 
     def as_dict(self):
         return {"rounds": self.rounds, "runs": self.runs, "hit": self.hit, "missed": self.missed, "questions": self.questions,
@@ -201,16 +205,18 @@ def excuse(world, answers):
     return answers
 
 
-def walk_places(points, actions):
+def walk_places(world, points, actions):
     """Every place once, with all of `actions` that can happen there:
     "name:n=action". Only a command can lose its connection, and between two
     commands one place to hang is as good as another."""
     places = []
     for index, (name, at) in enumerate(points):
         possible = {"kill": "kill"}
-        if name.startswith("state:"):
+        # what runs outside a transaction is kept by the clock of the one that stands
+        # still, which cannot be moved on
+        if name.startswith("state:") and not (world.loose and world.lock == "lease"):
             possible["hang"] = "hang+kill" if index % 2 else "hang+go on"
-        else:
+        if not name.startswith("state:"):
             possible["drop"] = "drop"
         places += [f"{name}:{at}={possible[action]}" for action in actions if action in possible]
     return places
@@ -238,8 +244,11 @@ def beside_hung(world, process, then, tally):
     world.expire()
     beside = world.start("--lock-wait", "0", name="beside")
     beside.faults.add("hang")
-    beside.wait()
-    if beside.code not in (check.EXIT_FINE, check.EXIT_FAILED, check.EXIT_LOCK):
+    # with the lease of one that stands still in a transaction it waits for that transaction
+    if world.lock == "lease" and not beside.ends_within(BESIDE_S):
+        beside.signal(signal.SIGKILL)
+        beside.wait()
+    elif beside.wait() not in (check.EXIT_FINE, check.EXIT_FAILED, check.EXIT_LOCK):
         bad.append(f"beside a hung one: exit code {beside.code}, {beside.document().get('error')}")
     bad += check.of_state(world.plan, world.state(), world.loose)
     if beside.code == check.EXIT_FINE:
@@ -355,11 +364,12 @@ def daemon_round(world, points, seed, tally):
             beside.faults.add("terminate")  # it may be its session
             told, bad_beside = finish(world, [beside], tally)
             answers, bad = answers + told, bad + bad_beside
+        healed = None if struck.is_dead() else call(daemon, world.connection, world, struck.how == "drop")
         if struck.how == "drop":
-            # it may come as late as this, and then the next call is the one that has to do
-            answers += filter(None, [call(daemon, world.connection, world, True)])
             tally.hit["daemon drop"] += 1
-        healed = None if struck.is_dead() else call(daemon, world.connection, world, False)
+            if healed and not healed.ok:  # it came as late as this, and comes no more
+                answers.append(healed)
+                healed = call(daemon, world.connection, world, False)
         if struck.is_dead():
             tally.hit["daemon kill"] += 1
             bad += world.settle() + check.of_state(world.plan, world.state(), world.loose)

@@ -133,6 +133,9 @@ class Process:
             self.reap()
         return self.code
 
+    def ends_within(self, seconds):
+        return self.code is not None or bool(select.select([self.fd], [], [], seconds)[0])
+
     def wait_stopped(self, timeout=TIMEOUT_S):
         """Whether it stopped itself (else it has ended)."""
         deadline = time.monotonic() + timeout

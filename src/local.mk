@@ -11,7 +11,9 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/base/bounds.h \
 	%D%/base/clock.c %D%/base/clock.h \
 	%D%/base/digest.c %D%/base/digest.h \
+	%D%/base/duration.c %D%/base/duration.h \
 	%D%/base/err.c %D%/base/err.h \
+	%D%/base/failpoint.c %D%/base/failpoint.h \
 	%D%/base/file.c %D%/base/file.h \
 	%D%/base/file_beneath.c %D%/base/file_beneath.h \
 	%D%/base/log.c %D%/base/log.h \
@@ -22,6 +24,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 
 # the domain: pure functions
 %C%_libmigrationd_a_SOURCES += \
+	%D%/core/directive.c %D%/core/directive.h \
 	%D%/core/folder.c %D%/core/folder.h \
 	%D%/core/history.c %D%/core/history.h \
 	%D%/core/layout.c %D%/core/layout.h \
@@ -32,18 +35,32 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/core/plan.c %D%/core/plan.h \
 	%D%/core/plan_judge.c %D%/core/plan_judge.h \
 	%D%/core/plan_match.c %D%/core/plan_match.h \
+	%D%/core/resume.c %D%/core/resume.h \
 	%D%/core/run.c %D%/core/run.h \
+	%D%/core/run_wait.c %D%/core/run_wait.h \
+	%D%/core/script.c %D%/core/script.h \
+	%D%/core/script_enum.c %D%/core/script_enum.h \
+	%D%/core/sqlclass.c %D%/core/sqlclass.h \
 	%D%/core/sqlscan.c %D%/core/sqlscan.h \
+	%D%/core/sqltoken.c %D%/core/sqltoken.h \
+	%D%/core/sqlwords.c %D%/core/sqlwords.h \
 	%D%/core/status.c %D%/core/status.h
 
 # libpq on the loop
 %C%_libmigrationd_a_SOURCES += \
 	%D%/db/connect.c %D%/db/connect.h \
 	%D%/db/engine.c %D%/db/engine.h \
+	%D%/db/index_lookup.c %D%/db/index_lookup.h \
 	%D%/db/journal.c %D%/db/journal.h \
+	%D%/db/journal_statements.c %D%/db/journal_statements.h \
+	%D%/db/keeper.c %D%/db/keeper.h \
+	%D%/db/lease.c %D%/db/lease.h \
 	%D%/db/lock.c %D%/db/lock.h \
+	%D%/db/monitor.c %D%/db/monitor.h \
+	%D%/db/monitor_look.c %D%/db/monitor_look.h \
 	%D%/db/observer.c %D%/db/observer.h \
 	%D%/db/pgconn.c %D%/db/pgconn.h \
+	%D%/db/pgconn_cancel.c \
 	%D%/db/pgconn_command.c \
 	%D%/db/pgconn_info.c %D%/db/pgconn_info.h \
 	%D%/db/pgconn_internal.h \
@@ -51,6 +68,9 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/db/runner.c %D%/db/runner.h \
 	%D%/db/runner_apply.c \
 	%D%/db/runner_close.c \
+	%D%/db/runner_record.c \
+	%D%/db/runner_repair.c \
+	%D%/db/runner_segment.c \
 	%D%/db/runner_open.c \
 	%D%/db/runner_steps.h \
 	%D%/db/session.c %D%/db/session.h \
@@ -58,6 +78,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/db/target_params.c %D%/db/target_params.h \
 	%D%/db/tracking.c %D%/db/tracking.h \
 	%D%/db/tracking_drizzle.c \
+	%D%/db/tracking_guard.c \
 	%D%/db/tracking_kind.h \
 	%D%/db/tracking_migration_log.c \
 	%D%/db/tracking_schema_migrations.c
@@ -69,6 +90,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/http/api_read.c \
 	%D%/http/api_write.c \
 	%D%/http/auth.c %D%/http/auth.h \
+	%D%/http/body.c %D%/http/body.h \
 	%D%/http/guard.c %D%/http/guard.h \
 	%D%/http/httpd.c %D%/http/httpd.h \
 	%D%/http/httpd_internal.h \

@@ -11,12 +11,15 @@ AM_TESTS_ENVIRONMENT = CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT;
 unit_tests = \
 	%D%/unit/test_clock \
 	%D%/unit/test_digest \
+	%D%/unit/test_duration \
 	%D%/unit/test_err \
+	%D%/unit/test_failpoint \
 	%D%/unit/test_file \
 	%D%/unit/test_log \
 	%D%/unit/test_mem \
 	%D%/unit/test_text \
 	%D%/unit/test_utf8 \
+	%D%/unit/test_directive \
 	%D%/unit/test_folder \
 	%D%/unit/test_history \
 	%D%/unit/test_layout \
@@ -25,12 +28,20 @@ unit_tests = \
 	%D%/unit/test_locate \
 	%D%/unit/test_migration \
 	%D%/unit/test_plan \
+	%D%/unit/test_resume \
 	%D%/unit/test_run \
+	%D%/unit/test_run_wait \
+	%D%/unit/test_script \
+	%D%/unit/test_sqlclass \
 	%D%/unit/test_sqlscan \
 	%D%/unit/test_status \
 	%D%/unit/test_engine \
+	%D%/unit/test_index_lookup \
 	%D%/unit/test_journal \
+	%D%/unit/test_journal_statements \
+	%D%/unit/test_lease \
 	%D%/unit/test_lock \
+	%D%/unit/test_monitor_look \
 	%D%/unit/test_pgconn_info \
 	%D%/unit/test_session \
 	%D%/unit/test_sqlstate \
@@ -51,6 +62,7 @@ unit_tests = \
 	%D%/unit/test_conninfo \
 	%D%/unit/test_listen \
 	%D%/unit/test_notify \
+	%D%/unit/test_run_list \
 	%D%/unit/test_options \
 	%D%/unit/test_target_params \
 	%D%/unit/test_watch
@@ -60,6 +72,7 @@ EXTRA_DIST += %D%/unit/fake_api.h %D%/unit/pgresult.h %D%/unit/tempdir.h
 
 # On a scripted libpq, which takes the place of the real one: three lines make a test.
 fake_tests = \
+	%D%/fake/test_monitor \
 	%D%/fake/test_observer \
 	%D%/fake/test_pgconn \
 	%D%/fake/test_runner \
@@ -67,10 +80,13 @@ fake_tests = \
 
 fakepq = %D%/fake/fakepq.c %D%/fake/fakepq.h
 fake_script = $(fakepq) %D%/fake/script.c %D%/fake/script.h
-fake_scenes = $(fake_script) %D%/fake/scene.c %D%/fake/scene.h %D%/fake/scenarios.h \
+fake_scenes = $(fake_script) %D%/fake/model.c %D%/fake/model.h \
+	%D%/fake/scene.c %D%/fake/scene.h %D%/fake/scenarios.h \
 	%D%/fake/scenarios_apply.c %D%/fake/scenarios_open.c %D%/fake/scenarios_stop.c
 fake_libs = $(migrationd_libs) $(CMOCKA_LIBS)
 
+%C%_fake_test_monitor_SOURCES = %D%/fake/test_monitor.c $(fake_script)
+%C%_fake_test_monitor_LDADD = $(fake_libs)
 %C%_fake_test_observer_SOURCES = %D%/fake/test_observer.c $(fake_script) \
 	%D%/fake/watcher.c %D%/fake/watcher.h
 %C%_fake_test_observer_LDADD = $(fake_libs)
@@ -98,7 +114,7 @@ lint_tests = \
 	%D%/lint/options.sh
 
 TESTS += $(lint_tests)
-EXTRA_DIST += $(lint_tests) %D%/lint/code.awk %D%/lint/coverage %D%/run
+EXTRA_DIST += $(lint_tests) %D%/chaos %D%/lint/code.awk %D%/lint/coverage %D%/matrix %D%/run
 
 # The two halves of `make check`.
 check-code: $(check_PROGRAMS)

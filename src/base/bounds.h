@@ -16,7 +16,10 @@
 /* one migration's id: longer ones fit no screen */
 #define BOUND_NAME_BYTES      200u
 #define BOUND_FOLDER_PROBLEMS 200u /* problems listed; the rest is counted */
-#define BOUND_PLAN_PROBLEMS   400u /* the folder's, and as many of its own */
+/* of a file that is not sent in one piece: some 50 MB of them */
+#define BOUND_SCRIPT_STATEMENTS 200000u
+#define BOUND_SCRIPT_SETTINGS   (64u << 10) /* its SET statements */
+#define BOUND_PLAN_PROBLEMS     400u        /* the folder's, and as many of its own */
 
 /* Database */
 #define BOUND_HISTORY_ROWS    200000u /* rows read from a tracking table */

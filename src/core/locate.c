@@ -93,3 +93,19 @@ locate_error(const struct migration *m, size_t part, unsigned long position,
 	if (position == 0)
 		err->column = 0;
 }
+
+void
+locate_statement(const struct migration *m, const struct script_statement *statement,
+    unsigned long position, struct err *err)
+{
+	const struct part *part = &m->parts[statement->part];
+	struct part alone = { .text = statement->text, .len = statement->len };
+	size_t offset = position > 0 ? migration_char_offset(&alone, position) : 0;
+
+	snprintf(err->file, sizeof(err->file), "%s", m->file);
+	err->statement = statement->number;
+	copy_excerpt(err->excerpt, sizeof(err->excerpt), statement->text, statement->len);
+	migration_locate(part, statement->offset + offset, &err->line, &err->column);
+	if (position == 0)
+		err->column = 0;
+}

@@ -9,7 +9,7 @@
  * the file: its number, line, column and head.
  */
 
-#include "core/migration.h"
+#include "core/script.h"
 
 /*
  * Fill file, line, column, statement and excerpt of `err` for an error in part
@@ -18,3 +18,9 @@
  */
 void locate_error(const struct migration *m, size_t part, unsigned long position,
     unsigned n_completed, struct err *err);
+
+/*
+ * The same for a statement that was sent alone: `position` counts in its text.
+ */
+void locate_statement(const struct migration *m, const struct script_statement *statement,
+    unsigned long position, struct err *err);

@@ -74,18 +74,32 @@ recorded_state(const struct plan_found *found)
 	return found->row->baseline ? MIGRATION_BASELINE : MIGRATION_APPLIED;
 }
 
+/* By the policy, or because the file says so itself. */
+static bool
+may_be_late(const struct plan_draft *draft, const struct migration *m)
+{
+	struct directives directives;
+	struct err err = { 0 };
+
+	if (draft->input->policy.out_of_order == OUT_OF_ORDER_APPLY)
+		return true;
+	return directive_read(m->text, m->text_len, &directives, &err) == 0 &&
+	    directives.out_of_order;
+}
+
 /*
  * Of one that is not recorded. Where it may run in spite of its age, a failure
  * is the greater news.
  */
 static enum migration_state
-open_state(const struct plan_draft *draft, const struct migration *m,
-    const struct plan_found *found)
+open_state(
+    struct plan_draft *draft, const struct migration *m, const struct plan_found *found)
 {
 	const struct plan_input *input = draft->input;
 	bool older = draft->has_newest && m->order <= draft->newest;
-	bool may_run = input->policy.out_of_order == OUT_OF_ORDER_APPLY;
+	bool may_run = older && may_be_late(draft, m);
 
+	draft->may_be_late[m->position] = may_run;
 	if (is_name(input->running, m))
 		return MIGRATION_RUNNING;
 	if (m->problem != NULL)
@@ -166,6 +180,7 @@ make_items(struct plan_draft *draft)
 
 	plan->items = mem_array(plan, struct plan_item,
 	    folder->n_migrations + draft->n_missing + folder->n_unregistered);
+	draft->may_be_late = mem_array(plan, bool, folder->n_migrations);
 	if (draft->match != NULL) {
 		add_migrations(draft);
 		add_missing(draft);
@@ -190,9 +205,9 @@ find_scope(struct plan_draft *draft)
 }
 
 static bool
-is_step(const struct plan_draft *draft, enum migration_state state)
+is_step(const struct plan_draft *draft, size_t item)
 {
-	switch (state) {
+	switch (draft->plan->items[item].state) {
 	case MIGRATION_PENDING:
 	case MIGRATION_RUNNING:
 	case MIGRATION_FAILED:
@@ -200,7 +215,7 @@ is_step(const struct plan_draft *draft, enum migration_state state)
 		return true;
 	case MIGRATION_OUT_OF_ORDER:
 		return draft->input->operation == PLAN_BASELINE ||
-		    draft->input->policy.out_of_order == OUT_OF_ORDER_APPLY;
+		    draft->may_be_late[item];
 	case MIGRATION_APPLIED:
 	case MIGRATION_BASELINE:
 	case MIGRATION_IN_DOUBT:
@@ -222,9 +237,23 @@ make_steps(struct plan_draft *draft)
 	if (draft->match == NULL)
 		return;
 	for (size_t i = 0; i < draft->scope; i++) {
-		if (is_step(draft, plan->items[i].state))
-			plan->steps[plan->n_steps++].migration = plan->items[i].migration;
+		const struct migration *m = plan->items[i].migration;
+		struct plan_step step = { .migration = m };
+
+		if (!is_step(draft, i))
+			continue;
+		if (draft->input->operation == PLAN_APPLY && m->problem == NULL)
+			step.script = script_build(plan, m);
+		plan->steps[plan->n_steps++] = step;
 	}
+}
+
+/* A file in segments begins and ends transactions of its own. */
+static bool
+is_split(const struct plan_step *step)
+{
+	return step->script != NULL && step->script->problem == NULL &&
+	    !step->script->plain;
 }
 
 /*
@@ -250,10 +279,20 @@ mark_commits(struct plan_draft *draft)
 	for (size_t i = 0; i < plan->n_steps; i++) {
 		struct plan_step *step = &plan->steps[i];
 		bool last = i + 1 == plan->n_steps;
+		const struct plan_step *split = NULL;
 
 		if (step->migration->order > highest)
 			highest = step->migration->order;
 		step->commit = last || (!together && highest < later[i + 1]);
+		if (step->commit)
+			continue;
+		if (is_split(step))
+			split = step;
+		else if (is_split(step + 1))
+			split = step + 1;
+		if (split != NULL && draft->split == NULL)
+			draft->split = split->migration;
+		step->commit = split != NULL;
 	}
 	talloc_free(later);
 }
@@ -272,11 +311,12 @@ plan_build(const void *ctx, const struct plan_input *input)
 	find_scope(&draft);
 	make_items(&draft);
 	make_steps(&draft);
+	mark_commits(&draft);
 	plan_judge(&draft);
 	if (err_is_set(&plan->refusal))
 		plan->n_steps = 0;
-	mark_commits(&draft);
 	talloc_free(draft.match);
+	talloc_free(draft.may_be_late);
 	return plan;
 }
 

@@ -30,10 +30,13 @@
 
 #include "core/folder.h"
 #include "core/history.h"
+#include "core/script.h"
 
 enum plan_operation {
 	PLAN_APPLY,
-	PLAN_BASELINE
+	PLAN_BASELINE,
+	PLAN_REPAIR, /* what a person decided about one migration; nothing is planned */
+	PLAN_OPERATION_COUNT
 };
 
 enum plan_out_of_order {
@@ -86,12 +89,14 @@ struct plan_item {
 /* One migration to run or, in a baseline, to record. */
 struct plan_step {
 	const struct migration *migration;
+	const struct script *script; /* how it is run; NULL in a baseline */
 	/*
 	 * Whether the transaction ends after it. False for all but the last
 	 * with TRANSACTION_RUN and in a baseline; and where a later step's
 	 * `order` is not above all before it (a Drizzle journal with hand-made
 	 * `when`): they must become visible together, or a crash would leave
-	 * the later out of order.
+	 * the later out of order. But a script in segments commits by itself, so
+	 * the step before it and it end theirs in any case, with a warning.
 	 */
 	bool commit;
 };
@@ -125,14 +130,16 @@ struct plan {
  *	a problem of the folder that blocks
  *	an unknown target (RESOURCE_NOT_FOUND)
  *	a step whose file is invalid; in a baseline, one without a checksum
- *	a step whose file ends the transaction it runs in, as sqlscan sees it
- *	    (SQL_ERROR with file and line; exit code 8, for nothing has run)
- *	out of order, with policy refuse (OUT_OF_ORDER; layout->remedy as hint)
+ *	a step whose script has a problem (with file and line; exit code 8, for
+ *	    nothing has run)
+ *	out of order, with policy refuse and without the directive that allows it
+ *	    (OUT_OF_ORDER; layout->remedy as hint)
  *	modified, with policy refuse (CHECKSUM_MISMATCH)
  *	a baseline over a history, without force (CONFIGURATION, 409, exit code 8)
  *
  * Warnings: modified or invalid files that are applied, rows without a file,
- * what policy skip leaves out, notes of the folder, and NULL keys, for which
+ * what policy skip leaves out, notes of the folder, files in segments where one
+ * transaction was asked for, and NULL keys, for which
  * drizzle-orm 0.x would run everything again. A target that is applied already
  * leaves no steps.
  */

@@ -6,8 +6,6 @@
 
 #include "base/bounds.h"
 #include "base/mem.h"
-#include "core/locate.h"
-#include "core/sqlscan.h"
 
 /* ---- ids for a sentence: the first five, and how many more ---- */
 
@@ -42,18 +40,20 @@ list_end(struct id_list *list)
 
 /*
  * The items in that state before position `scope`; those without a migration
- * have no position.
+ * have no position. Those that may be out of order are not listed as such.
  */
 static struct id_list
-list_items(const struct plan *plan, enum migration_state state, size_t scope)
+list_items(const struct plan_draft *draft, enum migration_state state, size_t scope)
 {
+	const struct plan *plan = draft->plan;
 	struct id_list list = { 0 };
 
 	for (size_t i = 0; i < plan->n_items; i++) {
 		const struct plan_item *item = &plan->items[i];
 
 		if (item->state != state ||
-		    (item->migration != NULL && item->migration->position >= scope))
+		    (item->migration != NULL && item->migration->position >= scope) ||
+		    (state == MIGRATION_OUT_OF_ORDER && draft->may_be_late[i]))
 			continue;
 		if (list.n == 0)
 			list.first = item;
@@ -153,92 +153,40 @@ judge_baseline(struct plan_draft *draft)
 /* ---- what a file must not do ---- */
 
 /*
- * The statement that takes the file out of the transaction it runs in: with the
- * next COMMIT or ROLLBACK the rows of earlier migrations are kept or lost
- * against the plan. A BEGIN does nothing by itself, so the COMMIT to it is
- * named when there is one.
- */
-struct control {
-	enum sqlscan_control kind;
-	size_t part;
-	unsigned statement; /* index in the part */
-	char word[32];
-};
-
-static void
-note_control(struct control *control, enum sqlscan_control kind, size_t part,
-    unsigned statement, const char *text)
-{
-	size_t len = 0;
-
-	*control = (struct control){ .kind = kind, .part = part, .statement = statement };
-	for (; len < sizeof(control->word) - 1; len++) {
-		char upper = (char)(text[len] & ~0x20);
-
-		if (upper < 'A' || upper > 'Z')
-			break;
-		control->word[len] = upper;
-	}
-}
-
-static struct control
-find_control(const struct migration *m)
-{
-	struct control found = { .kind = SQLSCAN_NONE };
-
-	for (size_t part = 0; part < m->n_parts; part++) {
-		const char *text = m->parts[part].text;
-		struct sqlscan_statement st;
-		struct sqlscan scan;
-
-		sqlscan_init(&scan, text, m->parts[part].len);
-		for (unsigned i = 0; sqlscan_next(&scan, &st); i++) {
-			enum sqlscan_control kind =
-			    sqlscan_control(text + st.offset, st.len);
-
-			if (kind == SQLSCAN_NONE ||
-			    (kind == SQLSCAN_BEGIN && found.kind == SQLSCAN_BEGIN))
-				continue;
-			note_control(&found, kind, part, i, text + st.offset);
-			if (kind != SQLSCAN_BEGIN)
-				return found;
-		}
-	}
-	return found;
-}
-
-static void
-judge_control(struct plan_draft *draft, const struct migration *m)
-{
-	struct control control = find_control(m);
-	struct err err = { .exit_code = EXIT_REFUSED };
-
-	if (control.kind == SQLSCAN_NONE)
-		return;
-	err_set(&err, CAT_SQL_ERROR,
-	    "%s %s the transaction that migrationd opened for the file", control.word,
-	    control.kind == SQLSCAN_BEGIN ? "cannot begin inside" : "ends");
-	err_hint(
-	    &err, "remove it; each migration already runs in a transaction of its own");
-	name_migration(&err, m);
-	locate_error(m, control.part, 0, control.statement, &err);
-	add_problem(draft, MIGRATION_INVALID, true, &err);
-}
-
-/*
  * A baseline needs of a file no more than the checksum that goes into the row.
  */
 static void
-judge_step(struct plan_draft *draft, const struct migration *m)
+judge_step(struct plan_draft *draft, const struct plan_step *step)
 {
+	const struct migration *m = step->migration;
 	bool baseline = draft->input->operation == PLAN_BASELINE;
 
 	if (m->problem != NULL) {
 		if (!baseline || m->checksum[0] == '\0')
 			add_problem(draft, MIGRATION_INVALID, true, m->problem);
-	} else if (!baseline) {
-		judge_control(draft, m);
+	} else if (step->script != NULL && step->script->problem != NULL) {
+		add_problem(draft, MIGRATION_INVALID, true, step->script->problem);
 	}
+}
+
+/*
+ * A file in segments commits before and behind each: what was to become visible
+ * together does not.
+ */
+static void
+warn_of_split(struct plan_draft *draft)
+{
+	struct err err = { 0 };
+
+	if (draft->split == NULL)
+		return;
+	err_set(&err, CAT_CONFIGURATION,
+	    "%s cannot be part of one transaction with others", draft->split->id);
+	err_hint(&err,
+	    "what is before it is committed first, and stays when it fails: it has its "
+	    "own BEGIN and COMMIT, or statements that no transaction can hold");
+	name_migration(&err, draft->split);
+	add_problem(draft, MIGRATION_PENDING, false, &err);
 }
 
 /* ---- what the history says ---- */
@@ -248,12 +196,10 @@ judge_out_of_order(struct plan_draft *draft)
 {
 	const struct layout *layout = draft->input->folder->layout;
 	enum plan_out_of_order policy = draft->input->policy.out_of_order;
-	struct id_list list =
-	    list_items(draft->plan, MIGRATION_OUT_OF_ORDER, draft->scope);
+	struct id_list list = list_items(draft, MIGRATION_OUT_OF_ORDER, draft->scope);
 	struct err err = { 0 };
 
-	if (list.n == 0 || policy == OUT_OF_ORDER_APPLY ||
-	    draft->input->operation == PLAN_BASELINE)
+	if (list.n == 0 || draft->input->operation == PLAN_BASELINE)
 		return;
 	err_set(&err, CAT_OUT_OF_ORDER,
 	    "%zu migration%s not newer than the newest applied, %.*s%s: %s", list.n,
@@ -271,7 +217,7 @@ judge_modified(struct plan_draft *draft)
 	const struct plan_input *input = draft->input;
 	bool blocks = input->operation == PLAN_APPLY &&
 	    input->policy.on_modified == ON_MODIFIED_REFUSE;
-	struct id_list list = list_items(draft->plan, MIGRATION_MODIFIED, SIZE_MAX);
+	struct id_list list = list_items(draft, MIGRATION_MODIFIED, SIZE_MAX);
 	struct err err = { 0 };
 
 	if (list.n == 0)
@@ -287,7 +233,7 @@ judge_modified(struct plan_draft *draft)
 static void
 warn_of_missing(struct plan_draft *draft)
 {
-	struct id_list list = list_items(draft->plan, MIGRATION_MISSING, SIZE_MAX);
+	struct id_list list = list_items(draft, MIGRATION_MISSING, SIZE_MAX);
 	struct err err = { 0 };
 
 	if (list.n == 0)
@@ -361,7 +307,7 @@ plan_judge(struct plan_draft *draft)
 	judge_target(draft);
 	judge_baseline(draft);
 	for (size_t i = 0; i < draft->plan->n_steps; i++)
-		judge_step(draft, draft->plan->steps[i].migration);
+		judge_step(draft, &draft->plan->steps[i]);
 	judge_out_of_order(draft);
 	judge_modified(draft);
 	if (draft->input->history != NULL) {
@@ -369,6 +315,7 @@ plan_judge(struct plan_draft *draft)
 		warn_of_null_keys(draft);
 		warn_of_applied_files(draft);
 	}
+	warn_of_split(draft);
 	add_folder_problems(draft, false);
 	set_refusal(draft);
 }

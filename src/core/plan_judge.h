@@ -17,6 +17,10 @@ struct plan_draft {
 	struct plan_match *match; /* NULL without a history */
 	size_t scope;             /* steps lie before this position: the target's */
 	bool target_unknown;
+	/* for each item: it may run although it is older than the newest applied */
+	bool *may_be_late;
+	/* the first that ends a transaction which others should have shared, or NULL */
+	const struct migration *split;
 
 	size_t n_recorded; /* rows that do not record a failure */
 	size_t n_missing;  /* of these, rows without a migration */

@@ -4,15 +4,20 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
 
 #define BIT(state) (1u << (state))
 
+/* After a migration comes the next one, or the end; a segment likewise. */
+#define NEXT_MIGRATION (BIT(RUN_BEGIN) | BIT(RUN_RESUME) | BIT(RUN_JOURNAL))
+#define NEXT_SEGMENT   (BIT(RUN_BEGIN) | BIT(RUN_INTENT))
+
 /*
  * A new state is one row here; the steps that go with it are in
- * db/runner_steps.c. Besides what `next` and `on_fail` allow, each state may go
+ * db/runner_*.c. Besides what `next` and `on_fail` allow, each state may go
  * to DONE: a lost connection leaves nothing to undo or unlock.
  */
 static const struct run_row {
@@ -34,17 +39,31 @@ static const struct run_row {
 		"creating the tracking table, unless it is there" },
 	[RUN_HISTORY] = { "history", BIT(RUN_PLAN), RUN_JOURNAL,
 		"reading what is applied already" },
-	[RUN_PLAN] = { "plan", BIT(RUN_BEGIN) | BIT(RUN_JOURNAL), RUN_JOURNAL,
+	[RUN_PLAN] = { "plan", NEXT_MIGRATION | BIT(RUN_REPAIR), RUN_JOURNAL,
 		"deciding what has to run" },
+	[RUN_REPAIR] = { "repair", BIT(RUN_JOURNAL), RUN_JOURNAL,
+		"noting in the journal what a person decided" },
+	[RUN_RESUME] = { "resume", NEXT_SEGMENT, RUN_NOTE,
+		"reading what has run of a migration that runs in segments" },
 	[RUN_BEGIN] = { "begin", BIT(RUN_PART) | BIT(RUN_RECORD), RUN_ROLLBACK,
 		"opening a transaction for the next migration" },
-	[RUN_PART] = { "part", BIT(RUN_PART) | BIT(RUN_RECORD), RUN_ROLLBACK,
+	[RUN_PART] = { "part", BIT(RUN_PART) | BIT(RUN_MARK) | BIT(RUN_RECORD), RUN_ROLLBACK,
 		"running the SQL of a migration" },
+	[RUN_MARK] = { "mark", BIT(RUN_COMMIT), RUN_ROLLBACK,
+		"noting in the journal which statements this transaction did" },
 	[RUN_RECORD] = { "record", BIT(RUN_COMMIT) | BIT(RUN_BEGIN), RUN_ROLLBACK,
 		"writing the migration's row into the tracking table" },
-	[RUN_COMMIT] = { "commit", BIT(RUN_BEGIN) | BIT(RUN_JOURNAL), RUN_ROLLBACK,
+	[RUN_COMMIT] = { "commit", NEXT_MIGRATION | NEXT_SEGMENT | BIT(RUN_CONNECT), RUN_ROLLBACK,
 		"committing, which keeps the migration and its row" },
-	[RUN_ROLLBACK] = { "rollback", BIT(RUN_NOTE), RUN_NOTE,
+	[RUN_INTENT] = { "intent", BIT(RUN_ALONE), RUN_NOTE,
+		"noting in the journal that a statement is about to run alone" },
+	[RUN_ALONE] = { "alone", BIT(RUN_OUTCOME), RUN_NOTE,
+		"running a statement that cannot run in a transaction" },
+	[RUN_OUTCOME] = { "outcome", NEXT_SEGMENT, RUN_NOTE,
+		"looking what the statement left, and noting it done" },
+	[RUN_RETRY] = { "retry", BIT(RUN_BEGIN), RUN_NOTE,
+		"waiting for others to let go of what the migration needs" },
+	[RUN_ROLLBACK] = { "rollback", BIT(RUN_NOTE) | BIT(RUN_RETRY), RUN_NOTE,
 		"undoing what was not committed" },
 	[RUN_NOTE] = { "note", BIT(RUN_JOURNAL), RUN_JOURNAL,
 		"noting the failure, where the tracking table keeps failures" },
@@ -69,6 +88,7 @@ run_new(const struct run_request *request, const char *target, int64_t now_us,
 	run->operation = request->operation;
 	run->up_to = mem_strdup(run, request->up_to);
 	run->force = request->force;
+	run->action = mem_strdup(run, request->action);
 	run->requested_by = mem_strdup(run, request->requested_by);
 	run->started_at_us = now_us;
 	run->started_mono_us = mono_us;
@@ -89,14 +109,18 @@ run_unref(struct run *run)
 		talloc_free(run);
 }
 
+/* NULL is as good as "". */
+static bool
+is_same(const char *a, const char *b)
+{
+	return strcmp(a != NULL ? a : "", b != NULL ? b : "") == 0;
+}
+
 bool
 run_is_for(const struct run *run, const struct run_request *request)
 {
-	const char *ours = run->up_to != NULL ? run->up_to : "";
-	const char *theirs = request->up_to != NULL ? request->up_to : "";
-
 	return run->operation == request->operation && run->force == request->force &&
-	    strcmp(ours, theirs) == 0;
+	    is_same(run->up_to, request->up_to) && is_same(run->action, request->action);
 }
 
 void
@@ -110,6 +134,7 @@ run_set_state(struct run *run, enum run_state state)
 	    LOG_STR("from", row->name), LOG_STR("to", rows[state].name),
 	    LOG_STR("migration", run->current));
 	run->state = state;
+	FAILPOINT("state:%s>%s", row->name, rows[state].name);
 }
 
 enum run_state
@@ -195,7 +220,13 @@ run_outcome_name(enum run_outcome outcome)
 const char *
 run_operation_name(enum plan_operation operation)
 {
-	return operation == PLAN_BASELINE ? "baseline" : "apply";
+	static const char *const names[PLAN_OPERATION_COUNT] = {
+		[PLAN_APPLY] = "apply",
+		[PLAN_BASELINE] = "baseline",
+		[PLAN_REPAIR] = "repair",
+	};
+
+	return names[operation];
 }
 
 const char *

@@ -4,16 +4,23 @@
 /*
  * A run: one attempt to bring the database to where the folder is.
  *
- * Its course is a table of states (run.c); each row has a sentence that is at
- * once log text, API text and the manual's picture. run_set_state is the only
- * writer of `state`; it asserts that the table allows the step. The runner of db
- * drives it; everybody else only reads.
+ * Its course is a table of states (run.c); each row has a sentence that is at once
+ * log text, API text and the manual's picture. run_set_state is the only writer of
+ * `state`; it asserts that the table allows the step. The runner of db drives it;
+ * everybody else only reads.
  *
  *	NEW -> CONNECT -> PROBE -> LOCK -> PREPARE -> HISTORY -> PLAN
  *	    -> [ BEGIN -> PART* -> RECORD -> COMMIT ]*  -> JOURNAL -> UNLOCK -> DONE
- *	failure in a migration: ROLLBACK -> NOTE -> JOURNAL -> UNLOCK -> DONE
  *
- * Reference counted: the list of runs, the runner and each waiting request hold one.
+ * A file that runs in segments: RESUME, then for each segment
+ *	    transactional: BEGIN -> PART* -> MARK -> COMMIT
+ *	    alone:         INTENT -> ALONE -> OUTCOME
+ * and RECORD in the last transaction. A failure in a migration: ROLLBACK -> NOTE ->
+ * JOURNAL -> UNLOCK -> DONE; where only a lock was in the way: ROLLBACK -> RETRY ->
+ * BEGIN. A connection lost at COMMIT: CONNECT, and the history tells.
+ *
+ * Reference counted: the list of runs, the runner and each waiting request hold
+ * one.
  */
 
 #include <stdbool.h>
@@ -32,10 +39,17 @@ enum run_state {
 	RUN_PREPARE,
 	RUN_HISTORY,
 	RUN_PLAN,
+	RUN_REPAIR,
+	RUN_RESUME,
 	RUN_BEGIN,
 	RUN_PART,
+	RUN_MARK,
 	RUN_RECORD,
 	RUN_COMMIT,
+	RUN_INTENT,
+	RUN_ALONE,
+	RUN_OUTCOME,
+	RUN_RETRY,
 	RUN_ROLLBACK,
 	RUN_NOTE,
 	RUN_JOURNAL,
@@ -52,11 +66,39 @@ enum run_outcome {
 	RUN_CANCELLED
 };
 
+/* A session that our statement waits for. What our role may not see is "" or -1. */
+#define RUN_BLOCKERS 8
+struct run_blocker {
+	int pid; /* 0: a prepared transaction, which has no session */
+	char application[64];
+	char user[64];
+	char state[32];  /* "idle in transaction" */
+	char query[128]; /* its head, in one line */
+	int64_t age_us;  /* of its transaction */
+};
+
+/* How far the server says a statement is (pg_stat_progress_*). */
+struct run_progress {
+	char command[32]; /* "CREATE INDEX CONCURRENTLY" */
+	char phase[64];
+	char unit[16];  /* what is counted: "blocks"; "" when nothing is */
+	double percent; /* of the phase; -1: not known */
+	double rate_per_second;
+	double eta_seconds; /* to the end of the phase; -1: not known */
+	uint64_t done;
+	uint64_t total;
+};
+
 /* What a caller asks for. Strings may be NULL. */
 struct run_request {
 	enum plan_operation operation;
-	const char *up_to;        /* id, file or version; NULL: all */
-	bool force;               /* baseline on a non-empty history */
+	const char *up_to; /* id, file or version; NULL: all */
+	bool force;        /* baseline on a non-empty history */
+	/*
+	 * Of a repair: "retry", "applied" or "pending", about the migration `up_to`;
+	 * or "remove-guard", about none.
+	 */
+	const char *action;
 	const char *requested_by; /* "http 127.0.0.1", "start": for log and journal */
 };
 
@@ -73,6 +115,7 @@ struct run {
 	enum plan_operation operation;
 	const char *up_to;
 	bool force;
+	const char *action;
 	const char *requested_by;
 
 	enum run_state state;
@@ -87,6 +130,18 @@ struct run {
 	unsigned lock_attempts;
 	char *lock_holder; /* who has the lock while we wait; NULL when not known */
 
+	/* What the last look at the statement in progress showed. */
+	struct run_blocker blockers[RUN_BLOCKERS]; /* the oldest first */
+	unsigned n_blockers;
+	struct run_progress progress;
+	bool has_progress;
+	unsigned n_queued;   /* sessions that wait behind us */
+	char wait_event[64]; /* "Lock:relation"; "": it works */
+
+	unsigned attempts;   /* transactions tried again because a lock was in the way */
+	unsigned reconnects; /* after a connection that was lost at COMMIT */
+	bool in_doubt;       /* it stopped at a statement whose outcome is not known */
+
 	size_t n_planned;        /* steps of the plan */
 	char *current;           /* id of the migration in hand, or NULL */
 	int64_t current_mono_us; /* when it began */
@@ -96,6 +151,11 @@ struct run {
 	char **warnings; /* what the plan warned of */
 	size_t n_warnings;
 	struct err err; /* of a run that did not succeed */
+	/*
+	 * The content of err.migration as it was when it failed: it is not tried again
+	 * by itself until it is another. "": it did not fail by its own fault.
+	 */
+	char failed_checksum[DIGEST_HEX];
 };
 
 /* A new run in state NEW with one reference. Strings are copied. */

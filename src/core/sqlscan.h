@@ -3,12 +3,13 @@
 
 /*
  * Where one SQL statement ends and the next begins, by psql's rules (PostgreSQL
- * 15, psqlscan.l): 'strings', E'strings\'', U&'', "identifiers", $tag$ bodies
- * $tag$, -- and nested C comments, parentheses (the semicolons inside CREATE RULE
- * ... DO (a; b) do not count), BEGIN ATOMIC ... END bodies.
+ * 15, psqlscan.l): what sqltoken says of quotes and comments, parentheses (the
+ * semicolons inside CREATE RULE ... DO (a; b) do not count), BEGIN ATOMIC ... END
+ * bodies, the data behind COPY ... FROM STDIN, and psql's own commands, which begin
+ * with a backslash.
  *
  * It is not a parser: it never rejects SQL. It serves to name the statement that
- * failed, and to see transaction control before it runs. Text is scanned in
+ * failed, and to send statements one by one where they must be. Text is scanned in
  * place, nothing is allocated.
  *
  *	struct sqlscan scan;
@@ -22,16 +23,28 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "core/sqltoken.h"
+
 struct sqlscan {
-	const char *text;
-	size_t len;
-	size_t pos;
+	struct sqltoken_reader reader;
 };
 
 struct sqlscan_statement {
 	size_t offset; /* first byte that is not white space or comment */
-	size_t len;    /* up to and with the semicolon, or the end */
+	/*
+	 * Up to and with the semicolon, or the end. Of a backslash where a statement
+	 * would begin: up to the end of the line.
+	 */
+	size_t len;
 	bool open; /* the text ended inside of a quote, comment, body or parenthesis */
+	/*
+	 * Of COPY ... FROM STDIN: the lines behind the one it ends on, up to and
+	 * without the line "\.", or to the end. None where more than white space and
+	 * comments follow on that line, which no tool writes.
+	 */
+	bool has_data;
+	size_t data_offset;
+	size_t data_len;
 };
 
 void sqlscan_init(struct sqlscan *scan, const char *text, size_t len);
@@ -39,16 +52,5 @@ void sqlscan_init(struct sqlscan *scan, const char *text, size_t len);
 /* The next statement that is not empty. False at the end. */
 bool sqlscan_next(struct sqlscan *scan, struct sqlscan_statement *out);
 
-/*
- * What a statement does to the transaction it runs in. Decided by its first
- * keywords, comments skipped, so that no string or column of that name is taken
- * for one.
- */
-enum sqlscan_control {
-	SQLSCAN_NONE,     /* nothing */
-	SQLSCAN_BEGIN,    /* BEGIN, START TRANSACTION */
-	SQLSCAN_COMMIT,   /* COMMIT, END, PREPARE TRANSACTION, COMMIT PREPARED */
-	SQLSCAN_ROLLBACK, /* ROLLBACK, ABORT; not ROLLBACK TO SAVEPOINT */
-};
-
-enum sqlscan_control sqlscan_control(const char *text, size_t len);
+/* Whether the statement is COPY ... FROM STDIN. */
+bool sqlscan_is_copy_stdin(const char *text, size_t len);

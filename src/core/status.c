@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/macros.h"
+#include "core/run_wait.h"
 
 static const char *
 plural(size_t n)
@@ -75,17 +76,21 @@ pending_advice(const struct status *status, char *buf, size_t size)
 {
 	if (status->database.in_recovery)
 		snprintf(buf, size, "this is a standby: apply on the primary");
+	else if (status->last_run != NULL && status->last_run->outcome == RUN_CANCELLED)
+		snprintf(buf, size,
+		    "the last run was cancelled: POST /apply goes on from here; "
+		    "GET /plan shows what is left");
 	else
 		snprintf(buf, size, "POST /apply runs them; GET /plan shows them first");
 }
 
 /* ---- failed ---- */
 
-/* The error that the last run ended with, when it was in this migration. */
+/* The error of the run that stopped at this migration, where it is known. */
 static const struct err *
 error_of(const struct status *status, const struct plan_item *item)
 {
-	const struct run *run = status->last_run;
+	const struct run *run = status->parked;
 
 	if (run == NULL || strcmp(run->err.migration, item->id) != 0)
 		return NULL;
@@ -115,7 +120,7 @@ failed_advice(const struct status *status, char *buf, size_t size)
 	if (err != NULL)
 		snprintf(buf, size,
 		    "mend %s, then POST /apply; GET /runs/%s has the whole error%s%s",
-		    item->migration->file, status->last_run->id,
+		    item->migration->file, status->parked->id,
 		    err->hint[0] != '\0' ? "; " : "", err->hint);
 	else
 		snprintf(buf, size, "mend %s, then POST /apply", item->migration->file);
@@ -278,11 +283,23 @@ is_running(const struct status *status)
 	return status->run != NULL && !run_is_done(status->run);
 }
 
+/* What the run is about: more exactly than its state where the server tells. */
+static const char *
+running_text(const struct run *run, char *buf, size_t size)
+{
+	if (run_is_blocked(run))
+		return run_blocked_text(run, buf, size);
+	if (run->has_progress)
+		return run_progress_text(&run->progress, buf, size);
+	return run_state_sentence(run->state);
+}
+
 static void
 running_sentence(const struct run *run, char *buf, size_t size)
 {
+	char text[RUN_BLOCKED_TEXT];
 	int len = snprintf(buf, size, "%s in progress: %s",
-	    run_operation_name(run->operation), run_state_sentence(run->state));
+	    run_operation_name(run->operation), running_text(run, text, sizeof(text)));
 	size_t used = (size_t)len < size ? (size_t)len : size;
 
 	if (run->current != NULL)
@@ -290,6 +307,23 @@ running_sentence(const struct run *run, char *buf, size_t size)
 		    run->n_applied, run->n_planned);
 	else if (run->state == RUN_LOCK && run->lock_holder != NULL)
 		snprintf(buf + used, size - used, " (%s)", run->lock_holder);
+}
+
+static void
+running_advice(const struct run *run, char *buf, size_t size)
+{
+	char remedy[RUN_REMEDY_TEXT];
+
+	if (run_is_blocked(run))
+		snprintf(buf, size,
+		    "wait, or end what it waits for: %s; GET /runs/%s follows it, "
+		    "POST /runs/%s/cancel ends it",
+		    run_blocker_remedy(&run->blockers[0], remedy, sizeof(remedy)),
+		    run->id, run->id);
+	else
+		snprintf(buf, size,
+		    "GET /runs/%s follows it, POST /runs/%s/cancel ends it", run->id,
+		    run->id);
 }
 
 const char *
@@ -307,7 +341,7 @@ status_advice(const struct status *status, char *buf, size_t size)
 {
 	buf[0] = '\0';
 	if (is_running(status))
-		snprintf(buf, size, "GET /runs/%s follows it", status->run->id);
+		running_advice(status->run, buf, size);
 	else
 		verdicts[status_verdict(status)].advice(status, buf, size);
 	return buf;

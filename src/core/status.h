@@ -53,6 +53,7 @@ struct status {
 	struct lock_facts lock;
 	const struct run *run;      /* in progress, or NULL */
 	const struct run *last_run; /* finished last, or NULL */
+	const struct run *parked;   /* stopped at what is not tried by itself, or NULL */
 	struct run *const *runs;    /* newest first, the one in progress too */
 	size_t n_runs;
 	/* when the oldest pending migration was first seen here; 0: none is pending */

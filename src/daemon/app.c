@@ -23,6 +23,9 @@
 /* How long callers get, once no run is in progress any more, to take their answers. */
 #define LINGER_MS 1000
 
+/* How long closing the handles may take. */
+#define LEAVE_S 5
+
 enum app_phase {
 	APP_RUNNING,
 	APP_DRAINING,
@@ -74,6 +77,12 @@ static struct run *
 op_run_start(void *arg, const struct run_request *request, bool *joined, struct err *err)
 {
 	return target_run_start(app_of(arg)->target, request, joined, err);
+}
+
+static struct run *
+op_run_cancel(void *arg, const char *id, bool now, const char *peer, struct err *err)
+{
+	return target_cancel(app_of(arg)->target, id, now, peer, err);
 }
 
 static void
@@ -182,6 +191,7 @@ op_reload(void *arg, struct err *err)
 static const struct api_ops app_ops = {
 	.status = op_status,
 	.run_start = op_run_start,
+	.run_cancel = op_run_cancel,
 	.refresh = op_refresh,
 	.reload = op_reload,
 	.settings = op_settings,
@@ -315,12 +325,25 @@ on_signal(uv_signal_t *signal, int number)
 	}
 }
 
+/* Of SIGALRM: what is still under way then never ends by itself. */
+static void
+leave(int number UNUSED)
+{
+	_exit(EXIT_FINE);
+}
+
 static void
 app_close(struct app *app)
 {
 	if (app->phase == APP_CLOSING)
 		return;
 	app->phase = APP_CLOSING;
+	/*
+	 * libpq's request to cancel and a question to a name server block a thread of
+	 * libuv's pool for as long as nobody answers, and cannot be taken back.
+	 */
+	(void)sigaction(SIGALRM, &(struct sigaction){ .sa_handler = leave }, NULL);
+	alarm(LEAVE_S);
 	httpd_close(app->httpd);
 	watch_close(app->watch);
 	target_close(app->target);
@@ -392,6 +415,7 @@ app_run(struct config *config, const struct config_source *source)
 		notify_ready();
 	}
 	uv_run(&app->loop, UV_RUN_DEFAULT);
+	alarm(0);
 	/* Every handle was closed on purpose: one that is left is a leak of ours. */
 	int busy = uv_loop_close(&app->loop);
 	assert(busy == 0);

@@ -31,6 +31,7 @@ struct config {
 	/* what and where */
 	const char *migrations;
 	const char *database_url;
+	const char *database_direct_url;
 	const char *password_file;
 	bool ephemeral;
 	int layout; /* 0: auto; else the layout of that number in layout_names, from 1 */
@@ -44,9 +45,14 @@ struct config {
 	int out_of_order; /* enum plan_out_of_order */
 	int on_modified;  /* enum plan_on_modified */
 	bool journal;
+	bool guard;
 	bool apply_on_start;
 	bool apply_on_change;
 	int64_t lock_wait_ms;
+	int lock; /* enum target_lock_mode */
+	int64_t ddl_lock_timeout_ms;
+	int64_t statement_timeout_ms;
+	unsigned yield_after;
 	int64_t connect_timeout_ms;
 	int64_t connect_wait_ms;
 	int64_t refresh_interval_ms;

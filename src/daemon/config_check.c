@@ -46,27 +46,27 @@ choice_name(struct config *config, const char *option, int index)
 }
 
 static int
-check_database(struct config *config, struct err *err)
+check_url(struct config *config, const char *name, const char **url, struct err *err)
 {
-	struct pgconn_params params = { .conninfo = config->database_url };
+	struct pgconn_params params = { .conninfo = *url };
 	struct pgconn_info *info = NULL;
+	char flag[64];
 
-	if (!config->database_url)
+	if (!*url)
 		return 0;
 	if (pgconn_info_read(config, &params, &info, err) < 0)
-		return wrap_option(config, "database_url", err);
+		return wrap_option(config, name, err);
 	if (!config->ephemeral)
 		return 0;
-	if (strcmp(origin_of(config, "database_url"), "flag") == 0) {
-		err_set(err, CAT_CONFIGURATION,
-		    "--database-url and ephemeral exclude each other");
+	if (strcmp(origin_of(config, name), "flag") == 0) {
+		err_set(err, CAT_CONFIGURATION, "%s and ephemeral exclude each other",
+		    option_flag(option_find(name), flag, sizeof(flag)));
 		err_hint(err, "leave one out: ephemeral starts a database of its own");
 		return -1;
 	}
-	config_warn(config,
-	    "database_url (%s) is not used: ephemeral starts a database of its own",
-	    origin_of(config, "database_url"));
-	config->database_url = NULL;
+	config_warn(config, "%s (%s) is not used: ephemeral starts a database of its own",
+	    name, origin_of(config, name));
+	*url = NULL;
 	return 0;
 }
 
@@ -91,6 +91,13 @@ check_tracking(struct config *config, struct err *err)
 	if (check_identifier("tracking_schema", config->tracking_schema, err) < 0 ||
 	    check_identifier("tracking_table", config->tracking_table, err) < 0)
 		return -1;
+	if (config->guard && config->tracking_name &&
+	    !tracking_find(config->tracking_name)->guard_columns) {
+		err_set(err, CAT_CONFIGURATION, "guard does not go with tracking = %s",
+		    config->tracking_name);
+		err_hint(err, "leave guard off: only drizzle-orm's table needs it");
+		return -1;
+	}
 	if (!config->layout_name || !config->tracking_name)
 		return 0;
 	layout = layout_find(config->layout_name);
@@ -183,8 +190,10 @@ config_check(struct config *config, struct err *err)
 	if (check_set("migrations", config->migrations, err) < 0 ||
 	    check_set("listen", config->listen, err) < 0)
 		return -1;
-	if (check_database(config, err) < 0 || check_tracking(config, err) < 0 ||
-	    check_secrets(config, err) < 0)
+	if (check_url(config, "database_url", &config->database_url, err) < 0 ||
+	    check_url(config, "database_direct_url", &config->database_direct_url, err) <
+		0 ||
+	    check_tracking(config, err) < 0 || check_secrets(config, err) < 0)
 		return -1;
 	/* nothing can be changed through the probe listener */
 	if (check_listeners(

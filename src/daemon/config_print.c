@@ -123,6 +123,8 @@ argument_of(const void *ctx, const struct option_row *row)
 	}
 	case OPTION_DURATION:
 		return "TIME";
+	case OPTION_NUMBER:
+		return "NUMBER";
 	case OPTION_BOOL:
 	case OPTION_STRING:
 	case OPTION_LIST:

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: PostgreSQL */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/bounds.h"
+#include "base/duration.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "daemon/options.h"
@@ -14,18 +14,6 @@
 struct choice {
 	const char *name;
 	size_t len;
-};
-
-/* From the longest to the shortest: a duration is shown in the first that divides it. */
-static const struct unit {
-	const char *name;
-	int64_t ms;
-} units[] = {
-	{ "d", 24 * 60 * 60 * INT64_C(1000) },
-	{ "h", 60 * 60 * INT64_C(1000) },
-	{ "min", 60 * INT64_C(1000) },
-	{ "s", 1000 },
-	{ "ms", 1 },
 };
 
 static const struct {
@@ -74,6 +62,7 @@ choice_at(const struct option_row *row, int index, struct choice *out)
 	return at != NULL;
 }
 
+/* Shown in the longest unit that divides it. */
 static const char *
 print_duration(int64_t ms, char *buf, size_t size)
 {
@@ -83,9 +72,10 @@ print_duration(int64_t ms, char *buf, size_t size)
 		snprintf(buf, size, "0");
 		return buf;
 	}
-	while (ms % units[i].ms != 0)
+	while (ms % duration_units[i].ms != 0)
 		i++;
-	snprintf(buf, size, "%" PRId64 "%s", ms / units[i].ms, units[i].name);
+	snprintf(buf, size, "%" PRId64 "%s", ms / duration_units[i].ms,
+	    duration_units[i].name);
 	return buf;
 }
 
@@ -120,6 +110,9 @@ option_allowed(const void *ctx, const struct option_row *row)
 		    "a whole number with ms, s, min, h or d, from %s to %s",
 		    print_duration(row->min, min, sizeof(min)),
 		    print_duration(row->max, max, sizeof(max)));
+	case OPTION_NUMBER:
+		return mem_printf(ctx, "a whole number from %" PRId64 " to %" PRId64,
+		    row->min, row->max);
 	case OPTION_STRING:
 	case OPTION_LIST:
 		break;
@@ -166,38 +159,28 @@ set_choice(const struct option_row *row, int *field, const char *text, struct er
 	return refuse(row, text, err);
 }
 
-static bool
-parse_duration(const char *text, int64_t *ms)
-{
-	long long number = 0;
-	char *end = NULL;
-
-	if (strcmp(text, "0") == 0) {
-		*ms = 0;
-		return true;
-	}
-	if (text[0] < '0' || text[0] > '9') /* strtoll would take a space and a sign */
-		return false;
-	errno = 0;
-	number = strtoll(text, &end, 10);
-	if (errno != 0)
-		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
-		if (strcmp(end, units[i].name) == 0)
-			return !__builtin_mul_overflow(number, units[i].ms, ms);
-	}
-	return false;
-}
-
 static int
 set_duration(
     const struct option_row *row, int64_t *field, const char *text, struct err *err)
 {
 	int64_t ms = 0;
 
-	if (!parse_duration(text, &ms) || ms < row->min || ms > row->max)
+	if (!duration_parse(text, &ms) || ms < row->min || ms > row->max)
 		return refuse(row, text, err);
 	*field = ms;
+	return 0;
+}
+
+static int
+set_number(
+    const struct option_row *row, unsigned *field, const char *text, struct err *err)
+{
+	size_t digits = strspn(text, "0123456789");
+	long long number = strtoll(text, NULL, 10); /* LLONG_MAX where there are more */
+
+	if (digits == 0 || text[digits] || number < row->min || number > row->max)
+		return refuse(row, text, err);
+	*field = (unsigned)number;
 	return 0;
 }
 
@@ -280,6 +263,8 @@ option_set(const void *ctx, const struct option_row *row, void *base, const char
 		return text ? set_choice(row, field, text, err) : 0;
 	case OPTION_DURATION:
 		return text ? set_duration(row, field, text, err) : 0;
+	case OPTION_NUMBER:
+		return text ? set_number(row, field, text, err) : 0;
 	}
 	return 0;
 }
@@ -322,6 +307,8 @@ option_text(const void *ctx, const struct option_row *row, const void *base)
 	case OPTION_DURATION:
 		return mem_strdup(
 		    ctx, print_duration(*(const int64_t *)field, buf, sizeof(buf)));
+	case OPTION_NUMBER:
+		return mem_printf(ctx, "%u", *(const unsigned *)field);
 	}
 	return mem_strdup(ctx, "");
 }

@@ -19,6 +19,7 @@
 static const char *const transactions[] = { "migration", "run", NULL };
 static const char *const out_of_orders[] = { "refuse", "apply", "skip", NULL };
 static const char *const on_modifieds[] = { "warn", "refuse", NULL };
+static const char *const lock_modes[] = { "auto", "advisory", "lease", NULL };
 static const char *const log_formats[] = { "text", "json", NULL };
 static const char *const log_levels[] = { "error", "warning", "info", "debug", NULL };
 
@@ -38,6 +39,12 @@ const struct option_row option_table[] = {
 	  .credential = "database-url", .argument = "URL", .group = 'd',
 	  .help = "Connection string as libpq takes it, a URI or key=value; without one "
 		  "libpq's PG* variables decide." },
+	{ .name = "database_direct_url", .type = OPTION_STRING,
+	  .offset = FIELD(database_direct_url), .flags = OPTION_RELOAD | OPTION_SECRET,
+	  .env = "DATABASE_DIRECT_URL", .credential = "database-direct-url",
+	  .argument = "URL", .group = 'd',
+	  .help = "Connection string that leads past a connection pooler: runs take it, "
+		  "and database_url is only looked at." },
 	{ .name = "password_file", .type = OPTION_STRING, .offset = FIELD(password_file),
 	  .flags = OPTION_RELOAD, .credential = "password", .credential_is_path = true,
 	  .argument = "FILE", .group = 'd',
@@ -75,6 +82,10 @@ const struct option_row option_table[] = {
 	  .flags = OPTION_RELOAD, .fallback = "on", .group = 't',
 	  .help = "Record runs in tables of our own in schema migrationd, if the role may "
 		  "create it." },
+	{ .name = "guard", .type = OPTION_BOOL, .offset = FIELD(guard),
+	  .flags = OPTION_RELOAD, .fallback = "off", .group = 't',
+	  .help = "Keep drizzle-orm's own migrate() from applying twice what is applied "
+		  "here, by a unique index on its table." },
 
 	/* Applying */
 	{ .name = "apply_on_start", .type = OPTION_BOOL, .offset = FIELD(apply_on_start),
@@ -96,6 +107,24 @@ const struct option_row option_table[] = {
 	{ .name = "lock_wait", .type = OPTION_DURATION, .offset = FIELD(lock_wait_ms),
 	  .flags = OPTION_RELOAD, .fallback = "15min", .max = 7 * DAY, .group = 'a',
 	  .help = "How long a run waits for another migrationd to finish; 0 does not wait." },
+	{ .name = "lock", .type = OPTION_CHOICE, .offset = FIELD(lock),
+	  .flags = OPTION_RELOAD, .fallback = "auto", .choices = lock_modes, .group = 'a',
+	  .help = "How other migrationds are kept out: a session's advisory lock, or a lease "
+		  "in a row where a pooler makes that unsafe." },
+	{ .name = "ddl_lock_timeout", .type = OPTION_DURATION,
+	  .offset = FIELD(ddl_lock_timeout_ms), .flags = OPTION_RELOAD, .fallback = "5s",
+	  .max = DAY, .group = 'a',
+	  .help = "How long a statement of a migration waits for a table before the migration "
+		  "lets go and is tried again; 0 is for ever." },
+	{ .name = "statement_timeout", .type = OPTION_DURATION,
+	  .offset = FIELD(statement_timeout_ms), .flags = OPTION_RELOAD, .fallback = "0",
+	  .max = 7 * DAY, .group = 'a',
+	  .help = "How long one statement of a migration may run; 0 is for ever." },
+	{ .name = "yield_after", .type = OPTION_NUMBER, .offset = FIELD(yield_after),
+	  .flags = OPTION_RELOAD, .fallback = "0", .max = 10000, .argument = "SESSIONS",
+	  .group = 'a',
+	  .help = "Let go, and try again later, when so many sessions queue behind a "
+		  "migration that waits itself; 0 never." },
 
 	/* Watching */
 	{ .name = "settle", .type = OPTION_DURATION, .offset = FIELD(settle_ms),

@@ -26,6 +26,7 @@ enum option_type {
 	OPTION_BOOL, /* bool; "true|false|on|off|yes|no|1|0"; a flag without a value is true */
 	OPTION_CHOICE,   /* int: index into the choices */
 	OPTION_DURATION, /* int64_t milliseconds; "500ms", "10s", "5min", "2h", "1d", "0" */
+	OPTION_NUMBER,   /* unsigned; "0", "17" */
 };
 
 enum {
@@ -56,7 +57,7 @@ struct option_row {
 	const char *const *choices;
 	const char *(*names)(void);
 
-	/* Of OPTION_DURATION, in ms. */
+	/* Of OPTION_DURATION, in ms, and of OPTION_NUMBER. */
 	int64_t min;
 	int64_t max;
 

@@ -26,6 +26,43 @@ run_list_add_old(struct run_list *list, struct run *run)
 		list->runs[list->n++] = run;
 }
 
+struct run *
+run_list_find(const struct run_list *list, const char *id)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (strcmp(list->runs[i]->id, id) == 0)
+			return list->runs[i];
+	return NULL;
+}
+
+/* Whether the migration's failure is history: it was applied, or a person decided. */
+static bool
+settles(const struct run *run, const char *migration)
+{
+	for (size_t i = 0; i < run->n_applied; i++)
+		if (strcmp(run->applied[i].id, migration) == 0)
+			return true;
+	return run->operation == PLAN_REPAIR && run->outcome == RUN_SUCCEEDED &&
+	    run->up_to != NULL && strcmp(run->up_to, migration) == 0;
+}
+
+const struct run *
+run_list_parked(const struct run_list *list)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		const struct run *run = list->runs[i];
+		size_t newer = 0;
+
+		if (!run_is_done(run) || run->outcome != RUN_FAILED ||
+		    run->failed_checksum[0] == '\0')
+			continue;
+		while (newer < i && !settles(list->runs[newer], run->err.migration))
+			newer++;
+		return newer == i ? run : NULL;
+	}
+	return NULL;
+}
+
 const struct run *
 run_list_last_finished(const struct run_list *list)
 {

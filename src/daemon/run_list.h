@@ -20,6 +20,15 @@ void run_list_add(struct run_list *list, struct run *run);
  * reference is taken over. A run that is listed already (it is ours) is dropped. */
 void run_list_add_old(struct run_list *list, struct run *run);
 
+/* The run of that id, or NULL. */
+struct run *run_list_find(const struct run_list *list, const char *id);
+
+/*
+ * The run that failed at a migration which is parked: not applied since, and not settled
+ * by a repair. It counts for the content that failed alone (failed_checksum). NULL: none.
+ */
+const struct run *run_list_parked(const struct run_list *list);
+
 /* The run that finished last, or NULL. */
 const struct run *run_list_last_finished(const struct run_list *list);
 

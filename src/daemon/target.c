@@ -24,13 +24,15 @@ const struct plan *
 target_plan(struct target *target)
 {
 	if (target->plan == NULL) {
+		const struct run *parked = run_list_parked(&target->runs);
 		struct plan_input input = {
 			.folder = target->folder,
 			.history = target->history,
 			.policy = target->params->policy,
 			.running = target->run != NULL ? target->run->current : NULL,
-			.failed = target->failed_id,
-			.failed_checksum = target->failed_checksum,
+			.failed = parked != NULL ? parked->err.migration : NULL,
+			.failed_checksum =
+			    parked != NULL ? parked->failed_checksum : NULL,
 		};
 
 		target->plan = plan_build(target, &input);
@@ -70,6 +72,7 @@ target_status(struct target *target)
 	status->plan = target_plan(target);
 	status->run = target->run;
 	status->last_run = run_list_last_finished(&target->runs);
+	status->parked = run_list_parked(&target->runs);
 	status->runs = target->runs.runs;
 	status->n_runs = target->runs.n;
 	status->stopping = target->stopping;
@@ -123,9 +126,7 @@ target_observe(struct target *target)
 	    target->config, layout != NULL ? layout->name : NULL, &params);
 	params.name = TARGET_NAME;
 	if (target->observer != NULL && target_params_equal(target->params, &params)) {
-		target->params->policy = params.policy;
-		target->params->connect_wait_ms = params.connect_wait_ms;
-		target->params->lock_wait_ms = params.lock_wait_ms;
+		target_params_treat_as(target->params, &params);
 		return;
 	}
 	observer_close(target->observer);

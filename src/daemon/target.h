@@ -42,6 +42,8 @@ const struct folder *target_folder(const struct target *target);
 /* See struct api_ops. */
 struct run *target_run_start(struct target *target, const struct run_request *request,
     bool *joined, struct err *err);
+struct run *target_cancel(
+    struct target *target, const char *id, bool now, const char *peer, struct err *err);
 void target_refresh(struct target *target);
 bool target_is_busy(const struct target *target);
 

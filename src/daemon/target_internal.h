@@ -30,15 +30,16 @@ struct target {
 
 	struct observer *observer;
 	struct runner *runner;
-	struct run *run; /* in progress */
+	struct run *run;   /* in progress */
+	char *stop_reason; /* why it is to end before it began; NULL: it is not */
 	uv_timer_t settle_timer;
 	unsigned settle_looks;
 
 	struct run_list runs;
-	char *failed_id; /* where the last run stopped, and the file's content then */
-	char *failed_checksum;
 	bool want_run; /* apply_on_start or apply_on_change is waiting for its chance */
 	const char *want_reason;
+	unsigned want_failures;     /* runs that failed since the wish */
+	int64_t want_after_mono_us; /* not before then again */
 	bool stopping;
 
 	struct lock_facts lock_seen; /* at the last look */

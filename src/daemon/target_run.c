@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: PostgreSQL */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -13,28 +14,25 @@
  */
 #define SETTLE_LOOKS 20
 
-/* A run that may work later by itself keeps the wish for it alive. */
-static bool
-is_worth_another_try(const struct run *run)
-{
-	return run->outcome == RUN_FAILED && category_is_retryable(run->err.category);
-}
+/* Between the runs of one wish that failed: 1 s, 2 s, 4 s ... */
+#define WISH_PAUSE_US      INT64_C(1000000)
+#define WISH_PAUSE_DOUBLES 8 /* up to 4 min */
 
+/*
+ * A run that may work later by itself keeps the wish for it alive, with longer and
+ * longer pauses: what does not work for an hour shall not fill the log for an hour.
+ */
 static void
-note_failed_migration(struct target *target, const struct run *run)
+note_wish(struct target *target, const struct run *run)
 {
-	const struct migration *m = NULL;
+	bool again =
+	    run->outcome == RUN_FAILED && category_is_retryable(run->err.category);
 
-	talloc_free(target->failed_id);
-	talloc_free(target->failed_checksum);
-	target->failed_id = target->failed_checksum = NULL;
-	if (run->outcome == RUN_FAILED && run->err.migration[0] != '\0' &&
-	    !category_is_retryable(run->err.category))
-		m = folder_find(target->folder, run->err.migration);
-	if (m != NULL) {
-		target->failed_id = mem_strdup(target, m->id);
-		target->failed_checksum = mem_strdup(target, m->checksum);
-	}
+	target->want_run = target->want_run && again;
+	target->want_after_mono_us =
+	    clock_mono_us() + (WISH_PAUSE_US << target->want_failures);
+	if (target->want_failures < WISH_PAUSE_DOUBLES)
+		target->want_failures++;
 }
 
 /* The run in progress is done: what follows for us. */
@@ -49,16 +47,14 @@ run_ended(struct target *target, struct history *history)
 		target->status.tracking.exists = history->table_exists;
 	}
 	target->history_floor_us = clock_now_us();
-	note_failed_migration(target, run);
-	if (!is_worth_another_try(run))
-		target->want_run = false;
+	note_wish(target, run);
 	report_run_end(run, target->config->instance);
 	metrics_count_run(target->metrics, run);
 	target->run = NULL;
 	target->runner = NULL;
 	target->lock_seen = (struct lock_facts){ 0 };
-	talloc_free(target->run_params);
-	target->run_params = NULL;
+	TALLOC_FREE(target->run_params);
+	TALLOC_FREE(target->stop_reason);
 	run_unref(run);
 	target_changed(target);
 	target_refresh(target);
@@ -83,15 +79,15 @@ run_begin(struct target *target)
 	const struct folder_problem *blocker = folder_blocker(target->folder);
 	struct runner_events events = { on_runner_change, on_runner_done, target };
 
-	if (target->stopping || blocker != NULL) {
+	if (target->stop_reason != NULL || blocker != NULL) {
 		struct err *err = &target->run->err;
 
-		if (target->stopping)
-			err_set(err, CAT_CANCELLED, "migrationd is stopping");
+		if (target->stop_reason != NULL)
+			err_set(err, CAT_CANCELLED, "cancelled before it began: %s",
+			    target->stop_reason);
 		else
 			*err = blocker->err;
-		run_conclude(
-		    target->run, !target->stopping, clock_now_us(), clock_mono_us());
+		run_conclude(target->run, true, clock_now_us(), clock_mono_us());
 		run_set_state(target->run, RUN_DONE);
 		run_ended(target, NULL);
 		return;
@@ -106,7 +102,8 @@ on_settle(uv_timer_t *timer)
 {
 	struct target *target = timer->data;
 
-	if (target_scan(target, SCAN_REQUEST) && ++target->settle_looks < SETTLE_LOOKS)
+	if (target->stop_reason == NULL && target_scan(target, SCAN_REQUEST) &&
+	    ++target->settle_looks < SETTLE_LOOKS)
 		uv_timer_start(timer, on_settle, (uint64_t)target->config->settle_ms, 0);
 	else
 		run_begin(target);
@@ -130,6 +127,14 @@ target_run_start(struct target *target, const struct run_request *request, bool 
 		err->http_status = 409;
 		return NULL;
 	}
+	if (target->params->guard && request->action != NULL &&
+	    strcmp(request->action, "remove-guard") == 0) {
+		err_set(err, CAT_CONFIGURATION,
+		    "guard is on: the next run would make the index again");
+		err_hint(err, "set guard = off first, and POST /reload");
+		err->http_status = 409;
+		return NULL;
+	}
 	*joined = target->run != NULL;
 	if (target->run == NULL) {
 		target->run =
@@ -146,7 +151,7 @@ target_run_start(struct target *target, const struct run_request *request, bool 
 
 /*
  * Start the run that apply_on_start or apply_on_change wished for, once the
- * database can be reached.
+ * database can be reached; a standby may be promoted.
  */
 void
 target_try_wanted(struct target *target)
@@ -154,16 +159,21 @@ target_try_wanted(struct target *target)
 	struct run_request request = { .operation = PLAN_APPLY,
 		.requested_by = target->want_reason };
 	struct err err = { 0 };
+	const struct database_facts *database = &target->status.database;
 	bool joined;
 
 	if (!target->want_run || target->run != NULL || target->stopping ||
-	    !target->status.database.reachable)
+	    !database->reachable || database->in_recovery ||
+	    clock_mono_us() < target->want_after_mono_us)
 		return;
 	if (target_plan(target)->counts[MIGRATION_FAILED] > 0) {
+		const struct run *parked = run_list_parked(&target->runs);
+
 		log_warning(
 		    "not applied: a migration failed and has not changed since; POST /apply "
 		    "tries it again",
-		    LOG_STR("migration", target->failed_id));
+		    LOG_STR("migration", parked != NULL ? parked->err.migration : NULL),
+		    LOG_STR("failedRun", parked != NULL ? parked->id : NULL));
 		target->want_run = false;
 		return;
 	}
@@ -175,6 +185,8 @@ target_want_run(struct target *target, const char *reason)
 {
 	target->want_run = true;
 	target->want_reason = reason;
+	target->want_failures = 0;
+	target->want_after_mono_us = 0;
 	target_try_wanted(target);
 }
 
@@ -184,15 +196,55 @@ target_is_busy(const struct target *target)
 	return target->run != NULL;
 }
 
+/* End the run in progress: after the migration in hand, or now. */
+static void
+run_end_early(struct target *target, bool now, const char *reason)
+{
+	if (target->runner == NULL) { /* it waits for the folder to stand still */
+		if (target->stop_reason == NULL)
+			target->stop_reason = mem_strdup(target, reason);
+		uv_timer_start(&target->settle_timer, on_settle, 0, 0);
+	} else if (now) {
+		runner_cancel(target->runner, reason);
+	} else {
+		runner_finish_early(target->runner, reason);
+	}
+	target_changed(target);
+}
+
 void
 target_stop(struct target *target, bool now)
 {
 	target->stopping = true;
-	if (target->runner != NULL && now)
-		runner_cancel(target->runner, "migrationd is stopping");
-	else if (target->runner != NULL)
-		runner_finish_early(target->runner, "migrationd is stopping");
+	if (target->run != NULL)
+		run_end_early(target, now, "migrationd is stopping");
 	target_changed(target);
+}
+
+struct run *
+target_cancel(
+    struct target *target, const char *id, bool now, const char *peer, struct err *err)
+{
+	struct run *run = run_list_find(&target->runs, id);
+	char reason[128];
+
+	if (run == NULL) {
+		err_set(err, CAT_RESOURCE_NOT_FOUND, "there is no run %.64s", id);
+		err_hint(err, "GET /runs lists them");
+		return NULL;
+	}
+	if (run != target->run) {
+		err_set(err, CAT_CANCELLED, "run %s is over: it has %s", run->id,
+		    run->outcome == RUN_CANCELLED ? "been cancelled"
+						  : run_outcome_name(run->outcome));
+		err->http_status = 409;
+		return NULL;
+	}
+	log_info("run cancelled by a request", LOG_STR("run", run->id),
+	    LOG_STR("mode", now ? "now" : "graceful"), LOG_STR("peer", peer));
+	snprintf(reason, sizeof(reason), "http %s asked for it", peer);
+	run_end_early(target, now, reason);
+	return run_ref(run);
 }
 
 void

@@ -3,11 +3,9 @@
 
 #include <string.h>
 
-#include "base/bounds.h"
 #include "base/digest.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "db/session.h"
 
 int
 connect_start(struct pgconn *conn, const struct target_params *params,
@@ -23,7 +21,8 @@ connect_start(struct pgconn *conn, const struct target_params *params,
 		goto out;
 	}
 	struct pgconn_params where = {
-		.conninfo = params->database_url,
+		.conninfo = params->direct_url != NULL ? params->direct_url
+						       : params->database_url,
 		.password = password,
 		.application_name = params->instance != NULL
 		    ? mem_printf(ctx, "migrationd %s", params->instance)
@@ -35,17 +34,6 @@ connect_start(struct pgconn *conn, const struct target_params *params,
 out:
 	talloc_free(ctx);
 	return ret;
-}
-
-const char *
-connect_probe_sql(const void *ctx, const struct pgconn *conn)
-{
-	struct text sql;
-
-	text_init(&sql, ctx, BOUND_SQL);
-	session_add_settings(&sql, pgconn_server_version(conn));
-	text_add(&sql, engine_query()->sql);
-	return sql.data;
 }
 
 struct tracking_table

@@ -20,12 +20,6 @@ int connect_start(struct pgconn *conn, const struct target_params *params,
     pgconn_reply_fn *fn, void *arg, struct err *err) MUST_CHECK;
 
 /*
- * The first query of a session: our settings, then the question which server this
- * is. Owned by ctx.
- */
-const char *connect_probe_sql(const void *ctx, const struct pgconn *conn);
-
-/*
  * The tracking table of the target on that server: names resolved. Points into
  * params and engine.
  */

@@ -13,9 +13,11 @@ enum column {
 	COLUMN_SCHEMA,
 	COLUMN_IN_RECOVERY,
 	COLUMN_READ_ONLY,
+	COLUMN_INHERITED,
 	COLUMN_COUNT
 };
 
+/* What a session has once it was RESET is what it would have without our own settings. */
 const struct pgconn_statement *
 engine_query(void)
 {
@@ -26,7 +28,14 @@ engine_query(void)
 		       "pg_catalog.current_database(), "
 		       "COALESCE(pg_catalog.current_schema(), ''), "
 		       "pg_catalog.pg_is_in_recovery(), "
-		       "pg_catalog.current_setting('transaction_read_only')",
+		       "pg_catalog.current_setting('transaction_read_only'), "
+		       "(SELECT pg_catalog.string_agg(pg_catalog.concat("
+		       "s.name, ' = ', s.reset_val, s.unit), ', ' ORDER BY s.name) "
+		       "FROM pg_catalog.pg_settings AS s "
+		       "WHERE s.name OPERATOR(pg_catalog.=) ANY (ARRAY["
+		       "'statement_timeout', 'lock_timeout', "
+		       "'idle_in_transaction_session_timeout', 'transaction_timeout']) "
+		       "AND s.reset_val OPERATOR(pg_catalog.<>) '0')",
 	};
 
 	return &query;
@@ -52,6 +61,7 @@ engine_read(struct engine *engine, const struct pgconn *conn, const PGresult *re
 	copy_column(e.current_schema, sizeof(e.current_schema), result, COLUMN_SCHEMA);
 	e.in_recovery = strcmp(PQgetvalue(result, 0, COLUMN_IN_RECOVERY), "t") == 0;
 	e.read_only = strcmp(PQgetvalue(result, 0, COLUMN_READ_ONLY), "on") == 0;
+	copy_column(e.inherited, sizeof(e.inherited), result, COLUMN_INHERITED);
 	/* a pooler makes up the process id that it greets with */
 	e.pooled = strtol(PQgetvalue(result, 0, COLUMN_PID), NULL, 10) !=
 	    pgconn_backend_pid(conn);
@@ -81,14 +91,7 @@ engine_check_writable(const struct engine *engine, struct err *err)
 		return refuse_read_only("the database is read only for this role",
 		    "see default_transaction_read_only of the server, database and role",
 		    err);
-	if (!engine->pooled)
-		return 0;
-	err_set(err, CAT_CONFIGURATION,
-	    "a connection pooler stands before the server, and the lock of a session "
-	    "cannot be held through it");
-	err_hint(
-	    err, "connect to the server itself: its own host and port, not the pooler's");
-	return -1;
+	return 0;
 }
 
 void

@@ -17,6 +17,11 @@ struct engine {
 	bool in_recovery;
 	bool read_only; /* transactions start read only */
 	bool pooled;    /* the process that answers is not the one that greeted us */
+	/*
+	 * Timeouts that server, database or role would set, and our sessions do not keep:
+	 * "lock_timeout = 5000ms, statement_timeout = 60000ms"; "" when there are none.
+	 */
+	char inherited[192];
 };
 
 /* The query. Static. */
@@ -28,8 +33,7 @@ int engine_read(struct engine *engine, const struct pgconn *conn, const PGresult
 
 /*
  * Refuse to write where it cannot work: a standby, a read-only server (NETWORK_ERROR,
- * 25006), a pooler in transaction mode (CONFIGURATION with the way out: connect to the
- * server directly).
+ * 25006).
  */
 int engine_check_writable(const struct engine *engine, struct err *err) MUST_CHECK;
 

@@ -85,6 +85,7 @@ enum column {
 	COLUMN_COLUMN,
 	COLUMN_STATEMENT,
 	COLUMN_TEXTS, /* and as many as `texts` has */
+	COLUMN_CHECKSUM = COLUMN_TEXTS + ARRAY_SIZE(texts)
 };
 
 /*
@@ -168,8 +169,9 @@ migrations_json(const void *ctx, const struct run *run)
 }
 
 static const char *
-error_json(const void *ctx, const struct err *err)
+error_json(const void *ctx, const struct run *run)
 {
+	const struct err *err = &run->err;
 	struct text json;
 
 	if (!err_is_set(err))
@@ -183,6 +185,8 @@ error_json(const void *ctx, const struct err *err)
 		text_addf(&json, ",\"%s\":", texts[i].name);
 		text_add_json_string(&json, (const char *)err + texts[i].offset);
 	}
+	if (run->failed_checksum[0] != '\0')
+		text_addf(&json, ",\"checksum\":\"%s\"", run->failed_checksum);
 	text_add(&json, "}");
 	return json.data;
 }
@@ -211,7 +215,7 @@ journal_insert(const void *ctx, const struct run *run, const char *instance)
 			seconds(ctx, run->duration_us),
 			seconds(ctx, run->lock_wait_us),
 			migrations_json(ctx, run),
-			error_json(ctx, &run->err),
+			error_json(ctx, run),
 		},
 	};
 }
@@ -268,6 +272,7 @@ journal_recent(const void *ctx, const char *target, unsigned limit)
 		text_addf(&sql, ERROR_FIELD, numbers[i]);
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
 		text_addf(&sql, ERROR_FIELD, texts[i].name);
+	text_addf(&sql, ERROR_FIELD, "checksum");
 	text_addf(&sql,
 	    " FROM migrationd.runs AS r "
 	    "WHERE r.target OPERATOR(pg_catalog.=) $1::pg_catalog.text "
@@ -337,14 +342,20 @@ outcome_of(const char *name)
 	return RUN_FAILED;
 }
 
+static enum plan_operation
+operation_of(const char *name)
+{
+	for (int o = PLAN_APPLY; o < PLAN_OPERATION_COUNT; o++)
+		if (strcmp(name, run_operation_name((enum plan_operation)o)) == 0)
+			return (enum plan_operation)o;
+	return PLAN_APPLY;
+}
+
 struct run *
 journal_read_run(const PGresult *result, int row)
 {
-	const char *operation = text_of(result, row, COLUMN_OPERATION);
-	const char *baseline = run_operation_name(PLAN_BASELINE);
 	const struct run_request request = {
-		.operation =
-		    strcmp(operation, baseline) == 0 ? PLAN_BASELINE : PLAN_APPLY,
+		.operation = operation_of(text_of(result, row, COLUMN_OPERATION)),
 		.requested_by = PQgetisnull(result, row, COLUMN_REQUESTED_BY)
 		    ? NULL
 		    : text_of(result, row, COLUMN_REQUESTED_BY),
@@ -361,5 +372,7 @@ journal_read_run(const PGresult *result, int row)
 	run->lock_wait_us = number_of(result, row, COLUMN_LOCK_WAIT);
 	run->n_planned = run->n_applied;
 	read_error(&run->err, result, row);
+	(void)snprintf(run->failed_checksum, sizeof(run->failed_checksum), "%s",
+	    text_of(result, row, COLUMN_CHECKSUM));
 	return run;
 }

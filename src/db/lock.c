@@ -2,12 +2,17 @@
 #include "db/lock.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/bounds.h"
+#include "base/clock.h"
 #include "base/digest.h"
+#include "base/failpoint.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "db/lease.h"
 
 #define PAUSE_FIRST_MS 50u
 #define PAUSE_LAST_MS  1000u
@@ -43,17 +48,30 @@ with_key(const void *ctx, const char *sql, int64_t key)
 	};
 }
 
-struct pgconn_statement
-lock_try(const void *ctx, int64_t key)
-{
-	return with_key(
-	    ctx, "SELECT pg_catalog.pg_try_advisory_lock($1::pg_catalog.int8)", key);
-}
-
+/*
+ * Whoever still has the session lock was alone all the time. A file that let it go may have let
+ * another migrationd in: the lock is taken back for the migrations that follow, and what the other
+ * recorded shows, unless the transaction looks at a snapshot that is older. (pg_lock_status is what
+ * the view pg_locks selects from.)
+ */
 void
 lock_add_xact_try(struct text *sql, int64_t key)
 {
-	text_addf(sql, "SELECT pg_catalog.pg_try_advisory_xact_lock(%" PRId64 ")", key);
+	uint64_t bits = (uint64_t)key;
+
+	text_add(sql, MUTANT("no-fence") ? "SELECT true OR " : "SELECT ");
+	text_addf(sql,
+	    "CASE WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_lock_status() AS l "
+	    "WHERE l.locktype OPERATOR(pg_catalog.=) 'advisory' "
+	    "AND l.pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid() "
+	    "AND l.classid OPERATOR(pg_catalog.=) %" PRIu32 "::pg_catalog.oid "
+	    "AND l.objid OPERATOR(pg_catalog.=) %" PRIu32 "::pg_catalog.oid "
+	    "AND l.objsubid OPERATOR(pg_catalog.=) 1 AND l.granted) "
+	    "OR (pg_catalog.current_setting('transaction_isolation') "
+	    "OPERATOR(pg_catalog.=) 'read committed' "
+	    "AND pg_catalog.pg_try_advisory_lock(%" PRId64 ")) "
+	    "THEN pg_catalog.pg_try_advisory_xact_lock(%" PRId64 ") ELSE false END",
+	    (uint32_t)(bits >> 32), (uint32_t)bits, key, key);
 }
 
 struct pgconn_statement
@@ -133,4 +151,131 @@ lock_pause_ms(unsigned attempt)
 	uint32_t whole = attempt < 5 ? PAUSE_FIRST_MS << attempt : PAUSE_LAST_MS;
 
 	return whole / 2 + digest_random(whole / 2 + 1);
+}
+
+/* ---- one or the other ---- */
+
+/*
+ * NULL where the session has the lock already. In a session of our own that cannot be; in one
+ * that a pooler shares out, another client took it, and the server would grant it once more.
+ */
+#define TRY_SHARED                                                          \
+	"SELECT CASE WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_locks AS l "  \
+	"WHERE l.locktype OPERATOR(pg_catalog.=) 'advisory' "               \
+	"AND l.pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid() "     \
+	"AND l.classid OPERATOR(pg_catalog.=) %" PRIu32 "::pg_catalog.oid " \
+	"AND l.objid OPERATOR(pg_catalog.=) %" PRIu32 "::pg_catalog.oid "   \
+	"AND l.objsubid OPERATOR(pg_catalog.=) 1 AND l.granted) "           \
+	"THEN NULL ELSE pg_catalog.pg_try_advisory_lock(%" PRId64 ") END"
+
+static struct pgconn_statement
+advisory_try(const void *ctx, const struct lock *lock)
+{
+	uint64_t bits = (uint64_t)lock->key;
+
+	if (MUTANT("no-lock"))
+		return (struct pgconn_statement){ .sql = "SELECT true" };
+	/* Without parameters: the first try is sent with the session's settings. */
+	if (!lock->pooled)
+		return (struct pgconn_statement){ .sql = mem_printf(ctx,
+						      "SELECT pg_catalog.pg_try_advisory_"
+						      "lock(%" PRId64 ")",
+						      lock->key) };
+	return (struct pgconn_statement){ .sql = mem_printf(ctx, TRY_SHARED,
+					      (uint32_t)(bits >> 32), (uint32_t)bits,
+					      lock->key) };
+}
+
+static struct pgconn_statement
+advisory_release(const void *ctx, const struct lock *lock)
+{
+	return lock_release(ctx, lock->key);
+}
+
+static void
+advisory_add_guard(struct text *sql, const struct lock *lock)
+{
+	lock_add_xact_try(sql, lock->key);
+}
+
+static struct pgconn_statement
+advisory_holder(const void *ctx, const struct lock *lock)
+{
+	return lock_holder(ctx, lock->key);
+}
+
+static const struct lock_ops advisory = {
+	.name = "advisory",
+	.try = advisory_try,
+	.release = advisory_release,
+	.add_guard = advisory_add_guard,
+	.lost_hint = "does the file call pg_advisory_unlock_all()?",
+	.holder = advisory_holder,
+	.read_holder = lock_holder_read,
+};
+
+static const struct lock_ops lease = {
+	.name = "lease",
+	.prepare = lease_prepare,
+	.prepare_hint =
+	    "behind a connection pooler the lock is a row of migrationd.locks: "
+	    "let the role create schema migrationd, or give it SELECT, INSERT "
+	    "and UPDATE on that table; or set database_direct_url",
+	.try = lease_try,
+	.release = lease_release,
+	.add_guard = lease_add_guard,
+	.lost_hint = "its lease ran out: it could not be renewed in time",
+	.holder = lease_holder,
+	.read_holder = lease_holder_read,
+	.renew = lease_renew,
+	.renew_ms = LEASE_RENEW_MS,
+	.sure_us = LEASE_TTL_S * INT64_C(1000000) - LEASE_MARGIN_US,
+};
+
+void
+lock_init(struct lock *lock, enum target_lock_mode mode, bool pooled, int64_t key,
+    const char *instance)
+{
+	char host[65] = "";
+
+	*lock = (struct lock){ .ops = &advisory, .key = key, .pooled = pooled };
+	if (mode == LOCK_MODE_LEASE || (mode == LOCK_MODE_AUTO && pooled))
+		lock->ops = &lease;
+	digest_uuid7(clock_now_us(), lock->token);
+	(void)gethostname(host, sizeof(host) - 1);
+	(void)snprintf(lock->holder, sizeof(lock->holder),
+	    "migrationd%s%s, pid %ld on %s", instance ? " " : "",
+	    instance ? instance : "", (long)getpid(), host);
+}
+
+int
+lock_tried(struct lock *lock, const PGresult *result, int64_t sent_mono_us, bool *ours,
+    struct err *err)
+{
+	if (PQntuples(result) == 1 && PQgetisnull(result, 0, 0)) {
+		err_set(err, CAT_CONFIGURATION,
+		    "the connection pooler gives one server session to several clients: "
+		    "an advisory lock excludes nobody there");
+		err_hint(err, "set lock = lease, or database_direct_url");
+		return -1;
+	}
+	*ours = lock_answer(result);
+	if (*ours)
+		lock->granted_mono_us = sent_mono_us;
+	return 0;
+}
+
+bool
+lock_renewed(struct lock *lock, const PGresult *result, int64_t sent_mono_us)
+{
+	lock->granted_mono_us = lock_answer(result) ? sent_mono_us : 0;
+	return lock->granted_mono_us != 0;
+}
+
+bool
+lock_is_sure(const struct lock *lock, int64_t now_mono_us)
+{
+	return lock->granted_mono_us != 0 &&
+	    (lock->ops->sure_us == 0 ||
+		now_mono_us - lock->granted_mono_us < lock->ops->sure_us);
 }

@@ -115,11 +115,25 @@ send_statement(struct observer *observer, struct pgconn_statement statement)
 	pgconn_run(observer->conn, &statement, on_reply, observer);
 }
 
-static int64_t
-key_of(const struct observer *observer)
+/* As a run would choose it. */
+static struct lock
+lock_of(const struct observer *observer)
 {
-	return lock_key(
-	    observer->engine.database, observer->table.schema, observer->table.table);
+	struct lock lock;
+
+	lock_init(&lock, observer->params->lock_mode, observer->engine.pooled,
+	    lock_key(
+		observer->engine.database, observer->table.schema, observer->table.table),
+	    observer->params->instance);
+	return lock;
+}
+
+static void
+send_holder(struct observer *observer)
+{
+	struct lock lock = lock_of(observer);
+
+	send_statement(observer, lock.ops->holder(observer->look, &lock));
 }
 
 /* Ask the next question. */
@@ -129,9 +143,7 @@ observer_enter(struct observer *observer, enum look_stage stage)
 	observer->stage = stage;
 	switch (stage) {
 	case LOOK_PROBE:
-		pgconn_query(observer->conn,
-		    connect_probe_sql(observer->look, observer->conn), on_reply,
-		    observer);
+		send_statement(observer, *engine_query());
 		break;
 	case LOOK_TABLE:
 		send_statement(observer, tracking_look(observer->look, &observer->table));
@@ -141,7 +153,7 @@ observer_enter(struct observer *observer, enum look_stage stage)
 		    observer->table.kind->read(observer->look, &observer->table));
 		break;
 	case LOOK_HOLDER:
-		send_statement(observer, lock_holder(observer->look, key_of(observer)));
+		send_holder(observer);
 		break;
 	case LOOK_JOURNAL:
 		send_statement(observer, *journal_look());
@@ -218,7 +230,8 @@ read_holder(struct observer *observer, const struct pgconn_reply *reply)
 {
 	struct lock_facts *lock = &observer->seen.lock;
 
-	lock_holder_read(reply->result, lock->holder, sizeof(lock->holder));
+	lock_of(observer).ops->read_holder(
+	    reply->result, lock->holder, sizeof(lock->holder));
 	lock->held = lock->holder[0] != '\0';
 	return observer->params->journal ? LOOK_JOURNAL : LOOK_REPORT;
 }

@@ -101,6 +101,13 @@ void pgconn_query(struct pgconn *conn, const char *sql, pgconn_reply_fn *fn, voi
 void pgconn_execute(
     struct pgconn *conn, const char *sql, size_t len, pgconn_reply_fn *fn, void *arg);
 
+/*
+ * As pgconn_execute for a COPY ... FROM STDIN: `data` is what it reads, kept by the
+ * caller until the reply. NULL: as pgconn_execute.
+ */
+void pgconn_execute_with_data(struct pgconn *conn, const char *sql, size_t len,
+    const char *data, size_t data_len, pgconn_reply_fn *fn, void *arg);
+
 void pgconn_run(struct pgconn *conn, const struct pgconn_statement *statement,
     pgconn_reply_fn *fn, void *arg);
 

@@ -4,12 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/log.h"
+#include "base/failpoint.h"
 #include "base/mem.h"
 #include "db/pgconn_internal.h"
 #include "db/sqlstate.h"
-
-#define CANCEL_MAGIC 0x63616e63u
 
 /* ---- the end of a session ---- */
 
@@ -149,15 +147,23 @@ pgconn_stage_idle(struct pgconn *conn)
 	return WANT_READ;
 }
 
+static enum want
+lose_command(struct pgconn *conn)
+{
+	return pgconn_lose(conn,
+	    conn->expired ? "no answer to the request to cancel"
+			  : PQerrorMessage(conn->pq));
+}
+
 /*
  * A command is finished, but its cancel request is not: it must not hit the next
  * command.
  */
-static enum want
-stage_hold(struct pgconn *conn)
+enum want
+pgconn_stage_hold(struct pgconn *conn)
 {
-	if (!consume(conn))
-		return pgconn_lose(conn, PQerrorMessage(conn->pq));
+	if (conn->expired || !consume(conn))
+		return lose_command(conn);
 	if (conn->cancel)
 		return WANT_READ;
 	conn->stage = pgconn_stage_idle;
@@ -179,6 +185,9 @@ is_transaction_tag(const char *tag)
 			return true;
 	return false;
 }
+
+/* How much of a COPY is handed to libpq at a time: it keeps what the socket does not take. */
+#define COPY_PIECE 65536u
 
 /* Take one result. False: the connection cannot be used any more. */
 static bool
@@ -218,6 +227,27 @@ take_result(struct pgconn *conn, PGresult *result)
 	return true;
 }
 
+/* Send the data in pieces: as above. */
+static int
+step_copy_in(struct pgconn *conn)
+{
+	if (!conn->copy_data) {
+		conn->copy_refused = true;
+		return PQputCopyEnd(
+		    conn->pq, "COPY ... FROM STDIN has no data in a migration file");
+	}
+	while (conn->copy_len > 0) {
+		size_t n = conn->copy_len < COPY_PIECE ? conn->copy_len : COPY_PIECE;
+		int rc = PQputCopyData(conn->pq, conn->copy_data, (int)n);
+
+		if (rc <= 0)
+			return rc;
+		conn->copy_data += n;
+		conn->copy_len -= n;
+	}
+	return PQputCopyEnd(conn->pq, NULL);
+}
+
 /* Go on with a COPY: 1 it is over, 0 wait, -1 the connection cannot be used any more. */
 static int
 step_copy(struct pgconn *conn)
@@ -226,9 +256,7 @@ step_copy(struct pgconn *conn)
 	int rc = 0;
 
 	if (conn->copy == COPY_IN) {
-		rc = PQputCopyEnd(
-		    conn->pq, "COPY ... FROM STDIN has no data in a migration file");
-		conn->copy_refused = true;
+		rc = step_copy_in(conn);
 	} else {
 		while ((rc = PQgetCopyData(conn->pq, &data, 1)) > 0)
 			PQfreemem(data);
@@ -240,15 +268,15 @@ step_copy(struct pgconn *conn)
 }
 
 /* Send what is left of the command, read what has come of its results. */
-static enum want
-stage_command(struct pgconn *conn)
+enum want
+pgconn_stage_command(struct pgconn *conn)
 {
 	PGresult *result = NULL;
 	int unsent = 0;
 	int rc = 1;
 
-	if (!consume(conn))
-		return pgconn_lose(conn, PQerrorMessage(conn->pq));
+	if (conn->expired || !consume(conn))
+		return lose_command(conn);
 	for (;;) {
 		if (conn->copy != COPY_NONE && (rc = step_copy(conn)) <= 0)
 			break;
@@ -266,10 +294,11 @@ stage_command(struct pgconn *conn)
 	if (conn->copy != COPY_NONE || PQisBusy(conn->pq))
 		return unsent || conn->copy == COPY_IN ? WANT_BOTH : WANT_READ;
 	if (conn->cancel) {
-		conn->stage = stage_hold;
+		conn->stage = pgconn_stage_hold;
 		return WANT_READ;
 	}
 	conn->stage = pgconn_stage_idle;
+	FAILPOINT_SOCKET("reply", PQsocket(conn->pq));
 	return WANT_DONE;
 }
 
@@ -295,6 +324,9 @@ begin(struct pgconn *conn, pgconn_reply_fn *fn, void *arg)
 	conn->reply = (struct pgconn_reply){ 0 };
 	conn->copy = COPY_NONE;
 	conn->copy_refused = false;
+	conn->expired = false;
+	conn->copy_data = NULL;
+	FAILPOINT_SOCKET("send", PQsocket(conn->pq));
 	return conn->open;
 }
 
@@ -303,7 +335,8 @@ sent(struct pgconn *conn, bool ok)
 {
 	int unsent = ok ? PQflush(conn->pq) : -1;
 
-	conn->stage = stage_command;
+	FAILPOINT_SOCKET("sent", PQsocket(conn->pq));
+	conn->stage = pgconn_stage_command;
 	if (unsent >= 0 &&
 	    pgconn_arm(conn, unsent ? WANT_BOTH : WANT_READ) != WANT_CLOSED)
 		return;
@@ -331,6 +364,15 @@ pgconn_execute(
 }
 
 void
+pgconn_execute_with_data(struct pgconn *conn, const char *sql, size_t len,
+    const char *data, size_t data_len, pgconn_reply_fn *fn, void *arg)
+{
+	pgconn_execute(conn, sql, len, fn, arg);
+	conn->copy_data = data;
+	conn->copy_len = data_len;
+}
+
+void
 pgconn_run(struct pgconn *conn, const struct pgconn_statement *statement,
     pgconn_reply_fn *fn, void *arg)
 {
@@ -343,51 +385,4 @@ pgconn_run(struct pgconn *conn, const struct pgconn_statement *statement,
 		ok = PQsendQueryParams(conn->pq, statement->sql, statement->n_params,
 		    NULL, statement->params, NULL, NULL, 0);
 	sent(conn, ok);
-}
-
-static void
-cancel_work(uv_work_t *work)
-{
-	struct cancel *cancel = CONTAINER_OF(work, struct cancel, work);
-
-	cancel->sent = PQcancel(cancel->request, cancel->error, sizeof(cancel->error));
-}
-
-static void
-on_cancel_sent(uv_work_t *work, int status UNUSED)
-{
-	struct cancel *cancel = CONTAINER_OF(work, struct cancel, work);
-	struct pgconn *conn = cancel->conn;
-
-	assert(cancel->magic == CANCEL_MAGIC);
-	if (!cancel->sent)
-		log_warning("cancel request failed", LOG_STR("error", cancel->error));
-	PQfreeCancel(cancel->request);
-	cancel->magic = 0;
-	talloc_free(cancel);
-	if (!conn)
-		return;
-	conn->cancel = NULL;
-	if (conn->stage == stage_hold)
-		pgconn_do(conn);
-}
-
-void
-pgconn_cancel(struct pgconn *conn)
-{
-	PGcancel *request = NULL;
-	struct cancel *cancel = NULL;
-
-	if (conn->stage != stage_command || conn->cancel)
-		return;
-	request = PQgetCancel(conn->pq);
-	if (!request)
-		return;
-	cancel = mem_zero(NULL, struct cancel);
-	cancel->magic = CANCEL_MAGIC;
-	cancel->request = request;
-	cancel->conn = conn;
-	conn->cancel = cancel;
-	/* fails only without a work function */
-	(void)uv_queue_work(conn->loop, &cancel->work, cancel_work, on_cancel_sent);
 }

@@ -3,7 +3,8 @@
 
 /*
  * The inside of a connection. pgconn.c has its life and its handles, pgconn_open.c
- * conninfo, host names and connecting, pgconn_command.c commands and their results.
+ * conninfo, host names and connecting, pgconn_command.c commands and their results,
+ * pgconn_cancel.c the request to end one.
  * Nobody else includes it.
  *
  * A connection is always in one stage. A stage is a function that does as much as it
@@ -63,7 +64,7 @@ struct pgconn {
 	unsigned magic;
 	uv_loop_t *loop;
 	uv_timer_t turn;
-	uv_timer_t deadline; /* of connecting */
+	uv_timer_t deadline; /* of connecting, and of cancelling */
 	struct watch *watch;
 	unsigned n_handles; /* uv handles not yet closed; the last one frees us */
 	bool closing;
@@ -81,6 +82,9 @@ struct pgconn {
 	PGresult *result;
 	enum copy copy;
 	bool copy_refused;
+	const char *
+	    copy_data; /* for COPY ... FROM STDIN: what is still to be sent; NULL: none */
+	size_t copy_len;
 	struct cancel *cancel;
 	struct err
 	    goodbye; /* what the server said before it hung up on an idle session */
@@ -115,6 +119,10 @@ enum want pgconn_lose(struct pgconn *conn, const char *why);
 
 /* The stage of an open connection without a command. */
 enum want pgconn_stage_idle(struct pgconn *conn);
+
+/* A command is in progress; it is finished, but its cancel request is still under way. */
+enum want pgconn_stage_command(struct pgconn *conn);
+enum want pgconn_stage_hold(struct pgconn *conn);
 
 /* Forget the attempt; a lookup that is still under way finds nobody. */
 void pgconn_drop_attempt(struct pgconn *conn);

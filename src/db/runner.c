@@ -2,6 +2,7 @@
 #include "db/runner.h"
 
 #include <assert.h>
+#include <stdio.h>
 
 #include "base/bounds.h"
 #include "base/clock.h"
@@ -18,10 +19,17 @@ static const struct runner_step *const step_table[RUN_STATE_COUNT] = {
 	[RUN_PREPARE] = &runner_step_prepare,
 	[RUN_HISTORY] = &runner_step_history,
 	[RUN_PLAN] = &runner_step_plan,
+	[RUN_REPAIR] = &runner_step_repair,
+	[RUN_RESUME] = &runner_step_resume,
 	[RUN_BEGIN] = &runner_step_begin,
 	[RUN_PART] = &runner_step_part,
+	[RUN_MARK] = &runner_step_mark,
 	[RUN_RECORD] = &runner_step_record,
 	[RUN_COMMIT] = &runner_step_commit,
+	[RUN_INTENT] = &runner_step_intent,
+	[RUN_ALONE] = &runner_step_alone,
+	[RUN_OUTCOME] = &runner_step_outcome,
+	[RUN_RETRY] = &runner_step_retry,
 	[RUN_ROLLBACK] = &runner_step_rollback,
 	[RUN_NOTE] = &runner_step_note,
 	[RUN_JOURNAL] = &runner_step_journal,
@@ -48,15 +56,34 @@ on_timer_closed(uv_handle_t *handle)
 	talloc_free(runner);
 }
 
+/* The migration that failed by its own fault is parked with the content that it has here. */
+void
+runner_conclude(struct runner *runner)
+{
+	struct run *run = runner->run;
+	const struct migration *m = NULL;
+
+	run_conclude(run, runner->refused, clock_now_us(), clock_mono_us());
+	if (run->outcome == RUN_FAILED && run->err.migration[0] != '\0' &&
+	    !category_is_retryable(run->err.category))
+		m = folder_find(runner->folder, run->err.migration);
+	if (m != NULL)
+		snprintf(run->failed_checksum, sizeof(run->failed_checksum), "%s",
+		    m->checksum);
+}
+
 /* The run is over: tell the owner, let everything go. */
 static void
 runner_end(struct runner *runner)
 {
 	struct runner_events events = runner->events;
 
+	monitor_close(runner->monitor);
+	keeper_close(runner->keeper);
+	runner->keeper = NULL;
 	pgconn_close(runner->conn);
 	runner->conn = NULL;
-	run_conclude(runner->run, runner->refused, clock_now_us(), clock_mono_us());
+	runner_conclude(runner);
 	run_set_state(runner->run, RUN_DONE);
 	uv_timer_stop(&runner->timer);
 	events.on_done(events.arg, runner->history);
@@ -97,7 +124,33 @@ on_reply(void *arg, const struct pgconn_reply *reply)
 {
 	struct runner *runner = runner_of(arg);
 
+	monitor_rest(runner->monitor, &reply->err);
 	runner_follow(runner, step_table[runner->run->state]->answer(runner, reply));
+}
+
+static void
+on_monitor(void *arg, enum monitor_verdict verdict)
+{
+	struct runner *runner = runner_of(arg);
+
+	/* only what can be rolled back and tried again as a whole */
+	if (verdict == MONITOR_YIELD && runner->run->state == RUN_PART) {
+		runner->yielded = true;
+		pgconn_cancel(runner->conn);
+	}
+	runner->events.on_change(runner->events.arg);
+}
+
+/* A statement of a migration, which may take hours, is looked at from outside. */
+static void
+watch_statement(struct runner *runner)
+{
+	if (runner->engine.pooled)
+		return;
+	if (runner->monitor == NULL)
+		runner->monitor = monitor_start(runner->loop, runner->params, runner->run,
+		    MONITOR_INTERVAL_MS, on_monitor, runner);
+	monitor_watch(runner->monitor, pgconn_backend_pid(runner->conn));
 }
 
 static void
@@ -162,6 +215,16 @@ void
 runner_execute(struct runner *runner, const char *sql, size_t len)
 {
 	pgconn_execute(runner->conn, sql, len, on_reply, runner);
+	watch_statement(runner);
+}
+
+void
+runner_execute_with_data(
+    struct runner *runner, const char *sql, size_t len, const char *data, size_t data_len)
+{
+	pgconn_execute_with_data(
+	    runner->conn, sql, len, data, data_len, on_reply, runner);
+	watch_statement(runner);
 }
 
 void
@@ -185,6 +248,11 @@ runner_fail(struct runner *runner, const struct err *err)
 		run->err.category = CAT_CANCELLED;
 		err_hint(&run->err, "%s", runner->stop_reason);
 	}
+	if (runner->doubt != NULL)
+		err_hint(&run->err,
+		    "whether %s was committed is not known; the next apply reads the "
+		    "tracking table and goes on from there",
+		    runner->doubt->migrations[0]->id);
 	if (runner->conn == NULL || !pgconn_is_open(runner->conn))
 		return RUN_DONE;
 	return run_on_fail(run->state);
@@ -198,7 +266,8 @@ runner_fail_stopped(struct runner *runner)
 
 	err_set(&err, CAT_CANCELLED, "cancelled before it was complete: %s",
 	    runner->stop_reason);
-	err_hint(&err, "nothing is half done; POST /apply goes on from here");
+	if (runner->doubt == NULL)
+		err_hint(&err, "nothing is half done; POST /apply goes on from here");
 	return runner_fail(runner, &err);
 }
 
@@ -257,12 +326,27 @@ runner_finish_early(struct runner *runner, const char *reason)
 void
 runner_cancel(struct runner *runner, const char *reason)
 {
+	enum run_state state = runner->run->state;
+
 	runner->cancelled = true;
 	runner_finish_early(runner, reason);
 	/*
 	 * What follows a migration (note, journal, unlock) is short and is left to
-	 * end by itself.
+	 * end by itself; so are the notes around a statement that runs alone, or
+	 * nobody would know what became of it.
 	 */
-	if (runner->conn != NULL && runner->run->state < RUN_ROLLBACK)
+	if (runner->conn != NULL && state < RUN_ROLLBACK && state != RUN_INTENT &&
+	    state != RUN_OUTCOME)
 		pgconn_cancel(runner->conn);
+}
+
+void
+runner_lock_lost(void *arg)
+{
+	struct runner *runner = runner_of(arg);
+
+	if (!err_is_set(&runner->run->err))
+		err_set(&runner->run->err, CAT_LOCK_TIMEOUT,
+		    "the lock was lost during the run: %s", runner->lock.ops->lost_hint);
+	runner_cancel(runner, "the lock was lost");
 }

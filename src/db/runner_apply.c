@@ -2,36 +2,106 @@
 #include "db/runner_steps.h"
 
 /*
- * One migration after the other: the states BEGIN, PART, RECORD, COMMIT, and
- * ROLLBACK, NOTE when one fails.
+ * The SQL of one migration, or of one of its segments, in a transaction: the states BEGIN and
+ * PART, and RETRY where only a lock was in the way.
  */
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/bounds.h"
 #include "base/clock.h"
+#include "base/digest.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/locate.h"
-#include "db/lock.h"
 #include "db/session.h"
 
+/* Tries of one transaction: with the pauses between them, about a minute and a half. */
+#define TRIES 12
+
+/* ---- what is run ---- */
+
+const struct script *
+runner_script(const struct runner *runner)
+{
+	const struct script *script = runner_step_now(runner)->script;
+
+	return script != NULL && !script->plain ? script : NULL;
+}
+
+enum run_state
+runner_step_begins(const struct runner *runner)
+{
+	const struct script *script = runner_script(runner);
+
+	/* One transaction is recorded in itself: nothing has to be remembered. */
+	if (script == NULL || script->n_segments == 0 ||
+	    (script->n_segments == 1 && script->segments[0].transactional))
+		return RUN_BEGIN;
+	return RUN_RESUME;
+}
+
+/* The segment in hand; NULL for a plain file, and where only the row is missing. */
+static const struct script_segment *
+segment_now(const struct runner *runner)
+{
+	const struct script *script = runner_script(runner);
+
+	if (script == NULL || runner->segment >= script->n_segments)
+		return NULL;
+	return &script->segments[runner->segment];
+}
+
+void
+runner_note_current(struct runner *runner)
+{
+	const struct migration *m = runner_step_now(runner)->migration;
+
+	if (runner->run->current == NULL || strcmp(runner->run->current, m->id) != 0)
+		run_begin_migration(runner->run, m, clock_mono_us());
+}
+
 /* ---- BEGIN: a session as if new, and the transaction ---- */
+
+void
+runner_add_timeouts(const struct runner *runner, struct text *sql, const char *scope,
+    bool with_lock_timeout)
+{
+	const struct script *script = runner_step_now(runner)->script;
+	int64_t lock_ms = runner->params->ddl_lock_timeout_ms;
+	int64_t statement_ms = runner->params->statement_timeout_ms;
+
+	if (script != NULL && script->directives.lock_timeout_ms >= 0)
+		lock_ms = script->directives.lock_timeout_ms;
+	if (script != NULL && script->directives.statement_timeout_ms >= 0)
+		statement_ms = script->directives.statement_timeout_ms;
+	if (with_lock_timeout)
+		text_addf(sql, "SET %s lock_timeout = %" PRId64 ";", scope, lock_ms);
+	text_addf(sql, "SET %s statement_timeout = %" PRId64 ";", scope, statement_ms);
+}
 
 static enum run_state
 begin_enter(struct runner *runner)
 {
-	const struct plan_step *step = runner_step_now(runner);
 	struct text sql;
 
 	if (!runner->in_transaction)
 		runner->txn_first = runner->step;
-	run_begin_migration(runner->run, step->migration, clock_mono_us());
+	runner->xid[0] = '\0';
+	runner_note_current(runner);
 	/* Nothing that takes a snapshot: the file may begin with SET TRANSACTION. */
 	text_init(&sql, runner->scratch, BOUND_SQL);
-	session_add_fresh_start(&sql, runner->engine.version, !runner->in_transaction);
+	if (runner->engine.pooled)
+		session_add_pooled_start(&sql, !runner->in_transaction);
+	else
+		session_add_fresh_start(
+		    &sql, runner->engine.version, !runner->in_transaction);
+	runner_add_timeouts(runner, &sql, "LOCAL", true);
+	if (segment_now(runner) != NULL)
+		script_add_opening(runner_script(runner), runner->segment, &sql);
 	runner->in_transaction = true;
 	runner_query(runner, sql.data);
 	return RUN_BEGIN;
@@ -40,25 +110,87 @@ begin_enter(struct runner *runner)
 static enum run_state
 begin_answer(struct runner *runner, const struct pgconn_reply *reply)
 {
+	const struct script *script = runner_script(runner);
+
 	if (err_is_set(&reply->err))
 		return runner_fail(runner, &reply->err);
 	/* the request came too late for this query, and must not let the file begin */
 	if (runner->cancelled)
 		return runner_fail_stopped(runner);
-	return runner->run->operation == PLAN_BASELINE ? RUN_RECORD : RUN_PART;
+	if (runner->run->operation == PLAN_BASELINE)
+		return RUN_RECORD;
+	return script != NULL && segment_now(runner) == NULL ? RUN_RECORD : RUN_PART;
 }
 
-/* ---- PART: the file's parts, one query each ---- */
+/* ---- PART: the file's parts, or the segment's statements, one query each ---- */
+
+static size_t
+part_count(const struct runner *runner)
+{
+	const struct script_segment *segment = segment_now(runner);
+
+	return segment != NULL ? segment->n : runner_step_now(runner)->migration->n_parts;
+}
+
+static const struct script_statement *
+statement_now(const struct runner *runner)
+{
+	return &runner_script(runner)
+		    ->statements[segment_now(runner)->first + runner->part];
+}
+
+static void
+part_send(struct runner *runner)
+{
+	const struct migration *m = runner_step_now(runner)->migration;
+
+	runner->yielded = false;
+	if (segment_now(runner) == NULL) {
+		runner_execute(
+		    runner, m->parts[runner->part].text, m->parts[runner->part].len);
+	} else {
+		const struct script_statement *st = statement_now(runner);
+
+		runner_execute_with_data(
+		    runner, st->text, st->len, st->data, st->data_len);
+	}
+}
 
 static enum run_state
 part_enter(struct runner *runner)
 {
-	const struct migration *m = runner_step_now(runner)->migration;
-
-	assert(m->n_parts > 0);
 	runner->part = 0;
-	runner_execute(runner, m->parts[0].text, m->parts[0].len);
+	assert(part_count(runner) > 0);
+	part_send(runner);
 	return RUN_PART;
+}
+
+/* Somebody else's lock, or a conflict with a transaction of somebody else, and tries are left. */
+static bool
+is_worth_another_try(const struct runner *runner, const struct err *err)
+{
+	static const char *const states[] = { "55P03", "40P01", "40001" };
+
+	/* to let others pass costs no try: it was not the lock that was refused */
+	if (runner->yielded && strcmp(err->sqlstate, "57014") == 0)
+		return !runner_is_stopping(runner);
+	for (size_t i = 0; i < ARRAY_SIZE(states); i++)
+		if (strcmp(err->sqlstate, states[i]) == 0)
+			return runner->attempt + 1 < TRIES && !runner_is_stopping(runner);
+	return false;
+}
+
+enum run_state
+runner_fail_or_retry(struct runner *runner, const struct err *err)
+{
+	if (!pgconn_is_open(runner->conn) || !is_worth_another_try(runner, err))
+		return runner_fail(runner, err);
+	runner->retry = true;
+	runner->run->attempts++;
+	log_warning_with(err, "a lock is in the way, trying again",
+	    LOG_STR("migration", runner->run->current),
+	    LOG_INT("attempt", runner->attempt + 1), LOG_STR("run", runner->run->id));
+	return RUN_ROLLBACK;
 }
 
 /* The failure, with the place in the file and what it means. */
@@ -69,7 +201,10 @@ part_failed(struct runner *runner, const struct pgconn_reply *reply)
 	struct err err = reply->err;
 
 	snprintf(err.migration, sizeof(err.migration), "%s", m->id);
-	locate_error(m, runner->part, reply->position, reply->n_completed, &err);
+	if (segment_now(runner) == NULL)
+		locate_error(m, runner->part, reply->position, reply->n_completed, &err);
+	else
+		locate_statement(m, statement_now(runner), reply->position, &err);
 	/*
 	 * With the connection alive it is the file's doing (it set itself read only,
 	 * say): another try does not help.
@@ -78,14 +213,18 @@ part_failed(struct runner *runner, const struct pgconn_reply *reply)
 		err.category = CAT_SQL_ERROR;
 	if (strcmp(err.sqlstate, "25001") == 0)
 		err_hint(&err,
-		    "each migration runs in a transaction; put this statement into a "
-		    "file of its own and run it by hand for now");
-	return runner_fail(runner, &err);
+		    "say so in the file's first line: -- migrationd: no-transaction");
+	if (runner->segment > 0)
+		err_hint(&err,
+		    "the %zu segments before it are done and noted; mend what follows and "
+		    "POST /apply goes on there",
+		    runner->segment);
+	return runner_fail_or_retry(runner, &err);
 }
 
 /*
- * The file ended our transaction: what it did before is committed, or gone, and we
- * cannot know what.
+ * The file ended our transaction, in a way that its text did not show: what it did before is
+ * committed, or gone, and we cannot know what.
  */
 static enum run_state
 part_lost_transaction(struct runner *runner)
@@ -104,11 +243,19 @@ part_lost_transaction(struct runner *runner)
 	return runner_fail(runner, &err);
 }
 
+/* All of it ran: the row, or, where more segments follow, a note in the journal. */
+static enum run_state
+part_over(const struct runner *runner)
+{
+	const struct script *script = runner_script(runner);
+
+	return script != NULL && runner->segment + 1 < script->n_segments ? RUN_MARK
+									  : RUN_RECORD;
+}
+
 static enum run_state
 part_answer(struct runner *runner, const struct pgconn_reply *reply)
 {
-	const struct migration *m = runner_step_now(runner)->migration;
-
 	runner->run->statements += reply->n_completed;
 	if (err_is_set(&reply->err))
 		return part_failed(runner, reply);
@@ -116,213 +263,32 @@ part_answer(struct runner *runner, const struct pgconn_reply *reply)
 		return part_lost_transaction(runner);
 	if (runner->cancelled)
 		return runner_fail_stopped(runner);
-	if (++runner->part == m->n_parts)
-		return RUN_RECORD;
-	runner_execute(runner, m->parts[runner->part].text, m->parts[runner->part].len);
+	if (++runner->part == part_count(runner))
+		return part_over(runner);
+	part_send(runner);
 	return RUN_PART;
 }
 
-/* ---- RECORD: is the lock still ours, then the row ---- */
-
-enum {
-	RECORD_LOCK,
-	RECORD_INSERT
-};
+/* ---- RETRY: rolled back; wait a little, then the whole transaction again ---- */
 
 static enum run_state
-record_enter(struct runner *runner)
+retry_enter(struct runner *runner)
 {
-	struct text sql;
+	uint32_t whole = runner->attempt < 5 ? 500u << runner->attempt : 10000u;
 
-	/*
-	 * The row is written by the role that connected, whatever the file did; and
-	 * under the lock, taken once more: a file that called
-	 * pg_advisory_unlock_all() may have let another migrationd in.
-	 */
-	text_init(&sql, runner->scratch, BOUND_SQL);
-	text_add(&sql, "RESET SESSION AUTHORIZATION; RESET ROLE; ");
-	lock_add_xact_try(&sql, runner->lock_key);
-	runner_query(runner, sql.data);
-	return RUN_RECORD;
+	runner->retry = false;
+	runner->attempt++;
+	runner->step = runner->txn_first;
+	runner_pause(runner, whole / 2 + digest_random(whole / 2 + 1));
+	return RUN_RETRY;
 }
 
 static enum run_state
-record_locked(struct runner *runner, const struct pgconn_reply *reply)
+retry_resume(struct runner *runner)
 {
-	const struct migration *m = runner_step_now(runner)->migration;
-	struct err err = { 0 };
-
-	if (!lock_answer(reply->result)) {
-		err_set(&err, CAT_LOCK_TIMEOUT,
-		    "another session took the lock while %s ran; rolled back", m->id);
-		err_hint(&err, "does the file call pg_advisory_unlock_all()?");
-		return runner_fail(runner, &err);
-	}
-	struct pgconn_statement insert =
-	    runner->table.kind->record(runner->scratch, &runner->table, m);
-
-	runner->stage = RECORD_INSERT;
-	runner_send(runner, &insert);
-	return RUN_RECORD;
-}
-
-static enum run_state
-record_inserted(struct runner *runner, const struct pgconn_reply *reply)
-{
-	const struct plan_step *step = runner_step_now(runner);
-	struct err err = { 0 };
-
-	/* PQcmdTuples only reads, but is not declared so. */
-	if (strcmp(PQcmdTuples((PGresult *)(uintptr_t)reply->result), "1") != 0) {
-		err_set(&err, CAT_SQL_ERROR,
-		    "%s was recorded by somebody else while it ran; rolled back",
-		    step->migration->id);
-		err_hint(&err, "does an application still run its own migrator?");
-		return runner_fail(runner, &err);
-	}
-	runner->durations_us[runner->step] =
-	    clock_mono_us() - runner->run->current_mono_us;
-	if (step->commit)
-		return RUN_COMMIT;
-	runner->step++;
-	return RUN_BEGIN;
-}
-
-static enum run_state
-record_answer(struct runner *runner, const struct pgconn_reply *reply)
-{
-	const struct migration *m = runner_step_now(runner)->migration;
-	struct err err = reply->err;
-
-	if (err_is_set(&err)) {
-		snprintf(err.migration, sizeof(err.migration), "%s", m->id);
-		err_wrap(&err, "recording %s in %s.%s", m->id, runner->table.schema,
-		    runner->table.table);
-		return runner_fail(runner, &err);
-	}
-	return runner->stage == RECORD_LOCK ? record_locked(runner, reply)
-					    : record_inserted(runner, reply);
-}
-
-/* ---- COMMIT ---- */
-
-static enum run_state
-commit_enter(struct runner *runner)
-{
-	runner_query(runner, "COMMIT");
-	return RUN_COMMIT;
-}
-
-/* The rows of the transaction are there: history and run say so. */
-static void
-commit_done(struct runner *runner)
-{
-	struct run *run = runner->run;
-
-	for (size_t i = runner->txn_first; i <= runner->step; i++) {
-		const struct migration *m = runner->plan->steps[i].migration;
-		struct history_row row = {
-			.key = runner->table.kind->key == HISTORY_BY_FILE ? m->file
-									  : m->version,
-			.name = m->name,
-			.checksum = m->checksum,
-			.baseline = run->operation == PLAN_BASELINE,
-			.has_order = true,
-			.order = m->order,
-			.applied_at_us =
-			    runner->table.kind->keeps_time ? clock_now_us() : 0,
-		};
-
-		history_add(runner->history, &row);
-		run_add_applied(run, m, runner->durations_us[i]);
-		log_info(row.baseline ? "recorded as baseline" : "applied",
-		    LOG_STR("migration", m->id),
-		    LOG_INT("migrationDuration", runner->durations_us[i] / 1000),
-		    LOG_STR("run", run->id));
-	}
-	runner->in_transaction = false;
-	runner->step++;
-}
-
-static enum run_state
-commit_answer(struct runner *runner, const struct pgconn_reply *reply)
-{
-	const struct migration *m = runner_step_now(runner)->migration;
-	struct err err = reply->err;
-
-	/*
-	 * A transaction that had failed answers COMMIT with the tag ROLLBACK and
-	 * success.
-	 */
-	if (!err_is_set(&err) &&
-	    strcmp(PQcmdStatus((PGresult *)(uintptr_t)reply->result), "COMMIT") != 0)
-		err_set(
-		    &err, CAT_SQL_ERROR, "the server rolled %s back at COMMIT", m->id);
-	if (err_is_set(&err)) {
-		snprintf(err.migration, sizeof(err.migration), "%s", m->id);
-		err_where(&err, m->file, 0);
-		if (reply->lost)
-			err_hint(&err,
-			    "whether it was committed is not known; the next apply reads "
-			    "the tracking table and goes on from there");
-		return runner_fail(runner, &err);
-	}
-	commit_done(runner);
-	if (runner_step_now(runner) == NULL)
-		return RUN_JOURNAL;
-	if (!runner_is_stopping(runner))
-		return RUN_BEGIN;
-	runner_fail_stopped(runner);
-	return RUN_JOURNAL;
-}
-
-/* ---- ROLLBACK, and the note of the failure in the team's own table ---- */
-
-static enum run_state
-rollback_enter(struct runner *runner)
-{
-	runner_query(runner, "ROLLBACK");
-	return RUN_ROLLBACK;
-}
-
-static enum run_state
-rollback_answer(struct runner *runner, const struct pgconn_reply *reply)
-{
-	runner->in_transaction = false;
-	return err_is_set(&reply->err) ? runner_fail(runner, &reply->err) : RUN_NOTE;
-}
-
-static enum run_state
-note_enter(struct runner *runner)
-{
-	const struct plan_step *step = runner_step_now(runner);
-	char message[1024];
-
-	if (step == NULL || runner->table.kind->record_failure == NULL ||
-	    runner->run->err.category == CAT_CANCELLED)
-		return RUN_JOURNAL;
-	err_format(&runner->run->err, message, sizeof(message));
-	struct pgconn_statement note = runner->table.kind->record_failure(
-	    runner->scratch, &runner->table, step->migration, message);
-
-	runner_send(runner, &note);
-	return RUN_NOTE;
-}
-
-static enum run_state
-note_answer(struct runner *runner, const struct pgconn_reply *reply)
-{
-	if (err_is_set(&reply->err)) {
-		log_warning_with(&reply->err,
-		    "the failure could not be recorded in the tracking table");
-		return runner_fail(runner, &reply->err);
-	}
-	return RUN_JOURNAL;
+	return runner_is_stopping(runner) ? runner_fail_stopped(runner) : RUN_BEGIN;
 }
 
 const struct runner_step runner_step_begin = { begin_enter, begin_answer, NULL };
 const struct runner_step runner_step_part = { part_enter, part_answer, NULL };
-const struct runner_step runner_step_record = { record_enter, record_answer, NULL };
-const struct runner_step runner_step_commit = { commit_enter, commit_answer, NULL };
-const struct runner_step runner_step_rollback = { rollback_enter, rollback_answer, NULL };
-const struct runner_step runner_step_note = { note_enter, note_answer, NULL };
+const struct runner_step runner_step_retry = { retry_enter, NULL, retry_resume };

@@ -2,7 +2,7 @@
 #include "db/runner_steps.h"
 
 /*
- * The end of a run: the states JOURNAL and UNLOCK.
+ * How a run ends: ROLLBACK and NOTE when a migration failed, JOURNAL, UNLOCK.
  */
 
 #include "base/clock.h"
@@ -10,10 +10,53 @@
 #include "db/journal.h"
 #include "db/lock.h"
 
-/*
- * ---- JOURNAL: our own notes; where they cannot be written, the run is none the
- * worse ----
- */
+/* ---- ROLLBACK, and the note of the failure in the team's own table ---- */
+
+static enum run_state
+rollback_enter(struct runner *runner)
+{
+	runner_query(runner, "ROLLBACK");
+	return RUN_ROLLBACK;
+}
+
+static enum run_state
+rollback_answer(struct runner *runner, const struct pgconn_reply *reply)
+{
+	runner->in_transaction = false;
+	if (err_is_set(&reply->err))
+		return runner_fail(runner, &reply->err);
+	return runner->retry ? RUN_RETRY : RUN_NOTE;
+}
+
+static enum run_state
+note_enter(struct runner *runner)
+{
+	const struct plan_step *step = runner_step_now(runner);
+	char message[1024];
+
+	if (step == NULL || runner->table.kind->record_failure == NULL ||
+	    runner->run->err.category == CAT_CANCELLED)
+		return RUN_JOURNAL;
+	err_format(&runner->run->err, message, sizeof(message));
+	struct pgconn_statement note = runner->table.kind->record_failure(
+	    runner->scratch, &runner->table, step->migration, message);
+
+	runner_send(runner, &note);
+	return RUN_NOTE;
+}
+
+static enum run_state
+note_answer(struct runner *runner, const struct pgconn_reply *reply)
+{
+	if (err_is_set(&reply->err)) {
+		log_warning_with(&reply->err,
+		    "the failure could not be recorded in the tracking table");
+		return runner_fail(runner, &reply->err);
+	}
+	return RUN_JOURNAL;
+}
+
+/* ---- JOURNAL: where our notes cannot be written, the run is none the worse ---- */
 
 enum {
 	JOURNAL_LOOK,
@@ -24,13 +67,14 @@ enum {
 static enum run_state
 journal_enter(struct runner *runner)
 {
-	run_conclude(runner->run, runner->refused, clock_now_us(), clock_mono_us());
+	runner_conclude(runner);
 	/*
 	 * A run that found nothing to do leaves no trace: fifty pods may call at
 	 * once, every day.
 	 */
 	if (!runner->params->journal ||
-	    (runner->run->n_applied == 0 && !err_is_set(&runner->run->err)))
+	    (runner->run->n_applied == 0 && runner->run->operation != PLAN_REPAIR &&
+		!err_is_set(&runner->run->err)))
 		return RUN_UNLOCK;
 	runner_send(runner, journal_look());
 	return RUN_JOURNAL;
@@ -79,7 +123,8 @@ journal_answer(struct runner *runner, const struct pgconn_reply *reply)
 static enum run_state
 unlock_enter(struct runner *runner)
 {
-	struct pgconn_statement release = lock_release(runner->scratch, runner->lock_key);
+	struct pgconn_statement release =
+	    runner->lock.ops->release(runner->scratch, &runner->lock);
 
 	runner_send(runner, &release);
 	return RUN_UNLOCK;
@@ -96,5 +141,7 @@ unlock_answer(struct runner *runner, const struct pgconn_reply *reply)
 	return RUN_DONE;
 }
 
+const struct runner_step runner_step_rollback = { rollback_enter, rollback_answer, NULL };
+const struct runner_step runner_step_note = { note_enter, note_answer, NULL };
 const struct runner_step runner_step_journal = { journal_enter, journal_answer, NULL };
 const struct runner_step runner_step_unlock = { unlock_enter, unlock_answer, NULL };

@@ -5,10 +5,14 @@
  * From nothing to a plan: the states CONNECT, PROBE, LOCK, PREPARE, HISTORY, PLAN.
  */
 
+#include <string.h>
+
+#include "base/bounds.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "db/lock.h"
+#include "db/session.h"
 
 /* ---- CONNECT ---- */
 
@@ -58,7 +62,7 @@ connect_resume(struct runner *runner)
 static enum run_state
 probe_enter(struct runner *runner)
 {
-	runner_query(runner, connect_probe_sql(runner->scratch, runner->conn));
+	runner_send(runner, engine_query());
 	return RUN_PROBE;
 }
 
@@ -73,26 +77,48 @@ probe_answer(struct runner *runner, const struct pgconn_reply *reply)
 		return runner_fail(runner, &err);
 	if (runner_is_stopping(runner))
 		return runner_fail_stopped(runner);
+	if (runner->engine.inherited[0] != '\0' && runner->run->reconnects == 0)
+		log_info("timeouts of role, database or server do not count in this run",
+		    LOG_STR("inherited", runner->engine.inherited),
+		    LOG_STR("run", runner->run->id));
 	runner->table = connect_tracking_table(runner->params, &runner->engine);
-	runner->lock_key =
-	    lock_key(runner->engine.database, runner->table.schema, runner->table.table);
+	/* A run that lost its connection comes back for the lock that it had. */
+	if (runner->lock.ops == NULL)
+		lock_init(&runner->lock, runner->params->lock_mode, runner->engine.pooled,
+		    lock_key(runner->engine.database, runner->table.schema,
+			runner->table.table),
+		    runner->params->instance);
 	return RUN_LOCK;
 }
 
 /* ---- LOCK: try, and while another has it, ask who and try again ---- */
 
 enum {
+	LOCK_PREPARE,
 	LOCK_TRY,
 	LOCK_HOLDER
 };
 
+/*
+ * The first try of a session of our own carries its settings. Behind a pooler the session is
+ * everybody's: there only what a transaction sets for itself is ours to set.
+ */
 static enum run_state
 lock_attempt(struct runner *runner)
 {
-	struct pgconn_statement statement = lock_try(runner->scratch, runner->lock_key);
+	struct pgconn_statement statement =
+	    runner->lock.ops->try(runner->scratch, &runner->lock);
+	struct text sql;
 
+	if (runner->attempt == 0 && !runner->engine.pooled && statement.n_params == 0) {
+		text_init(&sql, runner->scratch, BOUND_SQL);
+		session_add_settings(&sql, runner->engine.version);
+		text_add(&sql, statement.sql);
+		statement.sql = sql.data;
+	}
 	runner->stage = LOCK_TRY;
 	runner->run->lock_attempts++;
+	runner->lock_sent_mono_us = clock_mono_us();
 	runner_send(runner, &statement);
 	return RUN_LOCK;
 }
@@ -102,7 +128,13 @@ lock_enter(struct runner *runner)
 {
 	runner->attempt = 0;
 	runner->since_mono_us = clock_mono_us();
-	return lock_attempt(runner);
+	if (runner->lock.ops->prepare == NULL)
+		return lock_attempt(runner);
+	struct pgconn_statement prepare =
+	    runner->lock.ops->prepare(runner->scratch, &runner->lock);
+
+	runner_send(runner, &prepare);
+	return RUN_LOCK;
 }
 
 static enum run_state
@@ -126,7 +158,7 @@ lock_held_elsewhere(struct runner *runner, const PGresult *result)
 {
 	char holder[256];
 
-	lock_holder_read(result, holder, sizeof(holder));
+	runner->lock.ops->read_holder(result, holder, sizeof(holder));
 	talloc_free(runner->run->lock_holder);
 	runner->run->lock_holder = mem_strdup(runner->run, holder);
 	if (runner->run->lock_wait_us / 1000 >= runner->params->lock_wait_ms)
@@ -138,22 +170,43 @@ lock_held_elsewhere(struct runner *runner, const PGresult *result)
 	return RUN_LOCK;
 }
 
+/* It is held by a session, or by rows that have to be kept alive. */
+static enum run_state
+lock_ours(struct runner *runner)
+{
+	if (runner_is_stopping(runner))
+		return runner_fail_stopped(runner);
+	if (runner->lock.ops->renew != NULL && runner->keeper == NULL)
+		runner->keeper = keeper_start(runner->loop, runner->params, &runner->lock,
+		    runner_lock_lost, runner);
+	return RUN_PREPARE;
+}
+
 static enum run_state
 lock_answer_step(struct runner *runner, const struct pgconn_reply *reply)
 {
-	if (err_is_set(&reply->err))
-		return runner_fail(runner, &reply->err);
+	struct err err = reply->err;
+	bool ours = false;
+
+	if (err_is_set(&err) && runner->stage == LOCK_PREPARE)
+		err_hint(&err, "%s", runner->lock.ops->prepare_hint);
+	if (err_is_set(&err) ||
+	    (runner->stage == LOCK_TRY &&
+		lock_tried(&runner->lock, reply->result, runner->lock_sent_mono_us, &ours,
+		    &err) < 0))
+		return runner_fail(runner, &err);
 	runner->run->lock_wait_us = clock_mono_us() - runner->since_mono_us;
+	if (runner->stage == LOCK_PREPARE)
+		return lock_attempt(runner);
 	if (runner->stage == LOCK_HOLDER)
 		return lock_held_elsewhere(runner, reply->result);
-	if (lock_answer(reply->result))
-		return runner_is_stopping(runner) ? runner_fail_stopped(runner)
-						  : RUN_PREPARE;
-	struct pgconn_statement statement =
-	    lock_holder(runner->scratch, runner->lock_key);
+	if (ours)
+		return lock_ours(runner);
+	struct pgconn_statement holder =
+	    runner->lock.ops->holder(runner->scratch, &runner->lock);
 
 	runner->stage = LOCK_HOLDER;
-	runner_send(runner, &statement);
+	runner_send(runner, &holder);
 	return RUN_LOCK;
 }
 
@@ -168,7 +221,8 @@ lock_resume(struct runner *runner)
 
 enum {
 	PREPARE_LOOK,
-	PREPARE_CREATE
+	PREPARE_CREATE,
+	PREPARE_GUARD
 };
 
 static enum run_state
@@ -181,23 +235,53 @@ prepare_enter(struct runner *runner)
 	return RUN_PREPARE;
 }
 
+/* The table is as it should be; what is left is the index of guard = on. */
+static enum run_state
+prepare_guard(struct runner *runner)
+{
+	struct pgconn_statement guard = tracking_guard(runner->scratch, &runner->table);
+
+	if (!runner->params->guard || runner->look.guarded || guard.sql[0] == '\0')
+		return RUN_HISTORY;
+	runner->stage = PREPARE_GUARD;
+	runner_send(runner, &guard);
+	return RUN_PREPARE;
+}
+
+/* Without it the run is no worse off than before: it goes on. */
+static enum run_state
+prepare_guarded(struct runner *runner, const struct pgconn_reply *reply)
+{
+	struct err err = reply->err;
+
+	if (reply->lost)
+		return runner_fail(runner, &err);
+	if (err_is_set(&err)) {
+		tracking_guard_refused(&runner->table, &err);
+		run_add_warning(runner->run, &err);
+	}
+	return RUN_HISTORY;
+}
+
 static enum run_state
 prepare_answer(struct runner *runner, const struct pgconn_reply *reply)
 {
 	struct err err = reply->err;
 
+	if (runner->stage == PREPARE_GUARD)
+		return prepare_guarded(runner, reply);
 	if (err_is_set(&err)) {
 		err_wrap(&err, "tracking table %s.%s", runner->table.schema,
 		    runner->table.table);
 		return runner_fail(runner, &err);
 	}
 	if (runner->stage == PREPARE_CREATE)
-		return RUN_HISTORY;
+		return prepare_guard(runner);
 	tracking_read_look(runner, reply->result, &runner->look);
 	if (runner->look.table_exists)
 		return tracking_check(&runner->table, &runner->look, &err) < 0
 		    ? runner_fail(runner, &err)
-		    : RUN_HISTORY;
+		    : prepare_guard(runner);
 	struct pgconn_statement create =
 	    runner->table.kind->create(runner->scratch, &runner->table, &runner->look);
 
@@ -206,7 +290,12 @@ prepare_answer(struct runner *runner, const struct pgconn_reply *reply)
 	return RUN_PREPARE;
 }
 
-/* ---- HISTORY ---- */
+/* ---- HISTORY; and, where a COMMIT's answer was lost, the server's word on it ---- */
+
+enum {
+	HISTORY_ROWS,
+	HISTORY_WITNESS
+};
 
 static enum run_state
 history_enter(struct runner *runner)
@@ -218,23 +307,74 @@ history_enter(struct runner *runner)
 	return RUN_HISTORY;
 }
 
+/* What became of the transaction: NULL when it is too long ago. */
+static enum run_state
+history_ask_witness(struct runner *runner)
+{
+	struct pgconn_statement ask = {
+		.sql = "SELECT pg_catalog.txid_status($1::pg_catalog.int8)",
+		.n_params = 1,
+		.params = { runner->doubt->xid },
+	};
+
+	runner->stage = HISTORY_WITNESS;
+	runner_send(runner, &ask);
+	return RUN_HISTORY;
+}
+
 static enum run_state
 history_answer(struct runner *runner, const struct pgconn_reply *reply)
 {
 	struct err err = reply->err;
 
+	if (runner->stage == HISTORY_WITNESS && !reply->lost) {
+		/* Without it the rows tell: another server never heard of the number. */
+		runner->doubt->committed = !err_is_set(&err) &&
+		    strcmp(PQgetvalue(reply->result, 0, 0), "committed") == 0;
+		return RUN_PLAN;
+	}
 	if (err_is_set(&err) ||
 	    tracking_read_history(runner, &runner->table, reply->result, clock_now_us(),
 		&runner->history, &err) < 0)
 		return runner_fail(runner, &err);
 	runner->history->table_exists = true;
-	return RUN_PLAN;
+	return runner->doubt != NULL && runner->doubt->xid[0] != '\0'
+	    ? history_ask_witness(runner)
+	    : RUN_PLAN;
 }
 
 /* ---- PLAN ---- */
 
-static enum run_state
-plan_enter(struct runner *runner)
+/*
+ * A COMMIT was sent and its answer lost. We hold the lock again, so the old session is gone and
+ * the rows tell: those that are there were applied by this run.
+ */
+static int
+settle_doubt(struct runner *runner, struct err *err)
+{
+	const struct runner_doubt *doubt = runner->doubt;
+
+	for (size_t i = 0; doubt != NULL && i < doubt->n; i++) {
+		const struct migration *m = doubt->migrations[i];
+		const struct plan_item *item = plan_find(runner->plan, m->id);
+
+		if (item != NULL && item->row != NULL && !item->row->failed) {
+			run_add_applied(runner->run, m, doubt->durations_us[i]);
+			log_info("applied: the lost COMMIT had come through",
+			    LOG_STR("migration", m->id), LOG_STR("run", runner->run->id));
+		} else if (doubt->committed) {
+			return err_set(err, CAT_INTERNAL,
+			    "the server says that %s was committed, but its row is not "
+			    "there",
+			    m->id);
+		}
+	}
+	TALLOC_FREE(runner->doubt);
+	return 0;
+}
+
+static struct plan *
+make_plan(struct runner *runner)
 {
 	struct run *run = runner->run;
 	struct plan_input input = {
@@ -246,21 +386,37 @@ plan_enter(struct runner *runner)
 		.force = run->force,
 	};
 
-	runner->plan = plan_build(runner, &input);
-	run->n_planned = runner->plan->n_steps;
-	for (size_t i = 0; i < runner->plan->n_problems; i++)
+	return plan_build(runner, &input);
+}
+
+static enum run_state
+plan_enter(struct runner *runner)
+{
+	struct run *run = runner->run;
+	struct err err = { 0 };
+
+	runner->plan = make_plan(runner);
+	if (settle_doubt(runner, &err) < 0)
+		return runner_fail(runner, &err);
+	runner->step = 0;
+	runner->segment = 0;
+	run->n_planned = run->n_applied + runner->plan->n_steps;
+	if (run->operation == PLAN_REPAIR)
+		return RUN_REPAIR;
+	for (size_t i = 0; run->reconnects == 0 && i < runner->plan->n_problems; i++)
 		if (!runner->plan->problems[i].blocks)
 			run_add_warning(run, &runner->plan->problems[i].err);
 	if (err_is_set(&runner->plan->refusal)) {
 		runner->refused = true;
 		return runner_fail(runner, &runner->plan->refusal);
 	}
-	if (run->n_planned == 0)
+	if (runner->plan->n_steps == 0)
 		return RUN_JOURNAL;
 	if (runner_is_stopping(runner))
 		return runner_fail_stopped(runner);
-	runner->durations_us = mem_array(runner, int64_t, run->n_planned);
-	return RUN_BEGIN;
+	runner->durations_us = mem_array(runner, int64_t, runner->plan->n_steps);
+	runner->attempt = 0;
+	return runner_step_begins(runner);
 }
 
 const struct runner_step runner_step_connect = { connect_enter, connect_answer,

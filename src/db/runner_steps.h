@@ -12,6 +12,8 @@
  */
 
 #include "db/connect.h"
+#include "db/keeper.h"
+#include "db/monitor.h"
 #include "db/runner.h"
 
 struct runner {
@@ -24,19 +26,28 @@ struct runner {
 	struct runner_events events;
 
 	struct pgconn *conn;
-	void *scratch; /* memory of the state it is in; emptied at each step */
+	bool yielded;            /* cancelled the statement, to let others pass */
+	struct monitor *monitor; /* NULL before the first migration */
+	void *scratch;           /* memory of the state it is in; emptied at each step */
 	struct engine engine;
 	struct tracking_table table;
 	struct tracking_look look;
-	int64_t lock_key;
-	unsigned attempt;      /* of connecting or locking */
-	int64_t since_mono_us; /* when this state's waiting began */
+	struct lock lock;          /* chosen at the first PROBE, kept over a reconnect */
+	struct keeper *keeper;     /* NULL: the lock keeps itself */
+	unsigned attempt;          /* of connecting or locking */
+	int64_t since_mono_us;     /* when this state's waiting began */
+	int64_t lock_sent_mono_us; /* when the last try was sent */
 
 	struct history *history;
 	struct plan *plan;
-	size_t step;      /* index in plan->steps */
-	size_t part;      /* index in the migration's parts */
-	size_t txn_first; /* first step of the open transaction */
+	size_t step; /* index in plan->steps */
+	size_t part; /* index in the migration's parts, or in the segment's statements */
+	size_t
+	    segment; /* index in the script's segments; n_segments: only the row is missing */
+	bool retry;                 /* the transaction is rolled back to be tried again */
+	char xid[24];               /* of the open transaction, once its row is written */
+	struct runner_doubt *doubt; /* a COMMIT whose answer did not come; NULL: none */
+	size_t txn_first;           /* first step of the open transaction */
 	bool in_transaction;
 	int64_t *durations_us; /* by step */
 	unsigned notices;
@@ -48,6 +59,15 @@ struct runner {
 	const char *stop_reason;
 };
 
+/* The migrations of a transaction of which nobody saw whether it was committed. */
+struct runner_doubt {
+	char xid[24];
+	const struct migration **migrations;
+	int64_t *durations_us;
+	size_t n;
+	bool committed; /* the server says so */
+};
+
 struct runner_step {
 	enum run_state (*enter)(struct runner *runner);
 	enum run_state (*answer)(struct runner *runner, const struct pgconn_reply *reply);
@@ -57,10 +77,13 @@ struct runner_step {
 
 /* runner_open.c: from nothing to a plan. */
 extern const struct runner_step runner_step_connect, runner_step_probe, runner_step_lock,
-    runner_step_prepare, runner_step_history, runner_step_plan;
+    runner_step_prepare, runner_step_history, runner_step_plan, runner_step_repair;
 /* runner_apply.c: one migration after the other. */
 extern const struct runner_step runner_step_begin, runner_step_part, runner_step_record,
-    runner_step_commit, runner_step_rollback, runner_step_note;
+    runner_step_commit, runner_step_retry, runner_step_rollback, runner_step_note;
+/* runner_segment.c: what a file that runs in segments needs besides. */
+extern const struct runner_step runner_step_resume, runner_step_mark, runner_step_intent,
+    runner_step_alone, runner_step_outcome;
 /* runner_close.c: the end. */
 extern const struct runner_step runner_step_journal, runner_step_unlock;
 
@@ -69,6 +92,8 @@ extern const struct runner_step runner_step_journal, runner_step_unlock;
 /* Send a query; the answer comes back to the present state's `answer`. */
 void runner_query(struct runner *runner, const char *sql);
 void runner_send(struct runner *runner, const struct pgconn_statement *statement);
+void runner_execute_with_data(struct runner *runner, const char *sql, size_t len,
+    const char *data, size_t data_len);
 void runner_execute(struct runner *runner, const char *sql, size_t len);
 void runner_connect(struct runner *runner);
 
@@ -81,9 +106,37 @@ void runner_pause(struct runner *runner, uint64_t pause_ms);
  */
 enum run_state runner_fail(struct runner *runner, const struct err *err);
 
+/*
+ * The same, unless only a lock was in the way of the open transaction: then it is
+ * rolled back to be tried again, a bounded number of times.
+ */
+enum run_state runner_fail_or_retry(struct runner *runner, const struct err *err);
+
+/* The step in hand is what the run is at. */
+void runner_note_current(struct runner *runner);
+
+/* The lock was lost while a statement ran: cancel it, its transaction must not end well. */
+void runner_lock_lost(void *runner);
+
 /* Told to stop; and the failure that says so. */
 bool runner_is_stopping(const struct runner *runner);
 enum run_state runner_fail_stopped(struct runner *runner);
+
+/* Where the step in hand begins: BEGIN, or RESUME where its file runs in segments. */
+enum run_state runner_step_begins(const struct runner *runner);
+
+/* The script of the step in hand when it runs in segments; NULL when it is plain. */
+const struct script *runner_script(const struct runner *runner);
+
+/* The next segment's first state: BEGIN (a transaction, or only the row) or INTENT. */
+enum run_state runner_next_segment(const struct runner *runner);
+
+/* The settings of one migration: its own directives, else the configuration's. */
+void runner_add_timeouts(const struct runner *runner, struct text *sql, const char *scope,
+    bool with_lock_timeout);
+
+/* How it went is decided; what follows (journal, unlock) changes it no more. */
+void runner_conclude(struct runner *runner);
 
 /* The migration in hand, or NULL before the first. */
 const struct plan_step *runner_step_now(const struct runner *runner);

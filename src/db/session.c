@@ -18,6 +18,7 @@ static const struct {
 	{ 0, "SET lock_timeout = 0;" },
 	{ 90600, "SET idle_in_transaction_session_timeout = 0;" },
 	{ 140000, "SET idle_session_timeout = 0;" },
+	{ 170000, "SET transaction_timeout = 0;" },
 	{ 0, "SET synchronous_commit = on;" },
 	{ 0, "SET default_transaction_isolation = 'read committed';" },
 	{ 0, "SET default_transaction_deferrable = off;" },
@@ -40,11 +41,42 @@ static const struct {
 };
 
 void
+session_add_unwatched(struct text *sql, int server_version)
+{
+	if (server_version >= 140000)
+		text_add(sql,
+		    "SELECT pg_catalog.set_config("
+		    "'client_connection_check_interval', '0', false);");
+}
+
+void
 session_add_settings(struct text *sql, int server_version)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
 		if (server_version >= settings[i].since)
 			text_add(sql, settings[i].sql);
+}
+
+/* RESET ALL takes the encoding too, of which a pooler thinks that it knows it. */
+#define RESET_POOLED                                        \
+	"RESET SESSION AUTHORIZATION;RESET ROLE;RESET ALL;" \
+	"SET client_encoding = 'UTF8';"
+
+void
+session_add_pooled_start(struct text *sql, bool begin)
+{
+	if (begin)
+		text_add(sql, "BEGIN ISOLATION LEVEL READ COMMITTED;");
+	text_add(sql,
+	    RESET_POOLED
+	    "SET LOCAL synchronous_commit = on;SET LOCAL standard_conforming_strings = on;"
+	    "SET LOCAL idle_in_transaction_session_timeout = '60s';");
+}
+
+void
+session_add_pooled_end(struct text *sql)
+{
+	text_add(sql, RESET_POOLED "SET LOCAL synchronous_commit = on;");
 }
 
 void

@@ -10,6 +10,7 @@
 static const size_t string_offsets[] = {
 	offsetof(struct target_params, name),
 	offsetof(struct target_params, database_url),
+	offsetof(struct target_params, direct_url),
 	offsetof(struct target_params, password_file),
 	offsetof(struct target_params, tracking),
 	offsetof(struct target_params, tracking_schema),
@@ -49,5 +50,20 @@ target_params_equal(const struct target_params *a, const struct target_params *b
 		if (x != y && (x == NULL || y == NULL || strcmp(x, y) != 0))
 			return false;
 	}
-	return a->journal == b->journal && a->connect_timeout_ms == b->connect_timeout_ms;
+	return a->journal == b->journal &&
+	    a->connect_timeout_ms == b->connect_timeout_ms &&
+	    a->lock_mode == b->lock_mode;
+}
+
+void
+target_params_treat_as(struct target_params *params, const struct target_params *other)
+{
+	struct target_params treated = *other;
+
+	for (size_t i = 0; i < ARRAY_SIZE(string_offsets); i++) {
+		const char *own = string_at(params, i);
+
+		memcpy((char *)&treated + string_offsets[i], &own, sizeof(own));
+	}
+	*params = treated;
 }

@@ -12,9 +12,17 @@
 
 #include "core/plan.h"
 
+/* How other migrationds are kept out. */
+enum target_lock_mode {
+	LOCK_MODE_AUTO, /* what the server can keep */
+	LOCK_MODE_ADVISORY,
+	LOCK_MODE_LEASE
+};
+
 struct target_params {
 	const char *name;         /* "default" */
 	const char *database_url; /* "" : PG* environment */
+	const char *direct_url;   /* where runs connect to instead; NULL: none */
 	const char *
 	    password_file; /* NULL: none; read again at each connect, so that it can be rotated */
 	const char *tracking;        /* kind, resolved: never "auto" */
@@ -22,9 +30,16 @@ struct target_params {
 	const char *tracking_table;  /* NULL: the kind's default */
 	const char *instance; /* NULL, or a name for application_name and journal */
 	bool journal;
+	bool guard; /* keep a unique index on the tracking table */
+	enum target_lock_mode lock_mode;
 	int64_t connect_timeout_ms; /* one attempt */
 	int64_t connect_wait_ms;    /* all attempts of a run */
 	int64_t lock_wait_ms;       /* how long a run waits for another migrationd */
+	int64_t
+	    ddl_lock_timeout_ms; /* lock_timeout of a migration's transaction; 0: none */
+	int64_t statement_timeout_ms; /* 0: none */
+	unsigned
+	    yield_after; /* let go when so many sessions queue behind our DDL; 0: never */
 	struct plan_policy policy;
 };
 
@@ -34,3 +49,7 @@ struct target_params *target_params_copy(
 
 /* Whether both lead to the same table on the same server in the same way. */
 bool target_params_equal(const struct target_params *a, const struct target_params *b);
+
+/* Take over from an equal one how the target is treated: timeouts, policy, guard. */
+void target_params_treat_as(
+    struct target_params *params, const struct target_params *other);

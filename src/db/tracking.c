@@ -43,7 +43,10 @@ tracking_add_name(struct text *sql, const struct tracking_table *table)
 	text_add_identifier(sql, table->table);
 }
 
-/* Names are cast to `name`, which cuts them where CREATE TABLE does. */
+/*
+ * Names are cast to `name`, which cuts them where CREATE TABLE does. Any unique index on
+ * the guard's columns will do, whoever made it.
+ */
 struct pgconn_statement
 tracking_look(const void *ctx UNUSED, const struct tracking_table *table)
 {
@@ -52,14 +55,23 @@ tracking_look(const void *ctx UNUSED, const struct tracking_table *table)
 		       "(SELECT pg_catalog.string_agg(a.attname::pg_catalog.text, ',' "
 		       "ORDER BY a.attnum) FROM pg_catalog.pg_attribute AS a "
 		       "WHERE a.attrelid OPERATOR(pg_catalog.=) c.oid "
-		       "AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped) "
+		       "AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped), "
+		       "EXISTS (SELECT 1 FROM pg_catalog.pg_index AS i "
+		       "WHERE i.indrelid OPERATOR(pg_catalog.=) c.oid "
+		       "AND i.indisunique AND i.indisvalid "
+		       "AND i.indpred IS NULL AND i.indexprs IS NULL AND "
+		       "(SELECT pg_catalog.string_agg(k.attname::pg_catalog.text, ',' "
+		       "ORDER BY k.attname) FROM pg_catalog.pg_attribute AS k "
+		       "WHERE k.attrelid OPERATOR(pg_catalog.=) c.oid "
+		       "AND k.attnum OPERATOR(pg_catalog.=) ANY (i.indkey)) "
+		       "OPERATOR(pg_catalog.=) $3::pg_catalog.text) "
 		       "FROM (SELECT 1) AS one LEFT JOIN pg_catalog.pg_namespace AS n "
 		       "ON n.nspname OPERATOR(pg_catalog.=) $1::pg_catalog.name "
 		       "LEFT JOIN pg_catalog.pg_class AS c "
 		       "ON c.relnamespace OPERATOR(pg_catalog.=) n.oid "
 		       "AND c.relname OPERATOR(pg_catalog.=) $2::pg_catalog.name",
-		.n_params = 2,
-		.params = { table->schema, table->table },
+		.n_params = 3,
+		.params = { table->schema, table->table, table->kind->guard_columns },
 	};
 }
 
@@ -76,6 +88,7 @@ tracking_read_look(const void *ctx, const PGresult *result, struct tracking_look
 	look->table_exists = is_true(result, 1);
 	look->columns =
 	    look->table_exists ? mem_printf(ctx, ",%s,", PQgetvalue(result, 0, 2)) : "";
+	look->guarded = is_true(result, 3);
 }
 
 static bool

@@ -36,6 +36,8 @@ struct tracking_look {
 	bool table_exists;
 	const char *
 	    columns; /* ",id,hash,created_at,": each name between commas; "" without a table */
+	bool
+	    guarded; /* a unique index keeps each migration's row from being there twice */
 };
 
 struct tracking {
@@ -47,6 +49,12 @@ struct tracking {
 	/* Rows hold the `when` of a Drizzle journal: no other layout has one. */
 	bool needs_when;
 	const char *const *columns; /* that must be there, NULL-terminated */
+	/*
+	 * What a unique index must be on to keep its tool from recording a migration
+	 * twice, sorted: "created_at,hash". NULL: the table has a key of its own, or none
+	 * would help.
+	 */
+	const char *guard_columns;
 	/*
 	 * A column whose presence means another tool's version of the table, and what
 	 * to say; NULL: none.
@@ -98,6 +106,26 @@ void tracking_read_look(
  */
 int tracking_check(const struct tracking_table *table, const struct tracking_look *look,
     struct err *err) MUST_CHECK;
+
+/*
+ * guard = on, in tracking_guard.c. Two of drizzle-orm's migrators (0.45, 1.0.0-rc.5) that
+ * start together both read, both apply and both record; with a unique index on what a row
+ * says, the second waits for the first and is rolled back with 23505.
+ *
+ * The statements that make the index, under a short lock_timeout because it waits for
+ * whoever writes the table; and that remove it, if it is ours. sql "" where the kind takes
+ * no guard. Owned by ctx.
+ */
+struct pgconn_statement tracking_guard(
+    const void *ctx, const struct tracking_table *table);
+struct pgconn_statement tracking_unguard(
+    const void *ctx, const struct tracking_table *table);
+
+/*
+ * The index could not be made: turn the server's error into the warning of a run that
+ * goes on without it, with what to do.
+ */
+void tracking_guard_refused(const struct tracking_table *table, struct err *err);
 
 /* All rows of a `read` answer. At most BOUND_HISTORY_ROWS, else CONFIGURATION. */
 int tracking_read_history(const void *ctx, const struct tracking_table *table,

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/bounds.h"
+#include "base/failpoint.h"
 #include "db/tracking_kind.h"
 
 /*
@@ -72,8 +73,9 @@ record(const void *ctx, const struct tracking_table *table,
 	tracking_add_name(&sql, table);
 	text_add(&sql,
 	    " (\"hash\", \"created_at\") "
-	    "SELECT $1::pg_catalog.text, $2::pg_catalog.int8 "
-	    "WHERE NOT EXISTS (SELECT 1 FROM ");
+	    "SELECT $1::pg_catalog.text, $2::pg_catalog.int8 WHERE ");
+	text_add(&sql, MUTANT("no-fence") ? "true OR " : "");
+	text_add(&sql, "NOT EXISTS (SELECT 1 FROM ");
 	tracking_add_name(&sql, table);
 	text_add(&sql,
 	    " AS t WHERE t.created_at OPERATOR(pg_catalog.=) $2::pg_catalog.int8 "
@@ -92,6 +94,7 @@ const struct tracking tracking_drizzle = {
 	.key = HISTORY_BY_VERSION,
 	.needs_when = true,
 	.columns = columns,
+	.guard_columns = "created_at,hash",
 	.foreign_column = "name",
 	.foreign_hint =
 	    "drizzle-orm 1.0 has taken the table over; a folder with "

@@ -35,6 +35,13 @@ struct api_ops {
 	struct run *(*run_start)(
 	    void *app, const struct run_request *request, bool *joined, struct err *err);
 	/*
+	 * End the run in progress of that id: after the migration in hand, or `now`. One
+	 * reference is the caller's. NULL with err: no such run (404), or not in progress
+	 * here (409). `peer` is who asks.
+	 */
+	struct run *(*run_cancel)(
+	    void *app, const char *id, bool now, const char *peer, struct err *err);
+	/*
 	 * Ask for a fresh look at database and folder;
 	 * status()->database.refreshed_at_us moves when it came back.
 	 */
@@ -80,4 +87,6 @@ void api_get_current(struct request *request);
 void api_get_metrics(struct request *request);
 void api_post_apply(struct request *request); /* api_write.c */
 void api_post_baseline(struct request *request);
+void api_post_cancel(struct request *request);
+void api_post_repair(struct request *request);
 void api_post_reload(struct request *request);

@@ -7,156 +7,13 @@
 #include "base/bounds.h"
 #include "base/mem.h"
 #include "http/api.h"
+#include "http/body.h"
 #include "http/json.h"
 #include "http/plain.h"
 #include "http/request.h"
 
 #define WAIT_SECONDS_MAX 86400l
 #define WAIT_FOR_EVER    (-1)
-
-/* ---- the body ---- */
-
-/* All members that a write may have; each route takes some of them. */
-struct write_body {
-	const char *target;
-	const char *version;
-	bool dry_run;
-	bool all;
-	bool force;
-};
-
-struct member {
-	const char *name;
-	json_type type; /* JSON_STRING, or JSON_TRUE for a boolean */
-	size_t offset;
-};
-
-#define TEXT_MEMBER(field)                                              \
-	{                                                               \
-#field, JSON_STRING, offsetof(struct write_body, field) \
-	}
-#define FLAG_MEMBER(field)                                            \
-	{                                                             \
-#field, JSON_TRUE, offsetof(struct write_body, field) \
-	}
-
-static const struct member apply_members[] = {
-	TEXT_MEMBER(target),
-	FLAG_MEMBER(dry_run),
-	{ NULL, JSON_NULL, 0 },
-};
-
-static const struct member baseline_members[] = {
-	TEXT_MEMBER(target),
-	TEXT_MEMBER(version),
-	FLAG_MEMBER(all),
-	FLAG_MEMBER(force),
-	{ NULL, JSON_NULL, 0 },
-};
-
-static const struct member no_members[] = { { NULL, JSON_NULL, 0 } };
-
-static int
-refuse_value(struct request *request, const char *name, const char *why)
-{
-	return request_refuse(
-	    request, 400, CAT_CONFIGURATION, NULL, "body: %s %s", name, why);
-}
-
-/*
- * A migration is named by the letters of migration_check_id, so that no body is ever a
- * path.
- */
-static bool
-is_migration_name(const char *name)
-{
-	struct err err = { 0 };
-
-	return migration_check_id(name, &err) == 0;
-}
-
-static int
-take_member(struct request *request, const struct member *member, const json_t *value,
-    struct write_body *body)
-{
-	char *field = (char *)body + member->offset;
-
-	if (member->type == JSON_STRING) {
-		if (!json_is_string(value))
-			return refuse_value(
-			    request, member->name, "must be a string, as \"0043\"");
-		if (!is_migration_name(json_string_value(value)))
-			return refuse_value(request, member->name,
-			    "is no name that a migration can have");
-		*(const char **)(void *)field =
-		    mem_strdup(request, json_string_value(value));
-		return 0;
-	}
-	if (!json_is_boolean(value))
-		return refuse_value(request, member->name, "must be true or false");
-	*(bool *)field = json_is_true(value);
-	return 0;
-}
-
-/* A misspelt dry_run must not run for real. */
-static int
-refuse_member(struct request *request, const struct member *members, const char *name)
-{
-	struct text known;
-
-	text_init(&known, request, 256);
-	for (const struct member *member = members; member->name; member++)
-		text_addf(
-		    &known, "%s%s", known.len ? ", " : "it may have: ", member->name);
-	return request_refuse(request, 400, CAT_CONFIGURATION,
-	    known.len ? known.data : "send no body, or {}", "body: there is no member %s",
-	    name);
-}
-
-static int
-take_members(struct request *request, const struct member *members, json_t *object,
-    struct write_body *body)
-{
-	const char *name;
-	json_t *value;
-
-	json_object_foreach(object, name, value) {
-		const struct member *member = members;
-
-		while (member->name && strcmp(member->name, name) != 0)
-			member++;
-		if (!member->name)
-			return refuse_member(request, members, name);
-		if (take_member(request, member, value, body) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-/* An empty body stands for {}. -1 with a reply made. */
-static int
-parse_body(struct request *request, const struct member *members, struct write_body *body)
-{
-	json_error_t cause;
-	json_t *root;
-	int rc;
-
-	*body = (struct write_body){ 0 };
-	if (request->body.len == 0)
-		return 0;
-	root = json_loadb(
-	    request->body.data, request->body.len, JSON_REJECT_DUPLICATES, &cause);
-	if (!root)
-		return request_refuse(request, 400, CAT_CONFIGURATION, NULL,
-		    "body:%d:%d: not valid JSON: %s", cause.line, cause.column,
-		    cause.text);
-	if (json_is_object(root))
-		rc = take_members(request, members, root, body);
-	else
-		rc = refuse_value(request, "it", "must be a JSON object, as {}");
-	json_decref(root);
-	return rc;
-}
 
 /* ---- how long the caller waits ---- */
 
@@ -350,9 +207,9 @@ void
 api_post_apply(struct request *request)
 {
 	struct run_request wanted = { .operation = PLAN_APPLY };
-	struct write_body body;
+	struct body body;
 
-	if (parse_body(request, apply_members, &body) < 0)
+	if (body_parse(request, BODY_OF_APPLY, &body) < 0)
 		return;
 	if (body.dry_run) {
 		api_reply_plan(request, body.target);
@@ -366,9 +223,9 @@ void
 api_post_baseline(struct request *request)
 {
 	struct run_request wanted = { .operation = PLAN_BASELINE };
-	struct write_body body;
+	struct body body;
 
-	if (parse_body(request, baseline_members, &body) < 0)
+	if (body_parse(request, BODY_OF_BASELINE, &body) < 0)
 		return;
 	if ((body.target != NULL) + (body.version != NULL) + body.all != 1) {
 		request_refuse(request, 400, CAT_CONFIGURATION,
@@ -381,15 +238,76 @@ api_post_baseline(struct request *request)
 	run_and_wait(request, &wanted);
 }
 
+/*
+ * Answered at once: the run ends when it can, and its callers get the answer that says so.
+ */
+void
+api_post_cancel(struct request *request)
+{
+	struct api *api = request->api;
+	struct err err = { 0 };
+	struct body body;
+
+	if (body_parse(request, BODY_OF_CANCEL, &body) < 0)
+		return;
+	request->run = api->ops->run_cancel(api->app, request->argument,
+	    body.mode && strcmp(body.mode, "now") == 0, request->peer, &err);
+	if (!request->run) {
+		request_reply_problem(request, 0, &err);
+		return;
+	}
+	add_location(request, request->run->id);
+	request_add_header(request, "Retry-After", REQUEST_RETRY_SECONDS);
+	reply_run_document(request, 202);
+}
+
+/* The migration that a repair is about: its id, whatever it was called. */
+static int
+find_repaired(struct request *request, const struct body *body, const char **id)
+{
+	const struct status *status = request->api->ops->status(request->api->app);
+	const struct plan_item *item = plan_find(status->plan, body->migration);
+
+	if (!item || !item->migration)
+		return request_refuse(request, 404, CAT_RESOURCE_NOT_FOUND,
+		    "GET /migrations lists them by id, file and version",
+		    "there is no migration %s", body->migration);
+	*id = mem_strdup(request, item->migration->id);
+	return 0;
+}
+
+void
+api_post_repair(struct request *request)
+{
+	struct run_request wanted = { .operation = PLAN_REPAIR };
+	struct body body;
+	bool of_guard;
+
+	if (body_parse(request, BODY_OF_REPAIR, &body) < 0)
+		return;
+	of_guard = body.action && strcmp(body.action, "remove-guard") == 0;
+	if (!body.action || of_guard == (body.migration != NULL)) {
+		request_refuse(request, 400, CAT_CONFIGURATION,
+		    "send {\"migration\": \"0043\", \"action\": \"retry\"} "
+		    "or {\"action\": \"remove-guard\"}",
+		    "a repair needs an action, and but for remove-guard a migration");
+		return;
+	}
+	if (!of_guard && find_repaired(request, &body, &wanted.up_to) < 0)
+		return;
+	wanted.action = body.action;
+	run_and_wait(request, &wanted);
+}
+
 void
 api_post_reload(struct request *request)
 {
 	struct api *api = request->api;
-	struct write_body body;
+	struct body body;
 	struct err err = { 0 };
 	struct text out;
 
-	if (parse_body(request, no_members, &body) < 0)
+	if (body_parse(request, BODY_OF_NONE, &body) < 0)
 		return;
 	if (api->ops->reload(api->app, &err) < 0) {
 		/* 422, not 400: it is not the request that is wrong */

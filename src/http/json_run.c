@@ -31,6 +31,45 @@ run_warnings(const struct run *run)
 }
 
 static json_t *
+number_or_null(double value)
+{
+	return value < 0 ? json_null() : json_real(value);
+}
+
+static json_t *
+blocker_list(const struct run *run)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < run->n_blockers; i++) {
+		const struct run_blocker *b = &run->blockers[i];
+
+		json_array_append_new(list,
+		    json_pack("{s:i, s:o, s:o, s:o, s:o, s:o}", "pid", b->pid,
+			"application", json_text_or_null(b->application), "user",
+			json_text_or_null(b->user), "state", json_text_or_null(b->state),
+			"age_seconds", number_or_null((double)b->age_us / 1e6), "query",
+			json_text_or_null(b->query)));
+	}
+	return list;
+}
+
+static json_t *
+progress_or_null(const struct run *run)
+{
+	const struct run_progress *p = &run->progress;
+
+	if (!run->has_progress)
+		return json_null();
+	return json_pack("{s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o}", "command",
+	    json_text(p->command), "phase", json_text_or_null(p->phase), "unit",
+	    json_text_or_null(p->unit), "done", (json_int_t)p->done, "total",
+	    (json_int_t)p->total, "percent", number_or_null(p->percent),
+	    "rate_per_second", number_or_null(p->rate_per_second), "eta_seconds",
+	    number_or_null(p->eta_seconds));
+}
+
+static json_t *
 exit_code(const struct run *run)
 {
 	if (!run_is_done(run))
@@ -43,6 +82,7 @@ json_t *
 json_run(const struct run *run, bool joined)
 {
 	bool done = run_is_done(run);
+	bool repair = run->operation == PLAN_REPAIR;
 	json_t *object = json_object();
 
 	json_object_set_new(object, "id", json_string(run->id));
@@ -61,7 +101,11 @@ json_run(const struct run *run, bool joined)
 	json_object_set_new(object, "lock_wait_seconds", json_seconds(run->lock_wait_us));
 	json_object_set_new(object, "applied", applied_list(run));
 	json_object_set_new(object, "error", json_error_or_null(&run->err, run->id));
-	json_object_set_new(object, "up_to", json_text(run->up_to));
+	json_object_set_new(object, "up_to", json_text(repair ? NULL : run->up_to));
+	if (repair) {
+		json_object_set_new(object, "action", json_text(run->action));
+		json_object_set_new(object, "migration", json_text(run->up_to));
+	}
 	json_object_set_new(object, "requested_by", json_text(run->requested_by));
 	json_object_set_new(object, "callers", json_integer(run->callers));
 	json_object_set_new(
@@ -71,6 +115,10 @@ json_run(const struct run *run, bool joined)
 	json_object_set_new(
 	    object, "state_text", json_string(run_state_sentence(run->state)));
 	json_object_set_new(object, "lock_holder", json_text(run->lock_holder));
+	json_object_set_new(object, "wait_event", json_text_or_null(run->wait_event));
+	json_object_set_new(object, "blockers", blocker_list(run));
+	json_object_set_new(object, "queued", json_count(run->n_queued));
+	json_object_set_new(object, "progress", progress_or_null(run));
 	json_object_set_new(object, "warnings", run_warnings(run));
 	json_object_set_new(object, "exit_code", exit_code(run));
 	return object;

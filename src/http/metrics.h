@@ -67,8 +67,8 @@ struct metrics {
 	int64_t started_at_us;
 	bool config_reload_ok;
 	int64_t config_reload_at_us;
-	uint64_t runs[2]; /* by enum plan_operation */
-	uint64_t run_failures[2];
+	uint64_t runs[PLAN_OPERATION_COUNT];
+	uint64_t run_failures[PLAN_OPERATION_COUNT];
 	uint64_t errors[CAT_COUNT];
 	uint64_t migrations_applied;
 	uint64_t statements;

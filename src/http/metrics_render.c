@@ -28,9 +28,25 @@ static double
 run_progress(const struct status *status)
 {
 	const struct run *run = status->run;
+	double part = 0; /* of the migration in hand */
 
-	return run && run->n_planned ? (double)run->n_applied / (double)run->n_planned
-				     : 0;
+	if (!run || run->n_planned == 0)
+		return 0;
+	if (run->has_progress && run->progress.percent > 0)
+		part = run->progress.percent / 100;
+	return ((double)run->n_applied + part) / (double)run->n_planned;
+}
+
+static double
+run_blockers(const struct status *status)
+{
+	return status->run ? status->run->n_blockers : 0;
+}
+
+static double
+run_queued(const struct status *status)
+{
+	return status->run ? status->run->n_queued : 0;
 }
 
 static double
@@ -150,8 +166,14 @@ static const struct metrics_family families[] = {
 	  "When the run in progress started; 0 when none is." },
 	{ "migrationd_run_progress_ratio", "gauge",
 	  metrics_emit_value, 0, run_progress,
-	  "Finished migrations over all migrations of the run in progress; 0 when "
-	  "none is." },
+	  "Finished migrations over all migrations of the run in progress, and of the "
+	  "one in hand what the server says of its statement; 0 when none is." },
+	{ "migrationd_run_blockers", "gauge",
+	  metrics_emit_value, 0, run_blockers,
+	  "Sessions that the statement in progress waits for, at the last look." },
+	{ "migrationd_run_queued_sessions", "gauge",
+	  metrics_emit_value, 0, run_queued,
+	  "Sessions that wait for locks of the run in progress, at the last look." },
 	{ "migrationd_lock_held", "gauge",
 	  metrics_emit_value, 0, lock_held,
 	  "Whether this daemon holds the advisory lock." },

@@ -219,6 +219,8 @@ add_runs(struct text *out, const struct status *status)
 	else
 		text_add(out, "none in progress");
 	text_add_char(out, '\n');
+	if (status->run)
+		plain_add_wait(out, status->run);
 	if (!status->last_run)
 		return;
 	text_addf(out, PLAIN_LABEL, "last run");

@@ -25,3 +25,6 @@ const char *plain_time(int64_t us, char buf[CLOCK_TEXT]);
 
 /* "apply 01890a5d-... succeeded 2026-11-20 05:58:12Z, 3 migrations in 2.6 s" */
 void plain_add_run(struct text *out, const struct run *run);
+
+/* Whom its statement waits for, who waits behind it, and how far it is; a line each. */
+void plain_add_wait(struct text *out, const struct run *run);

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/run_wait.h"
 #include "http/plain.h"
 #include "http/plain_line.h"
 
@@ -94,6 +95,35 @@ plain_add_run(struct text *out, const struct run *run)
 		text_addf(out, ": %s", run->current);
 }
 
+static void
+add_blocker(struct text *out, const struct run_blocker *blocker)
+{
+	char who[RUN_BLOCKER_TEXT];
+	char remedy[RUN_REMEDY_TEXT];
+	char line[sizeof(who) + sizeof(remedy) + sizeof(blocker->query) + 32];
+
+	snprintf(line, sizeof(line), "%s; to end it: %s%s%s",
+	    run_blocker_text(blocker, who, sizeof(who)),
+	    run_blocker_remedy(blocker, remedy, sizeof(remedy)),
+	    blocker->query[0] ? "; its query: " : "", blocker->query);
+	plain_add_line(out, "blocker", line);
+}
+
+void
+plain_add_wait(struct text *out, const struct run *run)
+{
+	char progress[RUN_PROGRESS_TEXT];
+
+	for (unsigned i = 0; i < run->n_blockers; i++)
+		add_blocker(out, &run->blockers[i]);
+	if (run->n_queued > 0)
+		text_addf(out, PLAIN_LABEL "%u session%s behind its locks\n", "queued",
+		    run->n_queued, run->n_queued == 1 ? "" : "s");
+	if (run->has_progress)
+		plain_add_line(out, "progress",
+		    run_progress_text(&run->progress, progress, sizeof(progress)));
+}
+
 void
 plain_run(struct text *out, const struct run *run)
 {
@@ -104,6 +134,7 @@ plain_run(struct text *out, const struct run *run)
 	text_add_char(out, '\n');
 	plain_add_line(out, "asked by", run->requested_by);
 	plain_add_line(out, "lock", run_is_done(run) ? NULL : run->lock_holder);
+	plain_add_wait(out, run);
 	for (size_t i = 0; i < run->n_warnings; i++)
 		plain_add_line(out, "warning", run->warnings[i]);
 	for (size_t i = 0; i < run->n_applied; i++) {

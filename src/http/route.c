@@ -46,6 +46,10 @@ const struct route route_table[] = {
 	  "apply what is pending; answers when it is done" },
 	{ "/baseline", METHOD_POST, ROUTE_WRITE | ROUTE_SLOW, api_post_baseline,
 	  "record migrations as applied without running them" },
+	{ "/repair", METHOD_POST, ROUTE_WRITE | ROUTE_SLOW, api_post_repair,
+	  "say what became of a migration that stands still" },
+	{ "/runs/{id}/cancel", METHOD_POST, ROUTE_WRITE, api_post_cancel,
+	  "end a run after the migration in hand, or {\"mode\": \"now\"}" },
 	{ "/reload", METHOD_POST, ROUTE_WRITE, api_post_reload,
 	  "read the configuration and the folder again" },
 	/* clang-format on */
@@ -144,19 +148,22 @@ route_parse_target(struct request *request)
 
 /* ---- finding the row ---- */
 
-/* Whether the path is the row's; the {id}, if it has one, begins at `*argument`. */
+/* Whether the path is the row's; the {id}, if it has one, has `*len` letters at `*argument`. */
 static bool
-matches(const struct route *route, const char *path, const char **argument)
+matches(const struct route *route, const char *path, const char **argument, size_t *len)
 {
 	size_t fixed = strcspn(route->path, "{");
+	const char *behind = strchr(route->path, '}');
 
 	*argument = NULL;
-	if (route->path[fixed] == '\0')
+	*len = 0;
+	if (!behind)
 		return strcmp(route->path, path) == 0;
-	if (strncmp(route->path, path, fixed) != 0 || path[fixed] == '\0')
+	if (strncmp(route->path, path, fixed) != 0)
 		return false;
 	*argument = path + fixed;
-	return strspn(*argument, SEGMENT_LETTERS) == strlen(*argument);
+	*len = strspn(*argument, SEGMENT_LETTERS);
+	return *len > 0 && strcmp(*argument + *len, behind + 1) == 0;
 }
 
 static bool
@@ -184,15 +191,18 @@ find_route(struct request *request, struct text *allow)
 	for (size_t i = 0; i < route_count; i++) {
 		const struct route *route = &route_table[i];
 		const char *argument;
+		size_t len;
 
-		if (!serves(route, request) || !matches(route, request->path, &argument))
+		if (!serves(route, request) ||
+		    !matches(route, request->path, &argument, &len))
 			continue;
 		if (allow->len == 0)
 			text_add(allow, "OPTIONS");
 		text_add(allow, route->method == METHOD_GET ? ", GET, HEAD" : ", POST");
 		if (has_method(route, request->method)) {
 			request->route = route;
-			request->argument = mem_strdup(request, argument);
+			request->argument =
+			    argument ? mem_strndup(request, argument, len) : NULL;
 		}
 	}
 }

@@ -117,6 +117,8 @@ static struct {
 	size_t error_at;
 	char error_sqlstate[6];
 	size_t n_committed;
+	fakepq_watch_fn *watch;
+	char copied[4096];
 	int live;
 } fake = { .mutex = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP };
 
@@ -282,6 +284,8 @@ fakepq_reset(void)
 	fake.slow = fake.n_calls = fake.fail_at = fake.n_cancels = 0;
 	fake.lose_at = 0;
 	fake.error_at = fake.n_committed = 0;
+	fake.watch = NULL;
+	fake.copied[0] = '\0';
 	fake.pid = 4711;
 	unlock();
 }
@@ -312,6 +316,14 @@ fakepq_once(const char *pattern)
 
 	rule->once = true;
 	return rule;
+}
+
+void
+fakepq_forget(struct fakepq_rule *rule)
+{
+	for (size_t i = 0; i < rule->n_items; i++)
+		PQclear(rule->items[i].result);
+	rule->n_items = 0;
 }
 
 static void
@@ -492,6 +504,18 @@ fakepq_error_at(unsigned command, const char *sqlstate)
 {
 	fake.error_at = command ? fake.n_sent + command : 0;
 	(void)snprintf(fake.error_sqlstate, sizeof(fake.error_sqlstate), "%s", sqlstate);
+}
+
+void
+fakepq_watch(fakepq_watch_fn *fn)
+{
+	fake.watch = fn;
+}
+
+const char *
+fakepq_copied(void)
+{
+	return fake.copied;
 }
 
 bool
@@ -734,6 +758,8 @@ PQconnectStartParams(
 	open_sockets(conn);
 	fake.live++;
 	fake.newest = conn;
+	if (fake.watch)
+		fake.watch(NULL, FAKEPQ_GONE);
 out:
 	unlock();
 	return conn;
@@ -865,6 +891,22 @@ queue_control(PGconn *conn, const char *sql)
 	queue(conn, ITEM_RESULT, result);
 }
 
+/* What the server makes of a command, whether its answer is ever read or not. */
+static enum fakepq_effect
+effect_of(const PGconn *conn, bool failed)
+{
+	if (failed)
+		return FAKEPQ_FAILED;
+	for (size_t i = conn->head; i < conn->n_queue; i++) {
+		const PGresult *result = conn->queue[i].result;
+
+		if (result && result->tag && strcmp(result->tag, "COMMIT") == 0 &&
+		    conn->transaction_after == PQTRANS_IDLE)
+			return FAKEPQ_COMMITTED;
+	}
+	return conn->transaction_after == PQTRANS_IDLE ? FAKEPQ_OUTSIDE : FAKEPQ_INSIDE;
+}
+
 /*
  * The rows of a result as single-row mode will give them is decided when they are read.
  */
@@ -913,6 +955,8 @@ start_command(PGconn *conn, const char *sql, int n_params, const char *const *pa
 	}
 	queue(conn, ITEM_READY, NULL);
 	conn->transaction_after = transaction_after(conn->transaction, sql, failed);
+	if (fake.watch)
+		fake.watch(line, effect_of(conn, failed));
 	conn->transaction = PQTRANS_ACTIVE;
 	conn->active = true;
 	conn->single_row = false;
@@ -1072,6 +1116,29 @@ give_up(PGconn *conn, const char *message)
 }
 
 int
+PQputCopyData(PGconn *conn, const char *buffer, int nbytes)
+{
+	size_t used = strlen(fake.copied);
+	int rc = 1;
+
+	lock();
+	if (!conn->in_copy_in)
+		stop_test("no COPY to give data to");
+	if (fails()) {
+		break_connection(conn, "could not send data to server: Broken pipe\n");
+		rc = -1;
+	} else if (conn->slow > 0) {
+		conn->slow--;
+		rc = 0;
+	} else {
+		(void)snprintf(fake.copied + used, sizeof(fake.copied) - used, "%.*s",
+		    nbytes, buffer);
+	}
+	unlock();
+	return rc;
+}
+
+int
 PQputCopyEnd(PGconn *conn, const char *errormsg)
 {
 	char message[256];
@@ -1087,10 +1154,11 @@ PQputCopyEnd(PGconn *conn, const char *errormsg)
 		conn->slow--;
 		rc = 0;
 	} else {
-		(void)snprintf(
-		    message, sizeof(message), "COPY from stdin failed: %s", errormsg);
+		(void)snprintf(message, sizeof(message), "COPY from stdin failed: %s",
+		    errormsg ? errormsg : "");
 		conn->in_copy_in = false;
-		give_up(conn, message);
+		if (errormsg)
+			give_up(conn, message);
 		feed(conn);
 	}
 	unlock();

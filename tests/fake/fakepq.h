@@ -47,6 +47,9 @@ struct fakepq_rule *fakepq_on(const char *pattern);
 /* As fakepq_on, for the next such command only. */
 struct fakepq_rule *fakepq_once(const char *pattern);
 
+/* It says nothing any more; add anew. */
+void fakepq_forget(struct fakepq_rule *rule);
+
 void fakepq_tag(
     struct fakepq_rule *rule, const char *tag); /* a command tag, "INSERT 0 1" */
 void fakepq_rows(
@@ -64,6 +67,8 @@ void fakepq_notify(struct fakepq_rule *rule); /* a notification */
 void fakepq_copy_in(struct fakepq_rule *rule);
 void fakepq_copy_out(struct fakepq_rule *rule, unsigned n_rows);
 void fakepq_copy_both(struct fakepq_rule *rule);
+/* The data that COPY ... FROM STDIN was given, one after the other. */
+const char *fakepq_copied(void);
 void fakepq_stall(struct fakepq_rule *rule); /* nothing more until it is cancelled */
 void fakepq_lose(struct fakepq_rule *rule);  /* the connection breaks here */
 
@@ -105,6 +110,22 @@ bool fakepq_is_alive(void);
 bool fakepq_in_transaction(void);
 /* How many commands COMMIT were answered with that tag, and the answer was read. */
 size_t fakepq_n_committed(void);
+
+/*
+ * What a command did at the server, whatever becomes of its answer: to be told of each,
+ * when it is sent, with parameters as in fakepq_sent. Without a command (FAKEPQ_GONE)
+ * the session is another: what it did not commit is undone. A COMMIT whose rule says the
+ * tag COMMIT behind fakepq_lose came through, although nobody hears of it.
+ */
+enum fakepq_effect {
+	FAKEPQ_FAILED,    /* nothing, and a transaction is lost */
+	FAKEPQ_INSIDE,    /* in a transaction, which goes on */
+	FAKEPQ_OUTSIDE,   /* it is done; or ROLLBACK */
+	FAKEPQ_COMMITTED, /* it, and what the transaction held */
+	FAKEPQ_GONE
+};
+typedef void fakepq_watch_fn(const char *sent, enum fakepq_effect effect);
+void fakepq_watch(fakepq_watch_fn *fn);
 
 /* Objects of libpq that nobody has freed. */
 int fakepq_live(void);

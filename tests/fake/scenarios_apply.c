@@ -237,8 +237,61 @@ static void
 lost_in_commit(struct scene *scene)
 {
 	(void)scene;
-	script_lose("=COMMIT");
+	fakepq_lose(fakepq_once("=COMMIT"));
 	fakepq_tag(fakepq_once("=COMMIT"), "COMMIT");
+}
+
+/* It came through, and nobody was told. */
+static void
+lost_behind_commit(struct scene *scene)
+{
+	struct fakepq_rule *commit = fakepq_once("=COMMIT");
+
+	(void)scene;
+	fakepq_lose(commit);
+	fakepq_tag(commit, "COMMIT");
+	fakepq_tag(fakepq_once("=COMMIT"), "COMMIT");
+}
+
+/* Both migrations in it. */
+static void
+lost_in_one_commit(struct scene *scene)
+{
+	struct fakepq_rule *commit = fakepq_once("=COMMIT");
+
+	one_transaction(scene);
+	fakepq_lose(commit);
+	fakepq_tag(commit, "COMMIT");
+}
+
+static void
+lost_in_each_commit(struct scene *scene)
+{
+	(void)scene;
+	script_lose("=COMMIT");
+}
+
+static void
+witness_contradicts(struct scene *scene)
+{
+	lost_in_commit(scene);
+	fakepq_rows(fakepq_on("txid_status"), 1, 1, (const char *const[]){ "committed" });
+}
+
+/* The primary is another now, which never heard of that transaction. */
+static void
+witness_is_too_young(struct scene *scene)
+{
+	lost_in_commit(scene);
+	script_error("txid_status", "22023", "transaction ID 4242 is in the future");
+}
+
+static void
+away_behind_commit(struct scene *scene)
+{
+	lost_in_each_commit(scene);
+	fakepq_connection("wro", NULL);
+	fakepq_connection("wf", "connection refused\n");
 }
 
 static void
@@ -284,7 +337,7 @@ const struct scenario scenarios_apply[] = {
 	    CAT_NONE, NULL, 1, 1, false },
 	{ "not_in_transaction", not_in_transaction,
 	    OPEN "begin <CREATE one;> ROLLBACK " CLOSE, FAILED,
-	    "put this statement into a file of its own", 0, 0, false },
+	    "in the file's first line: -- migrationd: no-transaction", 0, 0, false },
 	{ "read_only", read_only, OPEN "begin <CREATE one;> ROLLBACK " CLOSE, FAILED,
 	    "read-only transaction", 0, 0, false },
 	{ "commit_inside", commit_inside, OPEN "begin <CREATE one;> ROLLBACK " CLOSE,
@@ -339,10 +392,29 @@ const struct scenario scenarios_apply[] = {
 	    false },
 	{ "lost_in_record", lost_in_record,
 	    OPEN "begin <CREATE one;> relock record(1700000000001)", LOST, 0, 0, false },
-	{ "lost_in_commit", lost_in_commit,
-	    OPEN ONE "begin <CREATE two;> <INSERT two; SELECT two;> relock "
-		     "record(1700000000002) COMMIT",
-	    RUN_FAILED, CAT_NETWORK_ERROR, "whether it was committed is not known", 1, 1,
+	{ "lost_in_commit", lost_in_commit, OPEN ONE TWO OPEN "witness " TWO CLOSE, ALL },
+	{ "lost_behind_commit", lost_behind_commit, OPEN ONE TWO OPEN "witness " CLOSE,
+	    ALL },
+	{ "lost_in_one_commit", lost_in_one_commit,
+	    OPEN "begin <CREATE one;> relock record(1700000000001) again <CREATE two;> "
+		 "<INSERT two; SELECT two;> relock record(1700000000002) COMMIT " OPEN
+		 "witness " CLOSE,
+	    ALL },
+	{ "lost_in_each_commit", lost_in_each_commit,
+	    OPEN ONE OPEN "witness " ONE OPEN "witness " ONE OPEN
+			  "witness begin <CREATE one;> relock record(1700000000001) "
+			  "COMMIT",
+	    RUN_FAILED, CAT_NETWORK_ERROR, "whether it was committed is not known", 0, 0,
+	    false },
+	{ "witness_contradicts", witness_contradicts, OPEN ONE TWO OPEN "witness " CLOSE,
+	    RUN_FAILED, CAT_INTERNAL,
+	    "the server says that 0002_two was committed, but its row is not there", 1, 1,
+	    false },
+	{ "witness_is_too_young", witness_is_too_young,
+	    OPEN ONE TWO OPEN "witness " TWO CLOSE, ALL },
+	{ "away_behind_commit", away_behind_commit,
+	    OPEN "begin <CREATE one;> relock record(1700000000001) COMMIT", RUN_FAILED,
+	    CAT_NETWORK_ERROR, "whether 0001_one was committed is not known", 0, 0,
 	    false },
 	{ "lost_in_rollback", lost_in_rollback,
 	    OPEN ONE "begin <CREATE two;> <INSERT two; SELECT two;> ROLLBACK", FAILED,

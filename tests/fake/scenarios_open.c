@@ -14,13 +14,13 @@ absent(struct scene *scene)
 static void
 nothing_to_do(struct scene *scene)
 {
-	script_rows(scene->folder, 2);
+	model_rows(scene->folder, 2);
 }
 
 static void
 half_done(struct scene *scene)
 {
-	script_rows(scene->folder, 1);
+	model_rows(scene->folder, 1);
 }
 
 static void
@@ -29,7 +29,7 @@ out_of_order(struct scene *scene)
 	struct folder *later = script_folder("drizzle");
 
 	script_add(later, "0003_three", "CREATE three");
-	script_rows(later, 1);
+	model_rows(later, 1);
 	folder_unref(later);
 	script_add(scene->folder, "0003_three", "CREATE three");
 }
@@ -160,9 +160,9 @@ static void
 standby(struct scene *scene)
 {
 	(void)scene;
-	fakepq_rows(fakepq_on("server_version_num"), 7, 1,
+	fakepq_rows(fakepq_on("server_version_num"), 8, 1,
 	    (const char *const[]){
-		"150020", "15.2", "4711", "app", "public", "t", "on" });
+		"150020", "15.2", "4711", "app", "public", "t", "on", NULL });
 }
 
 static void
@@ -170,6 +170,43 @@ pooled(struct scene *scene)
 {
 	(void)scene;
 	fakepq_backend_pid(99);
+}
+
+static void
+pooled_denied(struct scene *scene)
+{
+	pooled(scene);
+	script_error("migrationd.locks", "42501", "permission denied for schema");
+}
+
+static void
+pooled_held(struct scene *scene)
+{
+	static const char *const holder[] = { "migrationd two, pid 9 on there",
+		"2026-01-02T03:04:05Z", "21" };
+
+	pooled(scene);
+	scene->params.lock_wait_ms = 0;
+	fakepq_rows(fakepq_on("WITH free AS"), 1, 1, (const char *const[]){ "f" });
+	fakepq_rows(fakepq_on("SELECT l.holder"), 3, 1, holder);
+}
+
+static void
+pooled_fenced(struct scene *scene)
+{
+	pooled(scene);
+	fakepq_rows(fakepq_on("FOR UPDATE)"), 2, 1, (const char *const[]){ "f", "1" });
+}
+
+/* The session has it already: another client of the pooler took it. */
+static void
+pooled_advisory(struct scene *scene)
+{
+	static const char *const null = NULL;
+
+	pooled(scene);
+	scene->params.lock_mode = LOCK_MODE_ADVISORY;
+	fakepq_rows(fakepq_on("pg_try_advisory_lock"), 1, 1, &null);
 }
 
 static void
@@ -272,8 +309,18 @@ const struct scenario scenarios_open[] = {
 	    "password file", 0, -1, false },
 	{ "standby", standby, "probe", RUN_FAILED, CAT_NETWORK_ERROR,
 	    "connect to the primary", 0, -1, false },
-	{ "pooled", pooled, "probe", RUN_FAILED, CAT_CONFIGURATION, "pooler", 0, -1,
+	{ "pooled", pooled, "probe lock+ lock look rows " ONE TWO CLOSE, RUN_SUCCEEDED,
+	    CAT_NONE, NULL, 2, 2, false },
+	{ "pooled_denied", pooled_denied, "probe lock+", RUN_FAILED,
+	    CAT_PERMISSION_DENIED, "or set database_direct_url", 0, -1, false },
+	{ "pooled_held", pooled_held, "probe lock+ lock holder", RUN_FAILED,
+	    CAT_LOCK_TIMEOUT, "migrationd two, pid 9 on there, since 2026-01-02", 0, -1,
 	    false },
+	{ "pooled_fenced", pooled_fenced,
+	    "probe lock+ lock look rows begin <CREATE one;> relock ROLLBACK " CLOSE,
+	    RUN_FAILED, CAT_LOCK_TIMEOUT, "its lease ran out", 0, 0, false },
+	{ "pooled_advisory", pooled_advisory, "probe lock", RUN_FAILED, CAT_CONFIGURATION,
+	    "set lock = lease", 0, -1, false },
 	{ "probe_is_odd", probe_is_odd, "probe", RUN_FAILED, CAT_INTERNAL,
 	    "did not say what it is", 0, -1, false },
 	{ "lost_in_probe", lost_in_probe, "probe", LOST },

@@ -98,7 +98,7 @@ early_in_commit(struct scene *scene)
 static void
 early_in_last(struct scene *scene)
 {
-	script_rows(scene->folder, 1);
+	model_rows(scene->folder, 1);
 	early(scene, RUN_PART);
 }
 
@@ -131,7 +131,7 @@ static void
 cancel_in_part(struct scene *scene)
 {
 	fakepq_stall(fakepq_on("INSERT two"));
-	script_rows(scene->folder, 1);
+	model_rows(scene->folder, 1);
 	cancel(scene, RUN_PART);
 }
 

@@ -17,6 +17,7 @@
 
 #include "core/run.h"
 #include "db/runner.h"
+#include "model.h"
 #include "script.h"
 
 struct scene;
@@ -52,6 +53,7 @@ struct scene {
 	scene_act_fn *act;     /* what is done to the runner, or NULL */
 	enum run_state act_in; /* in the first event of that state; RUN_NEW: at once */
 	unsigned act_at_turn;  /* or in that turn of the loop */
+	bool is_resumed;       /* an earlier run did some of it */
 
 	/* what came of it */
 	struct run *run;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/macros.h"
 #include "base/mem.h"
 #include "core/layout.h"
 
@@ -105,8 +106,8 @@ script_table(const char *columns)
 {
 	const char *there = columns ? "t" : "f";
 
-	fakepq_rows(
-	    fakepq_on("a.attname"), 3, 1, (const char *const[]){ there, there, columns });
+	fakepq_rows(fakepq_on("a.attname"), 4, 1,
+	    (const char *const[]){ there, there, columns, "f" });
 }
 
 void
@@ -129,6 +130,20 @@ script_journal(bool exists, bool may_create)
 }
 
 void
+script_statements(bool exists, bool may_create)
+{
+	fakepq_rows(fakepq_on("'statements'"), 2, 1,
+	    (const char *const[]){ exists ? "t" : "f", may_create ? "t" : "f" });
+}
+
+void
+script_index(const char *valid)
+{
+	fakepq_rows(fakepq_on("i.indisvalid"), 3, valid ? 1 : 0,
+	    (const char *const[]){ valid, "public", "i" });
+}
+
+void
 script_lock_held(bool for_ever)
 {
 	static const char *const holder[] = { "4712", "migrationd two", "192.0.2.9",
@@ -148,50 +163,83 @@ script_server(void)
 	script_tag("CREATE TABLE IF NOT EXISTS \"public\"", "CREATE TABLE");
 	script_tag("CREATE TABLE IF NOT EXISTS migrationd.runs", "CREATE TABLE");
 	script_tag("RESET ALL", "BEGIN");
+	script_tag("BEGIN;SET LOCAL", "BEGIN");
 	script_tag("INSERT INTO ", "INSERT 0 1");
-	fakepq_rows(fakepq_on("server_version_num"), 7, 1,
+	fakepq_rows(fakepq_on("server_version_num"), 8, 1,
 	    (const char *const[]){
-		"150020", "15.2", "4711", "app", "public", "f", "off" });
+		"150020", "15.2", "4711", "app", "public", "f", "off", NULL });
 	answer("pg_try_advisory_lock", "t");
-	answer("pg_try_advisory_xact_lock", "t");
+	fakepq_rows(fakepq_on("pg_try_advisory_xact_lock"), 2, 1,
+	    (const char *const[]){ "t", "4242" });
 	answer("pg_advisory_unlock", "t");
+	script_tag("INSERT INTO migrationd.locks", "INSERT 0 2");
+	answer("WITH free AS", "t");
+	answer("SET token = ''", "t");
+	fakepq_rows(fakepq_on("FOR UPDATE)"), 2, 1, (const char *const[]){ "t", "4242" });
 	fakepq_rows(fakepq_on("pg_locks"), 4, 0, NULL);
 	script_table("id,hash,created_at");
 	fakepq_rows(fakepq_on("SELECT created_at"), 2, 0, NULL);
 	fakepq_rows(fakepq_on("SELECT version, name"), 3, 0, NULL);
 	fakepq_rows(fakepq_on("SELECT description"), 4, 0, NULL);
 	script_journal(true, true);
+	script_statements(true, true);
+	script_tag("CREATE TABLE IF NOT EXISTS migrationd.statements", "CREATE TABLE");
+	script_tag("UPDATE migrationd.statements", "UPDATE 1");
+	script_tag("DELETE FROM migrationd.statements", "DELETE 1");
+	fakepq_rows(fakepq_on("SELECT s.number"), 3, 0, NULL);
+	answer("txid_status", NULL);
 	fakepq_rows(fakepq_on("jsonb_to_recordset"), 1, 0, NULL);
-	fakepq_rows(fakepq_on("jsonb_array_elements"), 24, 0, NULL);
+	fakepq_rows(fakepq_on("jsonb_array_elements"), 25, 0, NULL);
 }
 
 /* ---- what was said ---- */
 
+#define NUMBER 2 /* the third parameter of what is said of one statement */
+#define KEY    9 /* the last parameter of the kind's INSERT */
+
 static const struct {
 	const char *pattern; /* the first that the command contains */
 	const char *word;
-	bool with_key; /* the last parameter of the kind's INSERT behind it */
+	int with; /* what stands behind the word; 0: nothing */
 } words[] = {
 	/* these two hold texts of errors, which may say anything */
-	{ "INSERT INTO migrationd.runs", "journal", false },
-	{ "'failed'", "failure", true },
-	{ "server_version_num", "probe", false },
-	{ "pg_try_advisory_lock", "lock", false },
-	{ "pg_locks", "holder", false },
-	{ "pg_advisory_unlock", "unlock", false },
-	{ "pg_try_advisory_xact_lock", "relock", false },
-	{ "a.attname", "look", false },
-	{ "migrationd.runs (id pg_catalog.uuid", "journal+", false },
-	{ "CREATE TABLE IF NOT EXISTS", "create", false },
-	{ "SELECT created_at", "rows", false },
-	{ "SELECT version, name", "rows", false },
-	{ "SELECT description", "rows", false },
-	{ "BEGIN;RESET", "begin", false },
-	{ "RESET ALL", "again", false },
-	{ "has_table_privilege", "journal?", false },
-	{ "jsonb_to_recordset", "baselined", false },
-	{ "jsonb_array_elements", "runs", false },
-	{ "INSERT INTO ", "record", true },
+	{ "INSERT INTO migrationd.runs", "journal", 0 },
+	{ "'failed'", "failure", KEY },
+	{ "server_version_num", "probe", 0 },
+	{ "pg_try_advisory_xact_lock", "relock", 0 },
+	{ "pg_try_advisory_lock", "lock", 0 },
+	{ "pg_locks", "holder", 0 },
+	{ "pg_advisory_unlock", "unlock", 0 },
+	{ "INSERT INTO migrationd.locks", "lock+", 0 },
+	{ "WITH free AS", "lock", 0 },
+	{ "SELECT l.holder", "holder", 0 },
+	{ "SET token = ''", "unlock", 0 },
+	{ "FOR UPDATE)", "relock", 0 },
+	{ "a.attname", "look", 0 },
+	{ "migrationd.runs (id pg_catalog.uuid", "journal+", 0 },
+	{ "CREATE TABLE IF NOT EXISTS migrationd.statements", "statements+", 0 },
+	{ "CREATE TABLE IF NOT EXISTS", "create", 0 },
+	{ "SELECT created_at", "rows", 0 },
+	{ "SELECT version, name", "rows", 0 },
+	{ "SELECT description", "rows", 0 },
+	{ "BEGIN;RESET", "begin", 0 },
+	{ "BEGIN ISOLATION LEVEL READ COMMITTED;RESET", "begin", 0 },
+	{ "SET SESSION statement_timeout", "session", 0 },
+	{ "RESET ALL", "again", 0 },
+	{ "has_table_privilege", "journal?", 0 },
+	{ "jsonb_to_recordset", "baselined", 0 },
+	{ "jsonb_array_elements", "runs", 0 },
+	{ "'statements'", "statements?", 0 },
+	{ "SELECT s.number", "resume", 0 },
+	{ "$4, $5::pg_catalog.uuid, NULL", "note", NUMBER },
+	{ "INSERT INTO migrationd.statements", "mark", 0 },
+	{ "$3::pg_catalog.int4", "noted", NUMBER },
+	{ "UPDATE migrationd.statements", "answered", 0 },
+	{ "s.finished_at IS NULL", "withdraw", 0 },
+	{ "DELETE FROM migrationd.statements", "forget", 0 },
+	{ "i.indisvalid", "index?", 0 },
+	{ "txid_status", "witness", 0 },
+	{ "INSERT INTO \"", "record", KEY },
 };
 
 /* Drizzle's key is the second parameter, the others' the first. */
@@ -231,27 +279,54 @@ add_text(char *buf, size_t size, const char *sent)
 	add(buf, size, "<", line, n, ">");
 }
 
+static size_t
+find_word(const char *sent)
+{
+	size_t i = 0;
+
+	while (i < ARRAY_SIZE(words) && !strstr(sent, words[i].pattern))
+		i++;
+	return i;
+}
+
+static bool
+is_end(const char *sent)
+{
+	return strcmp(sent, "COMMIT") == 0 || strcmp(sent, "ROLLBACK") == 0;
+}
+
 static void
 add_word(char *buf, size_t size, const char *sent)
 {
-	const char *key = NULL;
+	size_t i = find_word(sent);
+	const char *value = NULL;
 
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		if (!strstr(sent, words[i].pattern))
-			continue;
-		add(buf, size, "", words[i].word, strlen(words[i].word), "");
-		if (!words[i].with_key)
-			return;
-		key = key_of(sent);
-		buf += strlen(buf);
-		(void)snprintf(
-		    buf, SCRIPT_WORDS / 8, "(%.*s)", (int)strcspn(key, "|"), key);
+	if (is_end(sent)) {
+		add(buf, size, "", sent, strlen(sent), "");
 		return;
 	}
-	if (strcmp(sent, "COMMIT") == 0 || strcmp(sent, "ROLLBACK") == 0)
-		add(buf, size, "", sent, strlen(sent), "");
-	else
+	if (i == ARRAY_SIZE(words)) {
 		add_text(buf, size, sent);
+		return;
+	}
+	add(buf, size, "", words[i].word, strlen(words[i].word), "");
+	if (words[i].with == 0)
+		return;
+	if (words[i].with == KEY) {
+		value = key_of(sent);
+	} else {
+		value = sent;
+		for (int n = 0; n <= NUMBER; n++)
+			value = strchr(value, '|') + 1;
+	}
+	buf += strlen(buf);
+	(void)snprintf(buf, SCRIPT_WORDS / 8, "(%.*s)", (int)strcspn(value, "|"), value);
+}
+
+bool
+script_is_migration(const char *sent)
+{
+	return !is_end(sent) && find_word(sent) == ARRAY_SIZE(words);
 }
 
 void

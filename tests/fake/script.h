@@ -17,9 +17,13 @@
  *
  * Whatever a test wants otherwise it says behind script_server: the newest rule wins.
  *
- *	probe lock holder look create rows  unlock        session and tracking table
+ *	probe lock+ lock holder look create rows unlock   session and tracking table; lock+:
+ *	                                                  its table, behind a pooler
  *	begin again relock record(KEY) COMMIT ROLLBACK    migrations; again: in a transaction
  *	failure(FILE)                                     that has begun already
+ *	statements? statements+ resume                    migrations that run in segments
+ *	session note(N) noted(N) index? mark forget       N: number of the statement
+ *	answered withdraw witness                         a repair, a COMMIT in doubt
  *	journal? journal+ journal baselined runs          our journal
  *	<...>                                             a migration's SQL, or what is not known
  */
@@ -53,7 +57,12 @@ void script_table(const char *columns);
 /* The Drizzle table's rows say that the first `n` migrations of the folder are applied. */
 void script_rows(const struct folder *folder, size_t n);
 
+/* The tables of our journal: of runs, of statements. */
 void script_journal(bool exists, bool may_create);
+void script_statements(bool exists, bool may_create);
+
+/* Any index that is asked for: "t" or "f" says whether it is valid, NULL: it is not there. */
+void script_index(const char *valid);
 
 /* The lock is held elsewhere, for the next try only, or for ever. */
 void script_lock_held(bool for_ever);
@@ -62,6 +71,9 @@ void script_lock_held(bool for_ever);
 void script_tag(const char *pattern, const char *tag);
 void script_error(const char *pattern, const char *sqlstate, const char *message);
 void script_lose(const char *pattern);
+
+/* Whether what was sent is a migration's SQL. */
+bool script_is_migration(const char *sent);
 
 /* What was sent, in order, as words with a space between. */
 void script_sent(char *buf, size_t size);

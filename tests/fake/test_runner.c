@@ -170,7 +170,7 @@ test_sqlstates(void **state)
 		{ "commit_fails", "23503", "0001_one" },
 		{ "commit_rolls_back", "", "0001_one" },
 		{ "record_denied", "42501", "0001_one" },
-		{ "lost_in_commit", "", "0002_two" },
+		{ "lost_in_each_commit", "", "0001_one" },
 		{ "lost_in_part", "", "0002_two" },
 	};
 
@@ -245,10 +245,10 @@ noisy(struct scene *scene)
 	fakepq_tag(rule, "DO");
 	for (size_t i = 0; i <= BOUND_NOTICES_PER_RUN / NOISE; i++)
 		(void)snprintf(text + strlen(text), sizeof(text) - strlen(text),
-		    "noise%s", "--> statement-breakpoint");
+		    "noise %zu%s", i, "--> statement-breakpoint");
 	(void)snprintf(text + strlen(text), sizeof(text) - strlen(text), "noise");
 	script_add(scene->folder, "0003_three", text);
-	script_rows(scene->folder, 2);
+	model_rows(scene->folder, 2);
 }
 
 static size_t

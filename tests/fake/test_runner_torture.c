@@ -31,12 +31,19 @@ struct blows {
 	unsigned n_turns;
 };
 
+/* For the line of a run that is not as it must be. */
+static struct where {
+	const char *scenario;
+	unsigned k;
+} where;
+
 static struct blows
 play(const struct scenario *scenario, enum blow blow, unsigned k)
 {
 	struct scene scene;
 	struct blows blows = { 0 };
 
+	where = (struct where){ scenario->name, k };
 	scene_begin(&scene, scenario);
 	if (blow == BLOW_FAIL)
 		fakepq_fail_at(k);
@@ -99,6 +106,15 @@ torture(enum blow blow)
 	assert_true(n_plays > n_scenarios * 5);
 }
 
+static int
+name_it(void **state)
+{
+	(void)state;
+	if (where.scenario)
+		print_message("# the last was %s, %u\n", where.scenario, where.k);
+	return 0;
+}
+
 static void
 test_calls_fail(void **state)
 {
@@ -138,11 +154,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_calls_fail),
-		cmocka_unit_test(test_server_goes),
-		cmocka_unit_test(test_commands_fail),
-		cmocka_unit_test(test_finish_early),
-		cmocka_unit_test(test_cancel),
+		cmocka_unit_test_teardown(test_calls_fail, name_it),
+		cmocka_unit_test_teardown(test_server_goes, name_it),
+		cmocka_unit_test_teardown(test_commands_fail, name_it),
+		cmocka_unit_test_teardown(test_finish_early, name_it),
+		cmocka_unit_test_teardown(test_cancel, name_it),
 	};
 
 	log_init(STDERR_FILENO, LOG_FORMAT_TEXT, LOG_ERROR);

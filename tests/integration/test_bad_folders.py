@@ -251,12 +251,19 @@ for label, content, word in [
         name=label)(with_file(content))
 
 for label, content, word in [
-    ("file_commits", "SELECT 1;\nCOMMIT;\n", "0001_b.sql:2"),
     ("file_rolls_back", "SELECT 1;\n\nrollback ;\n", "0001_b.sql:3"),
-    ("file_begins_and_ends", "BEGIN;\nSELECT 1;\nEND;\n", "0001_b.sql:3"),
     ("file_prepares", "/* x */ PREPARE TRANSACTION 'x';", "0001_b.sql:1"),
+    ("file_connects", "SELECT 1;\n\\connect other\n", "0001_b.sql:2"),
+    ("file_begins_what_runs_alone", "BEGIN;\nVACUUM;\nCOMMIT;\n",
+     "0001_b.sql:2"),
+    ("file_asks_for_too_much", "-- migrationd: transaction\nVACUUM;\n",
+     "0001_b.sql:2"),
+    ("file_with_a_wrong_directive", "\n-- migrationd: no-transactoin\n",
+     "0001_b.sql:2"),
+    ("file_commits_and_is_cut", "SELECT 1; COMMIT;\nSELECT 'cut",
+     "0001_b.sql:2"),
 ]:
-    bad("SQL_ERROR", word, name=label)(with_file(content))
+    bad("SQL_ERROR|SQL_SYNTAX_ERROR", word, name=label)(with_file(content))
 
 
 def link_to(target):

@@ -57,7 +57,13 @@ struct fake {
 	enum plan_operation operation;
 	char up_to[64];
 	char requested_by[64];
+	char action[64];
 	bool force;
+	/* of the last run_cancel, and what it answers: 0, 404, 409 */
+	char cancelled[64];
+	char cancelled_by[64];
+	bool cancelled_now;
+	int cancel_refuses;
 	struct run *run; /* what run_start gives; a reference of ours */
 };
 
@@ -87,12 +93,30 @@ fake_run_start(void *app, const struct run_request *wanted, bool *joined, struct
 	    fake->up_to, sizeof(fake->up_to), "%s", wanted->up_to ? wanted->up_to : "");
 	snprintf(
 	    fake->requested_by, sizeof(fake->requested_by), "%s", wanted->requested_by);
+	snprintf(fake->action, sizeof(fake->action), "%s",
+	    wanted->action ? wanted->action : "");
 	if (fake->start_refuses) {
 		err_set(err, CAT_CANCELLED, "another run is in progress");
 		err->http_status = 409;
 		return NULL;
 	}
 	*joined = fake->joined;
+	return run_ref(fake->run);
+}
+
+static inline struct run *
+fake_run_cancel(void *app, const char *id, bool now, const char *peer, struct err *err)
+{
+	struct fake *fake = app;
+
+	snprintf(fake->cancelled, sizeof(fake->cancelled), "%s", id);
+	snprintf(fake->cancelled_by, sizeof(fake->cancelled_by), "%s", peer);
+	fake->cancelled_now = now;
+	if (fake->cancel_refuses) {
+		err_set(err, CAT_CANCELLED, "the run is over");
+		err->http_status = fake->cancel_refuses;
+		return NULL;
+	}
 	return run_ref(fake->run);
 }
 
@@ -135,6 +159,7 @@ fake_heartbeat(void *app)
 static const struct api_ops fake_ops = {
 	.status = fake_status,
 	.run_start = fake_run_start,
+	.run_cancel = fake_run_cancel,
 	.refresh = fake_refresh,
 	.reload = fake_reload,
 	.settings = fake_settings,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include "fake_api.h"
+#include "http/json.h"
 
 static struct request *
 post(struct fake *fake, const char *target, const char *body)
@@ -57,6 +58,27 @@ test_bodies(void **state)
 		{ "/baseline", "{\"target\": \"0001\", \"version\": \"0001\"}", 400 },
 		{ "/baseline", "{\"target\": \"0001\", \"all\": true}", 400 },
 		{ "/baseline", "{\"dry_run\": true, \"all\": true}", 400 },
+		{ "/repair", NULL, 400 },
+		{ "/repair", "{}", 400 },
+		{ "/repair", "{\"migration\": \"0001\"}", 400 },
+		{ "/repair", "{\"action\": \"retry\"}", 400 },
+		{ "/repair", "{\"migration\": \"0001\", \"action\": \"skip\"}", 400 },
+		{ "/repair", "{\"migration\": \"0001\", \"action\": 1}", 400 },
+		{ "/repair", "{\"migration\": 1, \"action\": \"retry\"}", 400 },
+		{ "/repair", "{\"migration\": \"a b\", \"action\": \"retry\"}", 400 },
+		{ "/repair", "{\"migration\": \"0001\", \"action\": \"remove-guard\"}",
+		    400 },
+		{ "/repair", "{\"migration\": \"0001\", \"action\": \"retry\"}", 200 },
+		{ "/repair", "{\"migration\": \"0001\", \"action\": \"applied\"}", 200 },
+		{ "/repair", "{\"migration\": \"0001\", \"action\": \"pending\"}", 200 },
+		{ "/repair", "{\"action\": \"remove-guard\"}", 200 },
+		{ "/runs/x/cancel", NULL, 202 },
+		{ "/runs/x/cancel", "{}", 202 },
+		{ "/runs/x/cancel", "{\"mode\": \"graceful\"}", 202 },
+		{ "/runs/x/cancel", "{\"mode\": \"now\"}", 202 },
+		{ "/runs/x/cancel", "{\"mode\": \"NOW\"}", 400 },
+		{ "/runs/x/cancel", "{\"mode\": null}", 400 },
+		{ "/runs/x/cancel", "{\"now\": true}", 400 },
 		{ "/reload", NULL, 200 },
 		{ "/reload", "{}", 200 },
 		{ "/reload", "{\"x\": 1}", 400 },
@@ -74,7 +96,9 @@ test_bodies(void **state)
 			fail_msg("%s %s: %u %s", cases[i].target, cases[i].body,
 			    request->status, request->reply);
 		if (request->status == 400)
-			assert_int_equal(fake->n_starts + fake->n_reloads, 0);
+			assert_int_equal(
+			    fake->n_starts + fake->n_reloads + strlen(fake->cancelled),
+			    0);
 		talloc_free(fake);
 	}
 }
@@ -407,6 +431,96 @@ test_baseline(void **state)
 }
 
 static void
+test_repair(void **state)
+{
+	struct fake *fake = fake_new();
+	struct request *request;
+	json_t *document;
+
+	(void)state;
+	fake_start_run(fake, PLAN_REPAIR);
+	post(fake, "/repair", "{\"migration\": \"0001\", \"action\": \"applied\"}");
+	assert_int_equal(fake->operation, PLAN_REPAIR);
+	assert_string_equal(fake->action, "applied");
+	assert_string_equal(fake->up_to, "0001_files"); /* its id */
+	post(fake, "/repair", "{\"action\": \"remove-guard\"}");
+	assert_string_equal(fake->action, "remove-guard");
+	assert_string_equal(fake->up_to, "");
+	assert_int_equal(fake->n_starts, 2);
+
+	request =
+	    post(fake, "/repair", "{\"migration\": \"0009_nix\", \"action\": \"retry\"}");
+	assert_int_equal(request->status, 404);
+	document = fake_json(request);
+	assert_string_equal(fake_text(document, "category"), "RESOURCE_NOT_FOUND");
+	json_decref(document);
+	request = post(fake, "/repair", "{\"migration\": \"0001\", \"action\": \"no\"}");
+	assert_non_null(strstr(request->reply,
+	    "must be one of \\\"retry\\\", \\\"applied\\\", \\\"pending\\\""));
+	assert_int_equal(fake->n_starts, 2);
+	talloc_free(fake);
+}
+
+static void
+test_the_document_of_a_repair(void **state)
+{
+	struct fake *fake = fake_new();
+	struct run_request wanted = {
+		.operation = PLAN_REPAIR, .up_to = "0001_files", .action = "retry"
+	};
+	struct run *run = run_new(&wanted, "default", FAKE_TIME_US, 0);
+	json_t *document = json_run(run, false);
+
+	(void)state;
+	assert_string_equal(fake_text(document, "operation"), "repair");
+	assert_string_equal(fake_text(document, "action"), "retry");
+	assert_string_equal(fake_text(document, "migration"), "0001_files");
+	assert_true(json_is_null(json_object_get(document, "up_to")));
+	json_decref(document);
+	run_unref(run);
+	document = json_run(fake_start_run(fake, PLAN_APPLY), false);
+	assert_null(json_object_get(document, "action"));
+	json_decref(document);
+	talloc_free(fake);
+}
+
+static void
+test_cancel(void **state)
+{
+	struct fake *fake = fake_new();
+	struct request *request;
+	char target[128];
+	json_t *document;
+
+	(void)state;
+	fake_start_run(fake, PLAN_APPLY);
+	snprintf(target, sizeof(target), "/runs/%s/cancel", fake->run->id);
+	request = post(fake, target, NULL);
+	assert_int_equal(request->status, 202);
+	assert_string_equal(fake->cancelled, fake->run->id);
+	assert_string_equal(fake->cancelled_by, "127.0.0.1");
+	assert_false(fake->cancelled_now);
+	assert_non_null(strstr(fake_reply_header(request, "Location"), fake->run->id));
+	document = fake_json(request);
+	assert_string_equal(fake_text(document, "id"), fake->run->id);
+	json_decref(document);
+
+	post(fake, target, "{\"mode\": \"now\"}");
+	assert_true(fake->cancelled_now);
+	post(fake, target, "{\"mode\": \"graceful\"}");
+	assert_false(fake->cancelled_now);
+	fake->cancel_refuses = 409;
+	request = post(fake, target, "{}");
+	assert_int_equal(request->status, 409);
+	document = fake_json(request);
+	assert_string_equal(fake_text(document, "category"), "CANCELLED");
+	json_decref(document);
+	fake->cancel_refuses = 404;
+	assert_int_equal(post(fake, "/runs/x/cancel", NULL)->status, 404);
+	talloc_free(fake);
+}
+
+static void
 test_reload(void **state)
 {
 	struct fake *fake = fake_new();
@@ -459,6 +573,9 @@ main(void)
 		cmocka_unit_test(test_too_many_callers),
 		cmocka_unit_test(test_a_dry_run_is_the_plan),
 		cmocka_unit_test(test_baseline),
+		cmocka_unit_test(test_repair),
+		cmocka_unit_test(test_the_document_of_a_repair),
+		cmocka_unit_test(test_cancel),
 		cmocka_unit_test(test_reload),
 		cmocka_unit_test(test_a_form_is_refused),
 	};

@@ -360,6 +360,14 @@ test_bad(void **state)
 		{ { .args = { "--ephemeral", "--database-url=postgres://h" } },
 		    "--database-url and ephemeral exclude each other", "leave one out", 0,
 		    0 },
+		{ { .args = { "--ephemeral", "--database-direct-url=postgres://h" } },
+		    "--database-direct-url and ephemeral exclude each other",
+		    "leave one out", 0, 0 },
+		{ { .args = { "--guard", "--tracking=schema_migrations" } },
+		    "guard does not go with tracking = schema_migrations",
+		    "only drizzle-orm's table", 0, 0 },
+		{ { .args = { "--database-direct-url=postgres://u:pw@h:x/d" } },
+		    "--database-direct-url", NULL, 0, 0 },
 		{ { .args = { "--layout=sequence", "--tracking=drizzle" } },
 		    "tracking = drizzle does not go with layout = sequence",
 		    "tracking = schema_migrations", 0, 0 },
@@ -466,6 +474,38 @@ test_line_behind_comments(void **state)
 	}
 }
 
+/* What decides how a run treats the database reaches it. */
+static void
+test_target_treatment(void **state)
+{
+	static const struct {
+		const char *lock;
+		enum target_lock_mode mode;
+	} rows[] = {
+		{ "--lock=auto", LOCK_MODE_AUTO },
+		{ "--lock=advisory", LOCK_MODE_ADVISORY },
+		{ "--lock=lease", LOCK_MODE_LEASE },
+	};
+	struct err err = { 0 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct given given = { .environ = { "DATABASE_DIRECT_URL=host=/run" },
+			.args = { rows[i].lock, "--guard", "--ddl-lock-timeout=0",
+			    "--statement-timeout=1min", "--yield-after=3" } };
+		struct config *config = load(*state, &given, &err);
+		struct target_params params;
+
+		config_target_params(config, "drizzle", &params);
+		assert_int_equal(params.lock_mode, rows[i].mode);
+		assert_string_equal(params.direct_url, "host=/run");
+		assert_true(params.guard);
+		assert_int_equal(params.ddl_lock_timeout_ms, 0);
+		assert_int_equal(params.statement_timeout_ms, 60000);
+		assert_int_equal(params.yield_after, 3);
+		talloc_free(config);
+	}
+}
+
 static void
 test_warnings(void **state)
 {
@@ -486,6 +526,9 @@ test_warnings(void **state)
 		{ { .environ = { "DATABASE_URL=postgres://h" },
 		      .args = { "--ephemeral" } },
 		    "database_url (env DATABASE_URL) is not used" },
+		{ { .environ = { "DATABASE_DIRECT_URL=postgres://h" },
+		      .args = { "--ephemeral" } },
+		    "database_direct_url (env DATABASE_DIRECT_URL) is not used" },
 		/* of a Service named migrationd in Kubernetes */
 		{ { .environ = { "MIGRATIOND_PORT=tcp://10.0.0.1:8432",
 			"MIGRATIOND_SERVICE_HOST=10.0.0.1",
@@ -559,6 +602,12 @@ test_target_params(void **state)
 	assert_int_equal(params.policy.on_modified, ON_MODIFIED_REFUSE);
 	assert_int_equal(params.lock_wait_ms, 1000);
 	assert_false(params.journal);
+	assert_null(params.direct_url);
+	assert_false(params.guard);
+	assert_int_equal(params.lock_mode, LOCK_MODE_AUTO);
+	assert_int_equal(params.ddl_lock_timeout_ms, 5000);
+	assert_int_equal(params.statement_timeout_ms, 0);
+	assert_int_equal(params.yield_after, 0);
 	config_target_params(config, "drizzle", &params);
 	assert_string_equal(params.tracking, "drizzle");
 	config_target_params(config, NULL, &params);
@@ -673,6 +722,7 @@ main(void)
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_database_url),
+		cmocka_unit_test(test_target_treatment),
 		cmocka_unit_test(test_credentials),
 		cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_actions),

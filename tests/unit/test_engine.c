@@ -13,11 +13,11 @@
 #include "pgresult.h"
 
 static struct engine
-read_row(const char *const values[7], struct err *err)
+read_row(const char *const values[8], struct err *err)
 {
 	uv_loop_t loop;
 	struct pgconn *conn = NULL;
-	PGresult *result = pgresult_make(7, 1, values);
+	PGresult *result = pgresult_make(8, 1, values);
 	struct engine engine = { 0 };
 
 	assert_int_equal(uv_loop_init(&loop), 0);
@@ -36,7 +36,7 @@ test_read(void **state)
 	struct err err = { 0 };
 	/* a connection that is not open has the process id 0 */
 	struct engine engine = read_row((const char *const[]){ "150020", "15.20 (Debian)",
-					    "0", "app", "public", "f", "off" },
+					    "0", "app", "public", "f", "off", "" },
 	    &err);
 	struct database_facts facts = { 0 };
 
@@ -49,6 +49,7 @@ test_read(void **state)
 	assert_false(engine.in_recovery);
 	assert_false(engine.read_only);
 	assert_false(engine.pooled);
+	assert_string_equal(engine.inherited, "");
 	assert_int_equal(engine_check_writable(&engine, &err), 0);
 
 	engine_to_facts(&engine, &facts);
@@ -60,9 +61,25 @@ test_read(void **state)
 }
 
 static void
+test_inherited(void **state)
+{
+	struct err err = { 0 };
+	struct engine engine =
+	    read_row((const char *const[]){ "150020", "15.20", "0", "app", "public", "f",
+			 "off", "lock_timeout = 5000ms" },
+		&err);
+
+	(void)state;
+	assert_string_equal(engine.inherited, "lock_timeout = 5000ms");
+	/* names of operators would be looked up in a search_path that is not ours */
+	assert_null(strstr(engine_query()->sql, " IN "));
+	assert_null(strstr(engine_query()->sql, " <> "));
+}
+
+static void
 test_not_an_answer(void **state)
 {
-	PGresult *none = pgresult_make(7, 0, NULL);
+	PGresult *none = pgresult_make(8, 0, NULL);
 	PGresult *narrow = pgresult_make(1, 1, (const char *const[]){ "150020" });
 	struct engine engine;
 	struct err err = { 0 };
@@ -79,18 +96,16 @@ static void
 test_check_writable(void **state)
 {
 	static const struct {
-		const char *values[7];
+		const char *values[8];
 		enum category category;
 		const char *sqlstate;
 		const char *text;
 		const char *hint;
 	} rows[] = {
-		{ { "150020", "15.20", "0", "app", "", "t", "on" }, CAT_NETWORK_ERROR,
+		{ { "150020", "15.20", "0", "app", "", "t", "on", "" }, CAT_NETWORK_ERROR,
 		    "25006", "standby", "target_session_attrs=read-write" },
-		{ { "150020", "15.20", "0", "app", "", "f", "on" }, CAT_NETWORK_ERROR,
+		{ { "150020", "15.20", "0", "app", "", "f", "on", "" }, CAT_NETWORK_ERROR,
 		    "25006", "read only", "default_transaction_read_only" },
-		{ { "150020", "15.20", "4711", "app", "", "f", "off" }, CAT_CONFIGURATION,
-		    "", "pooler", "connect to the server itself" },
 	};
 
 	(void)state;
@@ -111,6 +126,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_read),
+		cmocka_unit_test(test_inherited),
 		cmocka_unit_test(test_not_an_answer),
 		cmocka_unit_test(test_check_writable),
 	};

@@ -131,6 +131,7 @@ test_insert_error(void **state)
 	run->err.exit_code = EXIT_REFUSED;
 	run->err.column = 3;
 	run->err.statement = 2;
+	memcpy(run->failed_checksum, "abc", 4);
 	statement = journal_insert(ctx, run, NULL);
 	assert_string_equal(statement.params[2], "apply");
 	assert_string_equal(statement.params[3], "failed");
@@ -140,13 +141,14 @@ test_insert_error(void **state)
 	    "{\"category\":\"SQL_ERROR\",\"http_status\":0,\"exit_code\":8,"
 	    "\"line\":7,\"column\":3,\"statement\":2,\"sqlstate\":\"42P01\","
 	    "\"text\":\"no table \\\"x\\\"\",\"detail\":\"\",\"hint\":\"make one\","
-	    "\"context\":\"\",\"migration\":\"\",\"file\":\"0001_a.sql\",\"excerpt\":\"\"}");
+	    "\"context\":\"\",\"migration\":\"\",\"file\":\"0001_a.sql\",\"excerpt\":\"\","
+	    "\"checksum\":\"abc\"}");
 	run_unref(run);
 	talloc_free(ctx);
 }
 
 /* What journal_recent asks for, in its order. */
-#define N_COLUMNS 24
+#define N_COLUMNS 25
 
 static void
 test_read_run(void **state)
@@ -163,6 +165,7 @@ test_read_run(void **state)
 		"3500000",
 		"17",
 		"0001_a 0001 1234567\n0002_b 0002 0\nhalf-a-line",
+		NULL,
 		NULL,
 		NULL,
 		NULL,
@@ -202,6 +205,7 @@ test_read_run(void **state)
 		"0001_a",
 		"0001_a.sql",
 		"SELECT",
+		"abc",
 	    });
 	struct run *run = journal_read_run(result, 0);
 
@@ -223,10 +227,12 @@ test_read_run(void **state)
 	assert_string_equal(run->applied[1].id, "0002_b");
 	assert_int_equal(run->applied[1].duration_us, 0);
 	assert_false(err_is_set(&run->err));
+	assert_string_equal(run->failed_checksum, "");
 	run_unref(run);
 
 	run = journal_read_run(result, 1);
 	assert_int_equal(run->operation, PLAN_APPLY);
+	assert_string_equal(run->failed_checksum, "abc");
 	assert_int_equal(run->outcome, RUN_FAILED);
 	assert_null(run->requested_by);
 	assert_int_equal(run->n_applied, 0);

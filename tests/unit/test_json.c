@@ -368,7 +368,8 @@ test_a_refused_plan(void **state)
 #define RUN_MEMBERS                                                                         \
 	"id operation target state outcome joined started_at finished_at duration_seconds " \
 	"lock_wait_seconds applied error up_to requested_by callers statements planned "    \
-	"current state_text lock_holder warnings exit_code"
+	"current state_text lock_holder wait_event blockers queued progress warnings "      \
+	"exit_code"
 
 static void
 test_a_run_in_progress(void **state)
@@ -386,10 +387,62 @@ test_a_run_in_progress(void **state)
 	assert_true(json_is_null(at(document, "duration_seconds", NULL)));
 	assert_true(json_is_null(at(document, "exit_code", NULL)));
 	assert_int_equal(json_integer_value(at(document, "planned", NULL)), 2);
+	assert_int_equal(json_array_size(at(document, "blockers", NULL)), 0);
+	assert_true(json_is_array(at(document, "blockers", NULL)));
+	assert_true(json_is_null(at(document, "progress", NULL)));
+	assert_true(json_is_null(at(document, "wait_event", NULL)));
 	json_decref(document);
 
 	document = json_status(&fake->status);
 	assert_string_equal(fake_text(document, "run.id"), run->id);
+	json_decref(document);
+	talloc_free(fake);
+}
+
+static void
+test_a_run_that_waits(void **state)
+{
+	struct fake *fake = fake_new();
+	struct run *run = fake_start_run(fake, PLAN_APPLY);
+	json_t *document, *blocker;
+
+	(void)state;
+	run->n_blockers = 2;
+	run->blockers[0] = (struct run_blocker){ 4711, "psql", "app", "active",
+		"SELECT '\xff'", 1500000 };
+	run->blockers[1] = (struct run_blocker){ .pid = 4712, .age_us = -1 };
+	run->n_queued = 3;
+	(void)snprintf(run->wait_event, sizeof(run->wait_event), "Lock:relation");
+	run->has_progress = true;
+	run->progress = (struct run_progress){ "CREATE INDEX", "scanning", "blocks", 25,
+		10, 12.5, 1, 4 };
+	document = json_run(run, true);
+	assert_string_equal(fake_text(document, "wait_event"), "Lock:relation");
+	assert_int_equal(json_integer_value(at(document, "queued", NULL)), 3);
+	assert_int_equal(json_array_size(at(document, "blockers", NULL)), 2);
+	blocker = json_array_get(at(document, "blockers", NULL), 0);
+	assert_string_equal(
+	    member_names(fake, blocker), "pid application user state age_seconds query");
+	assert_int_equal(json_integer_value(at(blocker, "pid", NULL)), 4711);
+	assert_string_equal(fake_text(blocker, "application"), "psql");
+	assert_string_equal(fake_text(blocker, "query"), "SELECT '\xef\xbf\xbd'");
+	assert_float_equal(json_real_value(at(blocker, "age_seconds", NULL)), 1.5, 1e-9);
+	blocker = json_array_get(at(document, "blockers", NULL), 1);
+	assert_true(json_is_null(at(blocker, "user", NULL)));
+	assert_true(json_is_null(at(blocker, "age_seconds", NULL)));
+	assert_string_equal(member_names(fake, at(document, "progress", NULL)),
+	    "command phase unit done total percent rate_per_second eta_seconds");
+	assert_string_equal(fake_text(document, "progress.unit"), "blocks");
+	assert_int_equal(json_integer_value(at(document, "progress", "total")), 4);
+	assert_float_equal(
+	    json_real_value(at(document, "progress", "percent")), 25, 1e-9);
+	json_decref(document);
+
+	run->progress.eta_seconds = -1;
+	run->progress.phase[0] = '\0';
+	document = json_run(run, true);
+	assert_true(json_is_null(at(document, "progress", "eta_seconds")));
+	assert_true(json_is_null(at(document, "progress", "phase")));
 	json_decref(document);
 	talloc_free(fake);
 }
@@ -505,6 +558,7 @@ main(void)
 		cmocka_unit_test(test_plan),
 		cmocka_unit_test(test_a_refused_plan),
 		cmocka_unit_test(test_a_run_in_progress),
+		cmocka_unit_test(test_a_run_that_waits),
 		cmocka_unit_test(test_a_run_that_succeeded),
 		cmocka_unit_test(test_a_run_that_failed),
 		cmocka_unit_test(test_list_of_runs),

@@ -109,6 +109,45 @@ test_bytes_that_are_no_text(void **state UNUSED)
 	assert_string_equal(err.excerpt, "SELECT '\xff\xfe'");
 }
 
+/* A statement that was sent alone: the server counts in its text. */
+static void
+test_locate_statement(void **state UNUSED)
+{
+	static const struct {
+		const char *name;
+		unsigned number;
+		unsigned long position;
+		unsigned line, column;
+		const char *excerpt;
+	} rows[] = {
+		{ "position on its first line", 2, 8, 3, 8, "VACUUM 'é', nope;" },
+		{ "position behind a line and a character of two bytes", 2, 14, 4, 2,
+		    "VACUUM 'é', nope;" },
+		{ "no position", 2, 0, 3, 0, "VACUUM 'é', nope;" },
+		{ "in a later part", 3, 9, 6, 9, "REINDEX nope;" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		void *ctx = mem_context(NULL, "test");
+		struct migration m = make(ctx,
+		    "-- migrationd: no-transaction\nVACUUM;\nVACUUM 'é',\n nope;\n"
+		    "--> statement-breakpoint\nREINDEX nope;\n");
+		struct script *script = script_build(ctx, &m);
+		struct err err = { .category = CAT_SQL_ERROR };
+
+		print_message("%s\n", rows[i].name);
+		assert_int_equal(script->n_statements, 3);
+		locate_statement(
+		    &m, &script->statements[rows[i].number - 1], rows[i].position, &err);
+		assert_string_equal(err.file, "0001_x.sql");
+		assert_int_equal(err.statement, rows[i].number);
+		assert_int_equal(err.line, rows[i].line);
+		assert_int_equal(err.column, rows[i].column);
+		assert_string_equal(err.excerpt, rows[i].excerpt);
+		talloc_free(ctx);
+	}
+}
+
 int
 main(void)
 {
@@ -116,6 +155,7 @@ main(void)
 		cmocka_unit_test(test_locate_error),
 		cmocka_unit_test(test_excerpt_is_cut),
 		cmocka_unit_test(test_bytes_that_are_no_text),
+		cmocka_unit_test(test_locate_statement),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,16 +30,10 @@ static void
 test_statements(void **state)
 {
 	void *ctx = mem_context(NULL, "test");
-	struct pgconn_statement statement = lock_try(ctx, INT64_C(-5611457474260703244));
+	struct pgconn_statement statement = lock_release(ctx, 7);
 	struct text sql;
 
 	(void)state;
-	assert_string_equal(
-	    statement.sql, "SELECT pg_catalog.pg_try_advisory_lock($1::pg_catalog.int8)");
-	assert_int_equal(statement.n_params, 1);
-	assert_string_equal(statement.params[0], "-5611457474260703244");
-
-	statement = lock_release(ctx, 7);
 	assert_string_equal(
 	    statement.sql, "SELECT pg_catalog.pg_advisory_unlock($1::pg_catalog.int8)");
 	assert_int_equal(statement.n_params, 1);
@@ -47,8 +41,14 @@ test_statements(void **state)
 
 	text_init(&sql, ctx, 1000);
 	lock_add_xact_try(&sql, INT64_MIN);
-	assert_string_equal(sql.data,
-	    "SELECT pg_catalog.pg_try_advisory_xact_lock(-9223372036854775808)");
+	assert_memory_equal(sql.data, "SELECT CASE WHEN EXISTS", 23);
+	assert_non_null(strstr(sql.data, "l.classid OPERATOR(pg_catalog.=) 2147483648:"));
+	assert_non_null(strstr(sql.data, "l.objid OPERATOR(pg_catalog.=) 0:"));
+	assert_non_null(
+	    strstr(sql.data, "pg_catalog.pg_try_advisory_lock(-9223372036854775808)"));
+	assert_non_null(strstr(
+	    sql.data, "pg_catalog.pg_try_advisory_xact_lock(-9223372036854775808)"));
+	assert_null(strstr(sql.data, " = "));
 	talloc_free(ctx);
 }
 
@@ -165,6 +165,128 @@ test_pause(void **state)
 	}
 }
 
+/* Which of the two, and what only one of them has. */
+static void
+test_init(void **state)
+{
+	static const struct {
+		enum target_lock_mode mode;
+		bool pooled;
+		const char *name;
+	} rows[] = {
+		{ LOCK_MODE_AUTO, false, "advisory" },
+		{ LOCK_MODE_AUTO, true, "lease" },
+		{ LOCK_MODE_ADVISORY, false, "advisory" },
+		{ LOCK_MODE_ADVISORY, true, "advisory" },
+		{ LOCK_MODE_LEASE, false, "lease" },
+		{ LOCK_MODE_LEASE, true, "lease" },
+	};
+	struct lock first, second;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		bool lease = strcmp(rows[i].name, "lease") == 0;
+
+		lock_init(&first, rows[i].mode, rows[i].pooled, 7, "pod-1");
+		assert_string_equal(first.ops->name, rows[i].name);
+		assert_int_equal(first.ops->prepare != NULL, lease);
+		assert_int_equal(first.ops->prepare_hint != NULL, lease);
+		assert_int_equal(first.ops->renew != NULL, lease);
+		assert_int_equal(first.ops->renew_ms > 0, lease);
+		assert_non_null(strstr(first.holder, "migrationd pod-1, pid "));
+	}
+	lock_init(&second, LOCK_MODE_LEASE, true, 7, NULL);
+	assert_non_null(strstr(second.holder, "migrationd, pid "));
+	assert_string_not_equal(first.token, second.token);
+}
+
+static void
+test_advisory(void **state)
+{
+	void *ctx = mem_context(NULL, "test");
+	struct lock direct, pooled;
+	struct pgconn_statement statement;
+	struct text sql;
+
+	(void)state;
+	lock_init(&direct, LOCK_MODE_AUTO, false, INT64_C(0x123456789abcdef0), NULL);
+	lock_init(&pooled, LOCK_MODE_ADVISORY, true, direct.key, NULL);
+	statement = direct.ops->try(ctx, &direct);
+	assert_string_equal(
+	    statement.sql, "SELECT pg_catalog.pg_try_advisory_lock(1311768467463790320)");
+	assert_int_equal(statement.n_params, 0);
+
+	/* one that is held by the same session already is not granted once more */
+	statement = pooled.ops->try(ctx, &pooled);
+	assert_non_null(
+	    strstr(statement.sql, "l.classid OPERATOR(pg_catalog.=) 305419896:"));
+	assert_non_null(
+	    strstr(statement.sql, "l.objid OPERATOR(pg_catalog.=) 2596069104:"));
+	assert_non_null(
+	    strstr(statement.sql, "pg_try_advisory_lock(1311768467463790320)"));
+	assert_null(strstr(statement.sql, " = "));
+
+	text_init(&sql, ctx, 1000);
+	direct.ops->add_guard(&sql, &direct);
+	assert_non_null(strstr(
+	    sql.data, "pg_catalog.pg_try_advisory_xact_lock(1311768467463790320)"));
+	assert_string_equal(
+	    direct.ops->release(ctx, &direct).sql, lock_release(ctx, direct.key).sql);
+	assert_string_equal(
+	    direct.ops->holder(ctx, &direct).sql, lock_holder(ctx, direct.key).sql);
+	talloc_free(ctx);
+}
+
+static bool
+try_answered(struct lock *lock, const char *value, int64_t sent_mono_us, struct err *err)
+{
+	PGresult *result = pgresult_make(1, 1, &value);
+	bool ours = false;
+	int rc = lock_tried(lock, result, sent_mono_us, &ours, err);
+
+	PQclear(result);
+	assert_int_equal(rc, err_is_set(err) ? -1 : 0);
+	return ours;
+}
+
+static void
+test_sure(void **state)
+{
+	struct lock lock;
+	struct err err = { 0 };
+	const char *const yes = "t";
+	PGresult *kept = pgresult_make(1, 1, &yes);
+	PGresult *lost = pgresult_make(1, 0, NULL);
+	const int64_t second = 1000000;
+
+	(void)state;
+	lock_init(&lock, LOCK_MODE_AUTO, false, 7, NULL);
+	assert_false(lock_is_sure(&lock, 100 * second));
+	assert_false(try_answered(&lock, "f", 100 * second, &err));
+	assert_false(lock_is_sure(&lock, 100 * second));
+	assert_true(try_answered(&lock, "t", 100 * second, &err));
+	assert_true(lock_is_sure(&lock, 1000000 * second));
+
+	lock_init(&lock, LOCK_MODE_LEASE, false, 7, NULL);
+	assert_false(try_answered(&lock, "f", 100 * second, &err));
+	assert_false(lock_is_sure(&lock, 100 * second));
+	assert_true(try_answered(&lock, "t", 100 * second, &err));
+	assert_true(lock_is_sure(&lock, 125 * second - 1));
+	assert_false(lock_is_sure(&lock, 125 * second));
+	assert_true(lock_renewed(&lock, kept, 110 * second));
+	assert_true(lock_is_sure(&lock, 135 * second - 1));
+	assert_false(lock_renewed(&lock, lost, 120 * second));
+	assert_false(lock_is_sure(&lock, 121 * second));
+	PQclear(kept);
+	PQclear(lost);
+
+	lock_init(&lock, LOCK_MODE_ADVISORY, true, 7, NULL);
+	assert_false(try_answered(&lock, NULL, second, &err));
+	assert_int_equal(err.category, CAT_CONFIGURATION);
+	assert_non_null(strstr(err.hint, "lock = lease"));
+	assert_false(lock_is_sure(&lock, second));
+}
+
 int
 main(void)
 {
@@ -175,6 +297,9 @@ main(void)
 		cmocka_unit_test(test_holder_read),
 		cmocka_unit_test(test_answer),
 		cmocka_unit_test(test_pause),
+		cmocka_unit_test(test_init),
+		cmocka_unit_test(test_advisory),
+		cmocka_unit_test(test_sure),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

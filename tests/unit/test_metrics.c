@@ -51,6 +51,7 @@ test_at_the_start(void **state)
 		"migrationd_last_applied_timestamp_seconds 1763618292.123000",
 		"migrationd_runs_total{operation=\"apply\"} 0",
 		"migrationd_runs_total{operation=\"baseline\"} 0",
+		"migrationd_runs_total{operation=\"repair\"} 0",
 		"migrationd_run_failures_total{operation=\"apply\"} 0",
 		"migrationd_errors_total{category=\"SQL_ERROR\"} 0",
 		"migrationd_run_duration_seconds_bucket{operation=\"apply\",le=\"0.01\"} 0",
@@ -61,6 +62,8 @@ test_at_the_start(void **state)
 		"migrationd_migration_duration_seconds_count 0",
 		"migrationd_lock_wait_seconds_bucket{le=\"900.0\"} 0",
 		"migrationd_run_in_progress 0",
+		"migrationd_run_blockers 0",
+		"migrationd_run_queued_sessions 0",
 		"migrationd_lock_held 0",
 		"migrationd_database_up 1",
 		"migrationd_directory_up 1",
@@ -199,8 +202,22 @@ test_a_run_in_progress(void **state)
 	assert_true(
 	    has_line(text, "migrationd_run_start_timestamp_seconds 1763618292.123"));
 	assert_true(has_line(text, "migrationd_run_progress_ratio 0.25"));
+	assert_true(has_line(text, "migrationd_run_blockers 0"));
 	assert_true(has_line(text, "migrationd_lock_held 1"));
 	assert_true(has_line(text, "migrationd_lock_held_elsewhere 0"));
+
+	/* and half of the next */
+	fake->run->has_progress = true;
+	fake->run->progress.percent = 50;
+	fake->run->n_blockers = 2;
+	fake->run->n_queued = 9;
+	text = render(fake, false);
+	assert_true(has_line(text, "migrationd_run_progress_ratio 0.375"));
+	assert_true(has_line(text, "migrationd_run_blockers 2"));
+	assert_true(has_line(text, "migrationd_run_queued_sessions 9"));
+	fake->run->progress.percent = -1;
+	text = render(fake, false);
+	assert_true(has_line(text, "migrationd_run_progress_ratio 0.25"));
 
 	fake->run->callers = 7;
 	run_set_state(fake->run, RUN_CONNECT);

@@ -46,7 +46,9 @@ test_rows_are_complete(void **state)
 		assert_non_null(strchr(option_groups, row->group));
 		assert_true(row->help[strlen(row->help) - 1] == '.');
 		assert_true((row->type == OPTION_CHOICE) == (row->choices || row->names));
-		assert_true(row->type != OPTION_DURATION || row->max > row->min);
+		assert_true(
+		    (row->type != OPTION_DURATION && row->type != OPTION_NUMBER) ||
+		    row->max > row->min);
 		/* a choice or duration has no unset */
 		assert_true(row->fallback || row->type == OPTION_STRING ||
 		    row->type == OPTION_LIST || (row->flags & OPTION_FLAG_ONLY));
@@ -149,6 +151,21 @@ test_values(void **state)
 		{ "settle", "9ms", NULL },
 		{ "settle", "0", NULL },
 		{ "settle", "61s", NULL },
+		{ "yield_after", "0", "0" },
+		{ "yield_after", "007", "7" },
+		{ "yield_after", "10000", "10000" },
+		{ "yield_after", "10001", NULL },
+		{ "yield_after", "99999999999999999999", NULL },
+		{ "yield_after", "", NULL },
+		{ "yield_after", "-1", NULL },
+		{ "yield_after", "+1", NULL },
+		{ "yield_after", " 1", NULL },
+		{ "yield_after", "1 ", NULL },
+		{ "yield_after", "1.5", NULL },
+		{ "yield_after", "many", NULL },
+		{ "lock", "auto", "auto" },
+		{ "lock", "lease", "lease" },
+		{ "lock", "session", NULL },
 		{ "journal", "on", "on" },
 		{ "journal", "true", "on" },
 		{ "journal", "yes", "on" },
@@ -218,6 +235,9 @@ test_errors_say_what_is_allowed(void **state)
 	assert_string_equal(err.text,
 	    "\"flyway\" is not allowed: auto, drizzle, schema_migrations, "
 	    "migration_log");
+	set(NULL, "yield_after", "many", &config, &err);
+	assert_string_equal(
+	    err.text, "\"many\" is not allowed: a whole number from 0 to 10000");
 	set(NULL, "journal", "maybe", &config, &err);
 	assert_string_equal(err.text, "\"maybe\" is not allowed: on, off");
 }

@@ -335,6 +335,45 @@ test_runs(void **state)
 }
 
 static void
+test_a_run_that_waits(void **state)
+{
+	struct fake *fake = fake_new();
+	struct text out = new_text(fake);
+	struct run *run = fake_start_run(fake, PLAN_APPLY);
+
+	(void)state;
+	run->n_blockers = 2;
+	run->blockers[0] = (struct run_blocker){ 4711, "psql", "app",
+		"idle in transaction", "SELECT '\x1b'", 185000000 };
+	run->blockers[1] = (struct run_blocker){ .pid = 4712, .age_us = -1 };
+	run->n_queued = 1;
+	run->has_progress = true;
+	run->progress = (struct run_progress){ "CREATE INDEX", "scanning", "blocks", 25,
+		10, 12.5, 1, 4 };
+	for (int page = 0; page < 2; page++) {
+		text_reset(&out);
+		if (page == 0)
+			plain_run(&out, run);
+		else
+			plain_status(&out, &fake->status);
+		assert_true(has_line(&out,
+		    "blocker   pid 4711 (psql as app, idle in transaction for 3 min); to "
+		    "end it: SELECT pg_terminate_backend(4711); its query: SELECT "
+		    "'\\x1b'"));
+		assert_true(has_line(&out,
+		    "blocker   pid 4712; to end it: SELECT pg_terminate_backend(4712)"));
+		assert_true(has_line(&out, "queued    1 session behind its locks"));
+		assert_true(has_line(
+		    &out, "progress  CREATE INDEX, scanning, 25.0 %, 12.5 s left"));
+	}
+	run->n_queued = 2;
+	text_reset(&out);
+	plain_run(&out, run);
+	assert_true(has_line(&out, "queued    2 sessions behind its locks"));
+	talloc_free(fake);
+}
+
+static void
 test_an_error(void **state)
 {
 	struct fake *fake = fake_new();
@@ -366,6 +405,7 @@ main(void)
 		cmocka_unit_test(test_one_migration),
 		cmocka_unit_test(test_plan),
 		cmocka_unit_test(test_runs),
+		cmocka_unit_test(test_a_run_that_waits),
 		cmocka_unit_test(test_an_error),
 	};
 

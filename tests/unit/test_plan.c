@@ -39,6 +39,7 @@ add_migration(struct folder *folder, const char *id, int64_t order, const char *
 	m->file = mem_printf(m, "%s.sql", id);
 	m->order = order;
 	m->position = n;
+	m->text = "";
 	snprintf(m->checksum, sizeof(m->checksum), "%s", checksum);
 	folder->migrations =
 	    mem_grow(folder, folder->migrations, struct migration *, n + 1);
@@ -659,86 +660,146 @@ test_an_unknown_target_is_quoted(void **state)
 	assert_int_equal(err_http_status(&plan->refusal), 404);
 }
 
-/* ---- transaction control ---- */
+/* ---- scripts ---- */
 
 static void
-test_transaction_control(void **state)
+test_a_script_that_cannot_be_run(void **state)
 {
-	static const struct {
-		const char *text;
-		unsigned line; /* 0: goes */
-		unsigned statement;
-		const char *message;
-	} rows[] = {
-		{ "SELECT 1; SELECT 'COMMIT';", 0, 0, "" },
-		{ "", 0, 0, "" },
-		{ "SAVEPOINT a; ROLLBACK TO a;", 0, 0, "" },
-		{ "SELECT 1;\n\nCOMMIT;", 3, 2,
-		    "COMMIT ends the transaction that migrationd opened for the file" },
-		{ "rollback", 1, 1,
-		    "ROLLBACK ends the transaction that migrationd opened for the file" },
-		{ "PREPARE TRANSACTION 'x';", 1, 1,
-		    "PREPARE ends the transaction that migrationd opened for the file" },
-		{ "BEGIN;\nSELECT 1;\nEND;\nCOMMIT;", 3, 3,
-		    "END ends the transaction that migrationd opened for the file" },
-		{ "SELECT 1;\nBEGIN;\nSELECT 1;\nBEGIN;", 2, 2,
-		    "BEGIN cannot begin inside the transaction "
-		    "that migrationd opened for the file" },
+	struct folder *folder = folder_of(*state, "a c");
+	struct plan_input input = {
+		.folder = folder,
+		.history = history_of(*state, HISTORY_BY_VERSION, "1:a"),
 	};
+	struct plan *plan;
 
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct folder *folder = folder_of(*state, "a c");
-		struct plan_input input = {
-			.folder = folder,
-			.history = history_of(*state, HISTORY_BY_VERSION, "1:a"),
-		};
-		struct plan *plan;
+	/* what is applied is not looked at */
+	set_text(folder->migrations[0], "ROLLBACK");
+	set_text(folder->migrations[1], "SELECT 1;\n\nROLLBACK;");
+	plan = plan_build(*state, &input);
+	assert_int_equal(plan->n_steps, 0);
+	assert_int_equal(only_problem(plan)->state, MIGRATION_INVALID);
+	assert_true(plan->problems[0].blocks);
+	assert_int_equal(plan->refusal.category, CAT_SQL_ERROR);
+	assert_int_equal(err_exit_code(&plan->refusal), EXIT_REFUSED);
+	assert_string_equal(plan->refusal.file, "c.sql");
+	assert_string_equal(plan->refusal.migration, "c");
+	assert_int_equal(plan->refusal.line, 3);
+	assert_int_equal(plan->refusal.statement, 2);
+	assert_string_not_equal(plan->refusal.hint, "");
 
-		set_text(folder->migrations[0], "COMMIT");
-		set_text(folder->migrations[1], rows[i].text);
-		plan = plan_build(*state, &input);
-		assert_string_equal(plan->refusal.text, rows[i].message);
-		assert_int_equal(plan->refusal.line, rows[i].line);
-		assert_int_equal(plan->refusal.statement, rows[i].statement);
-		assert_int_equal(plan->n_steps, rows[i].line == 0);
-		if (rows[i].line == 0)
-			continue;
-		assert_int_equal(only_problem(plan)->state, MIGRATION_INVALID);
-		assert_int_equal(plan->refusal.category, CAT_SQL_ERROR);
-		assert_int_equal(err_exit_code(&plan->refusal), EXIT_REFUSED);
-		assert_string_equal(plan->refusal.file, "c.sql");
-		assert_string_equal(plan->refusal.migration, "c");
-		assert_string_not_equal(plan->refusal.hint, "");
-	}
+	/* nothing is run by a baseline */
+	input.operation = PLAN_BASELINE;
+	input.force = true;
+	plan = plan_build(*state, &input);
+	assert_int_equal(plan->refusal.category, CAT_NONE);
+	assert_int_equal(plan->n_steps, 1);
+	assert_null(plan->steps[0].script);
 }
 
 static void
-test_transaction_control_in_a_later_part(void **state)
+test_each_step_has_its_script(void **state)
 {
-	static const char text[] = "SELECT 1;\n--> statement-breakpoint\n COMMIT;";
-	struct folder *folder = folder_of(*state, "a");
-	struct part parts[] = {
-		{ .text = text, .len = 10, .line = 1 },
-		{ .text = text + 34, .len = 9, .line = 2 },
-	};
+	struct folder *folder = folder_of(*state, "a c");
 	struct plan_input input = {
 		.folder = folder,
 		.history = history_of(*state, HISTORY_BY_VERSION, ""),
 	};
 	struct plan *plan;
 
-	folder->migrations[0]->parts = parts;
-	folder->migrations[0]->n_parts = 2;
+	set_text(folder->migrations[0], "SELECT 1; SELECT 'COMMIT';");
+	set_text(folder->migrations[1], "CREATE INDEX CONCURRENTLY i ON t (x);");
 	plan = plan_build(*state, &input);
-	assert_int_equal(plan->refusal.line, 3);
-	assert_int_equal(plan->refusal.statement, 2);
-	assert_string_equal(plan->refusal.excerpt, "COMMIT;");
+	assert_string_equal(steps_of(*state, plan), "a. c.");
+	assert_true(plan->steps[0].script->plain);
+	assert_false(plan->steps[1].script->plain);
+	assert_int_equal(plan->steps[1].script->n_segments, 1);
+	assert_int_equal(plan->n_problems, 0);
+}
 
-	/* nothing is run by a baseline */
-	input.operation = PLAN_BASELINE;
-	plan = plan_build(*state, &input);
-	assert_int_equal(plan->refusal.category, CAT_NONE);
-	assert_int_equal(plan->n_steps, 1);
+/* A file in segments ends the transaction before it, and its own. */
+static void
+test_a_script_in_segments_commits(void **state)
+{
+	static const struct {
+		const char *folder;
+		enum plan_transaction transaction;
+		unsigned split;     /* which migration runs in segments, from 0 */
+		const char *steps;  /* see steps_of */
+		const char *warned; /* id, or NULL */
+	} rows[] = {
+		{ "a c d e", TRANSACTION_MIGRATION, 1, "a. c. d. e.", NULL },
+		{ "a c d e", TRANSACTION_RUN, 0, "a. c d e.", "a" },
+		{ "a c d e", TRANSACTION_RUN, 1, "a. c. d e.", "c" },
+		{ "a c d e", TRANSACTION_RUN, 2, "a c. d. e.", "d" },
+		{ "a c d e", TRANSACTION_RUN, 3, "a c d. e.", "e" },
+		{ "a", TRANSACTION_RUN, 0, "a.", NULL },
+		/* what should become visible together */
+		{ "a@5 c@1 d@2 e@6", TRANSACTION_MIGRATION, 1, "a. c. d. e.", "c" },
+		{ "a@5 c@1 d@2 e@6", TRANSACTION_MIGRATION, 3, "a c d. e.", NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct folder *folder = folder_of(*state, rows[i].folder);
+		struct plan_input input = {
+			.folder = folder,
+			.history = history_of(*state, HISTORY_BY_VERSION, ""),
+			.policy.transaction = rows[i].transaction,
+		};
+		struct plan *plan;
+
+		set_text(folder->migrations[rows[i].split], "VACUUM");
+		plan = plan_build(*state, &input);
+		assert_string_equal(steps_of(*state, plan), rows[i].steps);
+		assert_int_equal(plan->n_problems, rows[i].warned != NULL);
+		if (rows[i].warned == NULL)
+			continue;
+		assert_false(plan->problems[0].blocks);
+		assert_string_equal(plan->problems[0].err.migration, rows[i].warned);
+		assert_non_null(strstr(
+		    plan->problems[0].err.text, "cannot be part of one transaction"));
+	}
+}
+
+/* The file itself may say that it runs although it is late. */
+static void
+test_the_out_of_order_directive(void **state)
+{
+	static const struct {
+		const char *c, *d;
+		enum plan_out_of_order policy;
+		const char *steps;
+		unsigned listed; /* as out of order */
+	} rows[] = {
+		{ "-- migrationd: out-of-order", "-- migrationd: out-of-order",
+		    OUT_OF_ORDER_REFUSE, "c. d. f.", 0 },
+		{ "-- migrationd: out-of-order", "", OUT_OF_ORDER_REFUSE, "", 1 },
+		{ "-- migrationd: out-of-order", "", OUT_OF_ORDER_SKIP, "c. f.", 1 },
+		{ "", "", OUT_OF_ORDER_APPLY, "c. d. f.", 0 },
+		/* one that is wrong allows nothing */
+		{ "-- migrationd: out-of-ordre", "-- migrationd: out-of-order",
+		    OUT_OF_ORDER_REFUSE, "", 1 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct folder *folder = folder_of(*state, "a c d e f");
+		struct plan_input input = {
+			.folder = folder,
+			.history = history_of(*state, HISTORY_BY_VERSION, "1:a 4:e"),
+			.policy.out_of_order = rows[i].policy,
+		};
+		struct plan *plan;
+
+		set_text(folder->migrations[1], rows[i].c);
+		set_text(folder->migrations[2], rows[i].d);
+		plan = plan_build(*state, &input);
+		assert_string_equal(letters_of(*state, plan), "AOOAP");
+		assert_string_equal(steps_of(*state, plan), rows[i].steps);
+		assert_int_equal(plan->n_problems, rows[i].listed != 0);
+		if (rows[i].listed == 0)
+			continue;
+		assert_int_equal(plan->problems[0].err.category, CAT_OUT_OF_ORDER);
+		assert_int_equal(strtol(plan->problems[0].err.text, NULL, 10), 1);
+	}
 }
 
 /* ---- problems of files and folder ---- */
@@ -953,8 +1014,10 @@ main(void)
 		TEST(test_null_keys_are_a_warning),
 		TEST(test_baseline_over_a_history),
 		TEST(test_an_unknown_target_is_quoted),
-		TEST(test_transaction_control),
-		TEST(test_transaction_control_in_a_later_part),
+		TEST(test_a_script_that_cannot_be_run),
+		TEST(test_each_step_has_its_script),
+		TEST(test_a_script_in_segments_commits),
+		TEST(test_the_out_of_order_directive),
 		TEST(test_folder_problems),
 		TEST(test_a_refusal_counts_what_else_blocks),
 		TEST(test_problems_are_bounded_and_counted),

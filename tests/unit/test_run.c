@@ -41,21 +41,40 @@ tear_down(void **state)
 static const char golden_table[] =
     "new  ok: connect  fail: done  waiting to start\n"
     "connect  ok: probe  fail: done  connecting to the database\n"
-    "probe  ok: lock  fail: done  "
-    "looking what server this is, and whether it can be written to\n"
-    "lock  ok: prepare  fail: done  waiting for another migrationd to finish\n"
-    "prepare  ok: history  fail: journal  creating the tracking table, unless it is there\n"
+    "probe  ok: lock  fail: done  looking what server this is, and "
+    "whether it can be written to\n"
+    "lock  ok: prepare  fail: done  waiting for another migrationd to "
+    "finish\n"
+    "prepare  ok: history  fail: journal  creating the tracking table, "
+    "unless it is there\n"
     "history  ok: plan  fail: journal  reading what is applied already\n"
-    "plan  ok: begin, journal  fail: journal  deciding what has to run\n"
-    "begin  ok: part, record  fail: rollback  opening a transaction for the next migration\n"
-    "part  ok: part, record  fail: rollback  running the SQL of a migration\n"
-    "record  ok: begin, commit  fail: rollback  "
-    "writing the migration's row into the tracking table\n"
-    "commit  ok: begin, journal  fail: rollback  "
-    "committing, which keeps the migration and its row\n"
-    "rollback  ok: note  fail: note  undoing what was not committed\n"
-    "note  ok: journal  fail: journal  "
-    "noting the failure, where the tracking table keeps failures\n"
+    "plan  ok: repair, resume, begin, journal  fail: journal  deciding "
+    "what has to run\n"
+    "repair  ok: journal  fail: journal  noting in the journal what a "
+    "person decided\n"
+    "resume  ok: begin, intent  fail: note  reading what has run of a "
+    "migration that runs in segments\n"
+    "begin  ok: part, record  fail: rollback  opening a transaction "
+    "for the next migration\n"
+    "part  ok: part, mark, record  fail: rollback  running the SQL of "
+    "a migration\n"
+    "mark  ok: commit  fail: rollback  noting in the journal which "
+    "statements this transaction did\n"
+    "record  ok: begin, commit  fail: rollback  writing the "
+    "migration's row into the tracking table\n"
+    "commit  ok: connect, resume, begin, intent, journal  fail: "
+    "rollback  committing, which keeps the migration and its row\n"
+    "intent  ok: alone  fail: note  noting in the journal that a "
+    "statement is about to run alone\n"
+    "alone  ok: outcome  fail: note  running a statement that cannot "
+    "run in a transaction\n"
+    "outcome  ok: begin, intent  fail: note  looking what the "
+    "statement left, and noting it done\n"
+    "retry  ok: begin  fail: note  waiting for others to let go of "
+    "what the migration needs\n"
+    "rollback  ok: retry, note  fail: note  undoing what was not committed\n"
+    "note  ok: journal  fail: journal  noting the failure, where the "
+    "tracking table keeps failures\n"
     "journal  ok: unlock  fail: unlock  writing the run into the journal\n"
     "unlock  ok: done  fail: done  giving the lock back\n"
     "done  ok: -  fail: -  finished\n";
@@ -158,6 +177,7 @@ test_names(void **state)
 	assert_string_equal(run_outcome_name(RUN_CANCELLED), "cancelled");
 	assert_string_equal(run_operation_name(PLAN_APPLY), "apply");
 	assert_string_equal(run_operation_name(PLAN_BASELINE), "baseline");
+	assert_string_equal(run_operation_name(PLAN_REPAIR), "repair");
 }
 
 /* ---- steps ---- */
@@ -243,17 +263,19 @@ test_a_good_run(void **state)
 static void
 test_new(void **state)
 {
-	char up_to[] = "0007_x", by[] = "once", target[] = "main";
+	char up_to[] = "0007_x", by[] = "once", target[] = "main", action[] = "retry";
 	struct run_request request = {
 		.operation = PLAN_BASELINE,
 		.up_to = up_to,
 		.force = true,
+		.action = action,
 		.requested_by = by,
 	};
 	struct run *run = run_new(&request, target, 1700000000000000, 99);
 	struct run *other = *state;
 
-	up_to[0] = by[0] = target[0] = '!';
+	up_to[0] = by[0] = target[0] = action[0] = '!';
+	assert_string_equal(run->action, "retry");
 	assert_string_equal(run->up_to, "0007_x");
 	assert_string_equal(run->requested_by, "once");
 	assert_string_equal(run->target, "main");
@@ -370,7 +392,16 @@ test_is_for(void **state UNUSED)
 	const struct run_request forced = {
 		.operation = PLAN_BASELINE, .up_to = "0002", .force = true
 	};
-	const struct run_request *const requests[] = { &all, &some, &baseline, &forced };
+	const struct run_request retry = {
+		.operation = PLAN_REPAIR, .up_to = "0002", .action = "retry"
+	};
+	const struct run_request applied = {
+		.operation = PLAN_REPAIR, .up_to = "0002", .action = "applied"
+	};
+	const struct run_request guard = { .operation = PLAN_REPAIR,
+		.action = "remove-guard" };
+	const struct run_request *const requests[] = { &all, &some, &baseline, &forced,
+		&retry, &applied, &guard };
 
 	for (size_t i = 0; i < ARRAY_SIZE(requests); i++) {
 		struct run *run = run_new(requests[i], "default", 1, 1);

@@ -32,8 +32,10 @@
 #define CHECK                                                                            \
 	"SELECT pg_catalog.set_config('client_connection_check_interval', '1s', false) " \
 	"WHERE pg_catalog.strpos(pg_catalog.version(), 'linux') OPERATOR(pg_catalog.>) 0;"
-#define ON_15 COMMON_1 IN_TRANSACTION IDLE COMMON_2 USER_TIMEOUT CHECK
-#define RESET "RESET SESSION AUTHORIZATION;RESET ROLE;RESET ALL;"
+#define TRANSACTION "SET transaction_timeout = 0;"
+#define ON_15       COMMON_1 IN_TRANSACTION IDLE COMMON_2 USER_TIMEOUT CHECK
+#define ON_17       COMMON_1 IN_TRANSACTION IDLE TRANSACTION COMMON_2 USER_TIMEOUT CHECK
+#define RESET       "RESET SESSION AUTHORIZATION;RESET ROLE;RESET ALL;"
 
 static void
 test_settings(void **state)
@@ -49,6 +51,9 @@ test_settings(void **state)
 		{ 130010, COMMON_1 IN_TRANSACTION COMMON_2 USER_TIMEOUT },
 		{ 140000, ON_15 },
 		{ 150020, ON_15 },
+		{ 160009, ON_15 },
+		{ 170000, ON_17 },
+		{ 180001, ON_17 },
 	};
 	void *ctx = mem_context(NULL, "test");
 
@@ -80,12 +85,40 @@ test_fresh_start(void **state)
 	talloc_free(ctx);
 }
 
+/* Nothing but what ends with the transaction, but for what undoes. */
+static void
+test_pooled(void **state)
+{
+	static const char undo[] = RESET "SET client_encoding = 'UTF8';";
+	void *ctx = mem_context(NULL, "test");
+	struct text sql;
+
+	(void)state;
+	text_init(&sql, ctx, BOUND_SQL);
+	session_add_pooled_start(&sql, true);
+	assert_ptr_equal(
+	    strstr(sql.data, "BEGIN ISOLATION LEVEL READ COMMITTED;"), sql.data);
+	const char *rest = strstr(sql.data, undo);
+	assert_non_null(rest);
+	for (rest += strlen(undo); *rest != '\0'; rest = strchr(rest, ';') + 1)
+		assert_int_equal(strncmp(rest, "SET LOCAL ", 10), 0);
+	text_reset(&sql);
+	session_add_pooled_start(&sql, false);
+	assert_null(strstr(sql.data, "BEGIN"));
+	text_reset(&sql);
+	session_add_pooled_end(&sql);
+	assert_string_equal(sql.data,
+	    RESET "SET client_encoding = 'UTF8';SET LOCAL synchronous_commit = on;");
+	talloc_free(ctx);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_settings),
 		cmocka_unit_test(test_fresh_start),
+		cmocka_unit_test(test_pooled),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

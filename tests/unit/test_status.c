@@ -39,6 +39,7 @@ set_up(void **state)
 			.name = ids[i],
 			.order = (int64_t)i + 1,
 			.position = i,
+			.text = "",
 			.checksum = "same",
 		};
 		world->list[i] = &world->migrations[i];
@@ -164,6 +165,8 @@ static void
 test_pending(void **state)
 {
 	static const char advice[] = "POST /apply runs them; GET /plan shows them first";
+	static const struct run cancelled = { .state = RUN_DONE,
+		.outcome = RUN_CANCELLED };
 	struct world *world = *state;
 
 	record(world, "0001", "same");
@@ -171,6 +174,11 @@ test_pending(void **state)
 
 	record(world, "0002", "same");
 	check(world, VERDICT_PENDING, "1 migration pending, next is 0003_c", advice);
+
+	world->status.last_run = &cancelled;
+	check(world, VERDICT_PENDING, "1 migration pending, next is 0003_c",
+	    "the last run was cancelled: POST /apply goes on from here; "
+	    "GET /plan shows what is left");
 
 	world->status.database.in_recovery = true;
 	check(world, VERDICT_PENDING, "1 migration pending, next is 0003_c",
@@ -186,7 +194,7 @@ test_failed_as_the_last_run_tells(void **state)
 	err_set(&run.err, CAT_SQL_ERROR, "no such table");
 	err_where(&run.err, "0001_a.sql", 7);
 	snprintf(run.err.migration, sizeof(run.err.migration), "0001_a");
-	world->status.last_run = &run;
+	world->status.parked = &run;
 	world->input.failed = "0001_a";
 	check(world, VERDICT_FAILED, "0001_a failed: 0001_a.sql:7: no such table",
 	    "mend 0001_a.sql, then POST /apply; GET /runs/0190 has the whole error");
@@ -326,12 +334,12 @@ test_a_run_in_progress_is_the_news(void **state)
 	world->status.run = &run;
 	check(world, VERDICT_PENDING,
 	    "apply in progress: waiting for another migrationd to finish",
-	    "GET /runs/0190 follows it");
+	    "GET /runs/0190 follows it, POST /runs/0190/cancel ends it");
 
 	run.lock_holder = (char[]){ "pid 4711" };
 	check(world, VERDICT_PENDING,
 	    "apply in progress: waiting for another migrationd to finish (pid 4711)",
-	    "GET /runs/0190 follows it");
+	    "GET /runs/0190 follows it, POST /runs/0190/cancel ends it");
 
 	run.state = RUN_PART;
 	run.current = (char[]){ "0002_b" };
@@ -340,7 +348,28 @@ test_a_run_in_progress_is_the_news(void **state)
 	world->input.running = "0002_b";
 	check(world, VERDICT_PENDING,
 	    "apply in progress: running the SQL of a migration (0002_b, 1 of 3 done)",
-	    "GET /runs/0190 follows it");
+	    "GET /runs/0190 follows it, POST /runs/0190/cancel ends it");
+
+	/* what the server tells is more exact than the state */
+	run.has_progress = true;
+	run.progress = (struct run_progress){ .command = "CREATE INDEX",
+		.phase = "scanning",
+		.percent = 25,
+		.eta_seconds = 12.4 };
+	check(world, VERDICT_PENDING,
+	    "apply in progress: CREATE INDEX, scanning, 25.0 %, 12.4 s left (0002_b, 1 of 3 "
+	    "done)",
+	    "GET /runs/0190 follows it, POST /runs/0190/cancel ends it");
+	run.n_blockers = 1;
+	run.blockers[0] = (struct run_blocker){ .pid = 4711,
+		.application = "psql",
+		.state = "idle in transaction",
+		.age_us = INT64_C(185000000) };
+	check(world, VERDICT_PENDING,
+	    "apply in progress: waiting for a lock that pid 4711 (psql, idle in transaction "
+	    "for 3 min) holds (0002_b, 1 of 3 done)",
+	    "wait, or end what it waits for: SELECT pg_terminate_backend(4711); "
+	    "GET /runs/0190 follows it, POST /runs/0190/cancel ends it");
 
 	/* a buffer too small cuts the text */
 	assert_string_equal(

@@ -14,6 +14,7 @@
 static const struct target_params full = {
 	.name = "default",
 	.database_url = "host=/run",
+	.direct_url = "host=/direct",
 	.password_file = "/etc/password",
 	.tracking = "drizzle",
 	.tracking_schema = "a",
@@ -51,7 +52,7 @@ static void
 test_equal(void **state)
 {
 	struct target_params others[] = { full, full, full, full, full, full, full, full,
-		full };
+		full, full, full };
 	struct target_params treated = full;
 
 	(void)state;
@@ -64,6 +65,8 @@ test_equal(void **state)
 	others[6].instance = "two";
 	others[7].journal = false;
 	others[8].connect_timeout_ms = 7;
+	others[9].direct_url = NULL;
+	others[10].lock_mode = LOCK_MODE_LEASE;
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
 		assert_false(target_params_equal(&others[i], &full));
 		assert_false(target_params_equal(&full, &others[i]));
@@ -75,12 +78,41 @@ test_equal(void **state)
 	assert_true(target_params_equal(&treated, &full));
 }
 
+static void
+test_treat_as(void **state)
+{
+	struct target_params *params = target_params_copy(NULL, &full);
+	const char *url = params->database_url;
+	struct target_params other = full;
+
+	(void)state;
+	other.policy.transaction = TRANSACTION_MIGRATION;
+	other.connect_wait_ms = 20;
+	other.lock_wait_ms = 30;
+	other.ddl_lock_timeout_ms = 40;
+	other.statement_timeout_ms = 50;
+	other.yield_after = 60;
+	other.guard = true;
+	target_params_treat_as(params, &other);
+	assert_int_equal(params->policy.transaction, TRANSACTION_MIGRATION);
+	assert_int_equal(params->connect_wait_ms, 20);
+	assert_int_equal(params->lock_wait_ms, 30);
+	assert_int_equal(params->ddl_lock_timeout_ms, 40);
+	assert_int_equal(params->statement_timeout_ms, 50);
+	assert_int_equal(params->yield_after, 60);
+	assert_true(params->guard);
+	assert_ptr_equal(params->database_url, url); /* its own strings stay */
+	assert_true(target_params_equal(params, &full));
+	talloc_free(params);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_copy),
 		cmocka_unit_test(test_equal),
+		cmocka_unit_test(test_treat_as),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -103,7 +104,7 @@ test_create(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		const struct tracking_table table = table_of(rows[i].kind);
 		const struct tracking_look look = { rows[i].schema_exists,
-			rows[i].table_exists, "" };
+			rows[i].table_exists, "", false };
 		struct pgconn_statement statement =
 		    rows[i].kind->create(ctx, &table, &look);
 
@@ -225,9 +226,10 @@ test_look(void **state)
 	struct pgconn_statement statement = tracking_look(ctx, &table);
 
 	(void)state;
-	assert_int_equal(statement.n_params, 2);
+	assert_int_equal(statement.n_params, 3);
 	assert_string_equal(statement.params[0], "my schema");
 	assert_string_equal(statement.params[1], "a \"table\"");
+	assert_string_equal(statement.params[2], "created_at,hash");
 	assert_null(strstr(statement.sql, " = "));
 	talloc_free(ctx);
 }
@@ -237,31 +239,106 @@ test_read_look(void **state)
 {
 	static const struct {
 		int n_rows;
-		const char *values[3];
+		const char *values[4];
 		bool schema_exists;
 		bool table_exists;
 		const char *columns;
+		bool guarded;
 	} rows[] = {
-		{ 1, { "t", "t", "id,hash" }, true, true, ",id,hash," },
-		{ 1, { "t", "t", NULL }, true, true, ",," },
-		{ 1, { "t", "f", NULL }, true, false, "" },
-		{ 1, { "f", "f", NULL }, false, false, "" },
-		{ 0, { NULL }, false, false, "" },
+		{ 1, { "t", "t", "id,hash", "t" }, true, true, ",id,hash,", true },
+		{ 1, { "t", "t", "id,hash", "f" }, true, true, ",id,hash,", false },
+		{ 1, { "t", "t", NULL, "f" }, true, true, ",,", false },
+		{ 1, { "t", "f", NULL, "f" }, true, false, "", false },
+		{ 1, { "f", "f", NULL, "f" }, false, false, "", false },
+		{ 0, { NULL }, false, false, "", false },
 	};
 	void *ctx = mem_context(NULL, "test");
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		PGresult *result = pgresult_make(3, rows[i].n_rows, rows[i].values);
+		PGresult *result = pgresult_make(4, rows[i].n_rows, rows[i].values);
 		struct tracking_look look;
 
 		tracking_read_look(ctx, result, &look);
 		assert_int_equal(look.schema_exists, rows[i].schema_exists);
 		assert_int_equal(look.table_exists, rows[i].table_exists);
 		assert_string_equal(look.columns, rows[i].columns);
+		assert_int_equal(look.guarded, rows[i].guarded);
 		PQclear(result);
 	}
 	talloc_free(ctx);
+}
+
+#define A10 "aaaaaaaaaa"
+
+static void
+test_guard(void **state)
+{
+	static const struct {
+		const char *table;
+		const char *index;
+	} rows[] = {
+		{ "__drizzle_migrations", "__drizzle_migrations_migrationd_guard" },
+		{ "a \"table\"", "a \"\"table\"\"_migrationd_guard" },
+		{ A10 A10 A10 A10 "aaaaaa", A10 A10 A10 A10 "aaaaaa_migrationd_guard" },
+		{ A10 A10 A10 A10 "aaaaaab", A10 A10 A10 A10 "aaaaaa_migrationd_guard" },
+		/* a character of two bytes is not cut in the middle */
+		{ A10 A10 A10 A10 "aaaaa\xc3\xa4",
+		    A10 A10 A10 A10 "aaaaa_migrationd_guard" },
+	};
+	static const struct tracking *const without[] = { &tracking_schema_migrations,
+		&tracking_migration_log };
+	void *ctx = mem_context(NULL, "test");
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct tracking_table table = { &tracking_drizzle, "s",
+			rows[i].table };
+		const char *made = tracking_guard(ctx, &table).sql;
+		const char *removed = tracking_unguard(ctx, &table).sql;
+		char *start = mem_printf(ctx,
+		    "SET LOCAL lock_timeout = '5s'; CREATE UNIQUE INDEX \"%s\" ON \"s\".",
+		    rows[i].index);
+
+		assert_memory_equal(made, start, strlen(start));
+		assert_non_null(strstr(made, " (created_at,hash)"));
+		assert_string_equal(removed,
+		    mem_printf(ctx,
+			"SET LOCAL lock_timeout = '5s'; DROP INDEX \"s\".\"%s\"",
+			rows[i].index));
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(without); i++) {
+		const struct tracking_table table = table_of(without[i]);
+
+		assert_string_equal(tracking_guard(ctx, &table).sql, "");
+		assert_string_equal(tracking_unguard(ctx, &table).sql, "");
+	}
+	talloc_free(ctx);
+}
+
+static void
+test_guard_refused(void **state)
+{
+	const struct tracking_table table = { &tracking_drizzle, "drizzle", "m" };
+	struct err err = { 0 };
+
+	(void)state;
+	err_set(&err, CAT_SQL_ERROR, "could not create unique index");
+	snprintf(err.sqlstate, sizeof(err.sqlstate), "23505");
+	snprintf(err.detail, sizeof(err.detail),
+	    "Key (created_at, hash)=(1, x) is duplicated.");
+	tracking_guard_refused(&table, &err);
+	assert_string_equal(err.text,
+	    "guard = on, but drizzle.m has a row twice, and so can have no unique index: "
+	    "Key (created_at, hash)=(1, x) is duplicated. Delete one of them, and the next "
+	    "run makes it");
+	err_clear(&err);
+	err_set(&err, CAT_PERMISSION_DENIED, "must be owner of table m");
+	tracking_guard_refused(&table, &err);
+	assert_int_equal(err.category, CAT_PERMISSION_DENIED);
+	assert_string_equal(err.text,
+	    "guard = on, but its index on drizzle.m could not be made: must be owner of "
+	    "table m; the next run tries again");
 }
 
 static void
@@ -295,7 +372,7 @@ test_check(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		const struct tracking_table table = table_of(rows[i].kind);
 		const struct tracking_look look = { true, *rows[i].columns != '\0',
-			rows[i].columns };
+			rows[i].columns, false };
 		struct err err = { 0 };
 
 		assert_int_equal(
@@ -453,6 +530,8 @@ main(void)
 		cmocka_unit_test(test_record_failure),
 		cmocka_unit_test(test_look),
 		cmocka_unit_test(test_read_look),
+		cmocka_unit_test(test_guard),
+		cmocka_unit_test(test_guard_refused),
 		cmocka_unit_test(test_check),
 		cmocka_unit_test(test_rows_drizzle),
 		cmocka_unit_test(test_rows_schema_migrations),

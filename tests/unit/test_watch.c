@@ -171,8 +171,10 @@ test_events_are_gathered(void **state)
 	owner->scans[SCAN_EVENT] = 0;
 	for (int i = 0; i < 100; i++)
 		tempdir_text(owner->dir, "m/0002.sql", "SELECT 1;");
+	assert_true(scanned_within(owner, DEADLINE_MS));
 	settle(owner);
-	assert_int_equal(owner->scans[SCAN_EVENT], 1);
+	/* one, but on a machine that is busy with other things a few */
+	assert_in_range(owner->scans[SCAN_EVENT], 1, 10);
 }
 
 static void

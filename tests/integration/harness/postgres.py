@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: PostgreSQL
 """A PostgreSQL of the tests' own, and one database of it."""
 
+import functools
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -18,7 +20,8 @@ USER = "postgres"
 
 
 def find_bindir():
-    """The newest server on this machine, where Debian and others put it."""
+    """PG_BINDIR, or the newest server on this machine, where Debian and
+    others put it."""
     named = os.environ.get("PG_BINDIR")
     if named:
         return pathlib.Path(named)
@@ -32,12 +35,75 @@ def find_bindir():
     return pathlib.Path(initdb).resolve().parent
 
 
+def major_version(bindir):
+    said = subprocess.run([bindir / "postgres", "--version"], check=True,
+                          capture_output=True, text=True).stdout
+    return int(re.search(r"\) (\d+)", said).group(1))
+
+
+@functools.lru_cache(maxsize=None)
+def find_pg_dump(bindir):
+    """The server's own, or a newer one (pg_dump refuses a server that is
+    newer than itself); None when there is neither."""
+    if (bindir / "pg_dump").exists():
+        return bindir / "pg_dump"
+    others = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin/pg_dump"),
+                    key=lambda p: int(p.parts[-3]))
+    return next((p for p in others
+                 if int(p.parts[-3]) >= major_version(bindir)), None)
+
+
+# What a schema consists of, one line for each thing.
+CATALOG_SQL = """
+WITH s AS (SELECT oid, nspname FROM pg_namespace WHERE nspname !~ '^pg_'
+    AND nspname <> 'information_schema' AND NOT nspname = ANY(%s))
+SELECT 'schema ' || nspname AS line FROM s
+UNION ALL SELECT format('extension %%s %%s', extname, extversion)
+    FROM pg_extension
+UNION ALL SELECT format('relation %%s %%s %%s', relkind, c.oid::regclass,
+    pg_get_userbyid(relowner)) FROM pg_class c JOIN s ON s.oid = relnamespace
+UNION ALL SELECT format('column %%s.%%s %%s %%s %%s%%s%%s %%s', a.attrelid::regclass,
+    attname, attnum, format_type(atttypid, atttypmod), attnotnull,
+    attidentity, attgenerated, pg_get_expr(adbin, adrelid))
+    FROM pg_attribute a JOIN pg_class c ON c.oid = attrelid
+    JOIN s ON s.oid = relnamespace
+    LEFT JOIN pg_attrdef d ON adrelid = attrelid AND adnum = attnum
+    WHERE attnum > 0 AND NOT attisdropped
+UNION ALL SELECT format('constraint %%s %%s %%s', conrelid::regclass, conname,
+    pg_get_constraintdef(c.oid)) FROM pg_constraint c
+    JOIN s ON s.oid = connamespace
+UNION ALL SELECT pg_get_indexdef(indexrelid) || ' valid ' || indisvalid
+    FROM pg_index JOIN pg_class c ON c.oid = indexrelid
+    JOIN s ON s.oid = relnamespace
+UNION ALL SELECT format('view %%s %%s', c.oid::regclass, pg_get_viewdef(c.oid))
+    FROM pg_class c JOIN s ON s.oid = relnamespace WHERE relkind IN ('v', 'm')
+UNION ALL SELECT format('sequence %%s %%s', seqrelid::regclass,
+    concat_ws(' ', seqstart, seqincrement, seqmin, seqmax, seqcycle))
+    FROM pg_sequence JOIN pg_class c ON c.oid = seqrelid
+    JOIN s ON s.oid = relnamespace
+UNION ALL SELECT pg_get_functiondef(p.oid) FROM pg_proc p
+    JOIN s ON s.oid = pronamespace WHERE prokind IN ('f', 'p')
+UNION ALL SELECT pg_get_triggerdef(t.oid) FROM pg_trigger t
+    JOIN pg_class c ON c.oid = tgrelid JOIN s ON s.oid = relnamespace
+    WHERE NOT tgisinternal
+UNION ALL SELECT format('type %%s %%s', t.oid::regtype, string_agg(enumlabel,
+    ',' ORDER BY enumsortorder)) FROM pg_type t
+    JOIN s ON s.oid = typnamespace JOIN pg_enum e ON enumtypid = t.oid
+    GROUP BY t.oid
+UNION ALL SELECT format('comment %%s %%s %%s', objoid::regclass, objsubid,
+    description) FROM pg_description JOIN pg_class c ON c.oid = objoid
+    JOIN s ON s.oid = relnamespace WHERE classoid = 'pg_class'::regclass
+ORDER BY 1
+"""
+
+
 class Postgres:
     """A cluster in a directory of its own, on a loopback port and a unix
     socket in that directory. Runs as `postgres` when the tests run as root,
-    because the server refuses root."""
+    because the server refuses root. `standby_of`: a stopped cluster, whose
+    hot standby this becomes."""
 
-    def __init__(self, settings=None, fsync=False):
+    def __init__(self, settings=None, fsync=False, standby_of=None):
         self.bindir = find_bindir()
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="mgd-pg-"))
         self.directory.chmod(0o755)
@@ -52,6 +118,7 @@ class Postgres:
             "port": str(self.port),
             "fsync": "on" if fsync else "off",
             "max_connections": "200",
+            "password_encryption": "scram-sha-256",  # 13: md5
             "log_statement": "all",
             "log_line_prefix": "%m [%p] %d %a ",
             "lc_messages": "C",
@@ -59,6 +126,13 @@ class Postgres:
         }
         if is_root():
             shutil.chown(self.directory, USER, USER)
+        if standby_of is not None:
+            self._settings["primary_conninfo"] = (
+                f"host=127.0.0.1 port={standby_of.port} user={USER}")
+            subprocess.run(["cp", "-a", standby_of.data, self.data],
+                           check=True)
+            (self.data / "standby.signal").touch()
+            return
         subprocess.run(
             [self.bindir / "initdb", "-A", "trust", "-U", USER, "-E", "UTF8",
              "--locale=C", "--no-sync", "-D", self.data],
@@ -113,6 +187,10 @@ class Postgres:
         with_admin(self, f'CREATE DATABASE "{name}"')
         return Database(self, name)
 
+    def database(self, name):
+        """One that is there, or will be."""
+        return Database(self, name)
+
     def dropdb(self, name):
         with_admin(self, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
@@ -153,6 +231,13 @@ class Database:
     def connect(self, user=USER):
         return self.postgres.connect(self.name, user)
 
+    def exists(self):
+        try:
+            self.connect().close()
+        except psycopg2.OperationalError:
+            return False
+        return True
+
     def query(self, sql, *params):
         """All rows of one statement; [] when it returns none."""
         connection = self.connect()
@@ -164,6 +249,11 @@ class Database:
             connection.close()
 
     execute = query
+
+    @property
+    def version(self):
+        """15"""
+        return int(self.value("SHOW server_version_num")) // 10000
 
     def value(self, sql, *params):
         return self.query(sql, *params)[0][0]
@@ -185,11 +275,16 @@ class Database:
             f"SELECT hash, created_at FROM {table} ORDER BY id")
 
     def schema_dump(self, exclude_schema=("migrationd",)):
-        """pg_dump --schema-only without what differs from dump to dump."""
+        """pg_dump --schema-only without what differs from dump to dump; the
+        catalogs' own words where no pg_dump is new enough for the server."""
+        pg_dump = find_pg_dump(self.postgres.bindir)
+        if pg_dump is None:
+            return "\n".join(r[0] for r in self.query(
+                CATALOG_SQL, list(exclude_schema)))
         excluded = [f"--exclude-schema={name}" for name in exclude_schema]
         dump = subprocess.run(
-            [self.postgres.bindir / "pg_dump", "--schema-only", *excluded,
-             self.url], check=True, capture_output=True, text=True).stdout
+            [pg_dump, "--schema-only", *excluded, self.url],
+            check=True, capture_output=True, text=True).stdout
         return "".join(
             line for line in dump.splitlines(keepends=True)
             # a random key since 15.14

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "core/resume.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/locate.h"
+
+static const struct resume_row *
+row_of(const struct resume_row *rows, size_t n, unsigned number)
+{
+	for (size_t i = 0; i < n; i++)
+		if (rows[i].number == number)
+			return &rows[i];
+	return NULL;
+}
+
+static int
+fail_changed(const struct migration *migration, const struct script_statement *statement,
+    bool finished, struct err *err)
+{
+	if (finished) {
+		err_set(err, CAT_CHECKSUM_MISMATCH,
+		    "statement %u ran already, but it is another one now",
+		    statement->number);
+		err_hint(err,
+		    "put the statements that ran back as they were, or POST /repair with "
+		    "{\"migration\": \"%s\", \"action\": \"pending\"} to begin the file "
+		    "anew",
+		    migration->id);
+	} else {
+		err_set(err, CAT_CHECKSUM_MISMATCH,
+		    "statement %u was begun by a run that did not see its end, and it is "
+		    "another one now",
+		    statement->number);
+		err_hint(err,
+		    "look at the database, then POST /repair with {\"migration\": \"%s\", "
+		    "\"action\": \"retry\"} to run it as it is now, \"applied\" if nothing is "
+		    "left to do, or \"pending\" to begin the file anew; then POST /apply",
+		    migration->id);
+	}
+	err->exit_code = EXIT_REFUSED;
+	snprintf(err->migration, sizeof(err->migration), "%s", migration->id);
+	locate_statement(migration, statement, 0, err);
+	return -1;
+}
+
+int
+resume_find(const struct script *script, const struct migration *migration,
+    const struct resume_row *rows, size_t n, struct resume *out, struct err *err)
+{
+	size_t segment = 0;
+
+	for (; segment < script->n_segments; segment++) {
+		const struct script_segment *s = &script->segments[segment];
+		const struct script_statement *statement = &script->statements[s->first];
+		const struct resume_row *row = NULL;
+
+		for (size_t i = 0; i < s->n; i++) {
+			char digest[DIGEST_HEX];
+
+			row = row_of(rows, n, statement[i].number);
+			if (!row)
+				break;
+			script_digest(&statement[i], digest);
+			if (strcmp(row->digest, digest) != 0)
+				return fail_changed(
+				    migration, &statement[i], row->finished, err);
+		}
+		if (!row || !row->finished) {
+			*out = (struct resume){ segment, row != NULL };
+			return 0;
+		}
+	}
+	*out = (struct resume){ segment, false };
+	return 0;
+}
+
+enum resume_lookup
+resume_lookup_of(const struct script_statement *statement)
+{
+	enum sqlclass_kind kind = statement->class.kind;
+	bool named = statement->class.name[0] != '\0';
+
+	if (kind == SQLCLASS_CREATE_INDEX_CONCURRENTLY && named)
+		return RESUME_INDEX_MADE;
+	if (kind == SQLCLASS_DROP_INDEX_CONCURRENTLY && named)
+		return RESUME_INDEX_GONE;
+	if (kind == SQLCLASS_REINDEX_CONCURRENTLY || kind == SQLCLASS_VACUUM)
+		return RESUME_AGAIN;
+	return RESUME_ASK;
+}
+
+void
+resume_ask(const struct migration *migration, const struct script_statement *statement,
+    struct err *err)
+{
+	err_set(err, CAT_SQL_ERROR,
+	    "statement %u was begun by a run that did not see its end: did it run?",
+	    statement->number);
+	err_hint(err,
+	    "look at the database, then POST /repair with {\"migration\": \"%s\", \"action\": "
+	    "\"applied\"} if it ran, \"retry\" to run it again, or \"pending\" to begin "
+	    "the file anew; then POST /apply",
+	    migration->id);
+	err->http_status = 409;
+	err->exit_code = EXIT_REFUSED;
+	snprintf(err->migration, sizeof(err->migration), "%s", migration->id);
+	locate_statement(migration, statement, 0, err);
+}

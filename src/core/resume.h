@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#pragma once
+
+/*
+ * Where to go on with a migration that ran in segments and did not come to its end.
+ * A pure function of its script and of what the journal of statements says.
+ */
+
+#include "core/script.h"
+
+/* A row of the journal. */
+struct resume_row {
+	unsigned number;
+	char digest[DIGEST_HEX];
+	bool finished;
+};
+
+struct resume {
+	size_t
+	    segment; /* go on with this one; n_segments: all ran, only the row is missing */
+	bool
+	    unknown; /* the one statement of that segment was begun, and nobody knows its end */
+};
+
+/*
+ * CHECKSUM_MISMATCH (409, EXIT_REFUSED) when a statement that ran, or may have, is
+ * another now: the file was changed behind what is done already.
+ */
+int resume_find(const struct script *script, const struct migration *migration,
+    const struct resume_row *rows, size_t n, struct resume *out,
+    struct err *err) MUST_CHECK;
+
+/* How to learn from the catalogs whether a statement of that kind ran. */
+enum resume_lookup {
+	RESUME_ASK,   /* they cannot tell: a person has to */
+	RESUME_AGAIN, /* no need to know: running it again does no harm (VACUUM, REINDEX) */
+	RESUME_INDEX_MADE, /* is the index there, and valid? */
+	RESUME_INDEX_GONE  /* is the index still there? */
+};
+enum resume_lookup resume_lookup_of(const struct script_statement *statement);
+
+/*
+ * The question for a person: text and hint of an error that stops the run (409,
+ * EXIT_REFUSED).
+ */
+void resume_ask(const struct migration *migration,
+    const struct script_statement *statement, struct err *err);

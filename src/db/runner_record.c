@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "db/runner_steps.h"
+
+/*
+ * The tracking row and its commit: the states RECORD and COMMIT.
+ */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/bounds.h"
+#include "base/clock.h"
+#include "base/failpoint.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "db/journal_statements.h"
+#include "db/lock.h"
+#include "db/session.h"
+
+/* Connections made again after one was lost at COMMIT, in one run. */
+#define RECONNECTS 3
+
+/* ---- RECORD: is the lock still ours, then the row ---- */
+
+enum {
+	RECORD_LOCK,
+	RECORD_INSERT,
+	RECORD_FORGET
+};
+
+static enum run_state
+record_enter(struct runner *runner)
+{
+	struct text sql;
+
+	/*
+	 * The row is written by the role that connected, whatever the file did; and
+	 * under the lock, taken once more: a file that called
+	 * pg_advisory_unlock_all() may have let another migrationd in.
+	 */
+	text_init(&sql, runner->scratch, BOUND_SQL);
+	text_add(&sql, MUTANT("record-outside") ? "COMMIT; BEGIN; " : "");
+	text_add(&sql, "RESET SESSION AUTHORIZATION; RESET ROLE; ");
+	if (runner->engine.pooled)
+		session_add_pooled_end(&sql);
+	runner->lock.ops->add_guard(&sql, &runner->lock);
+	/* The witness, should the answer to COMMIT be lost. */
+	text_add(&sql, ", pg_catalog.txid_current()");
+	runner_query(runner, sql.data);
+	return RUN_RECORD;
+}
+
+static enum run_state
+record_locked(struct runner *runner, const struct pgconn_reply *reply)
+{
+	const struct migration *m = runner_step_now(runner)->migration;
+	struct err err = { 0 };
+
+	if (!lock_answer(reply->result)) {
+		err_set(&err, CAT_LOCK_TIMEOUT,
+		    "another session took the lock while %s ran; rolled back", m->id);
+		err_hint(&err, "%s", runner->lock.ops->lost_hint);
+		return runner_fail(runner, &err);
+	}
+	snprintf(runner->xid, sizeof(runner->xid), "%s", PQgetvalue(reply->result, 0, 1));
+	struct pgconn_statement insert =
+	    runner->table.kind->record(runner->scratch, &runner->table, m);
+
+	runner->stage = RECORD_INSERT;
+	runner_send(runner, &insert);
+	return RUN_RECORD;
+}
+
+static enum run_state
+record_over(struct runner *runner)
+{
+	runner->durations_us[runner->step] =
+	    clock_mono_us() - runner->run->current_mono_us;
+	if (runner_step_now(runner)->commit)
+		return RUN_COMMIT;
+	runner->step++;
+	return RUN_BEGIN;
+}
+
+static enum run_state
+record_inserted(struct runner *runner, const struct pgconn_reply *reply)
+{
+	const struct plan_step *step = runner_step_now(runner);
+	struct err err = { 0 };
+
+	/* PQcmdTuples only reads, but is not declared so. */
+	if (strcmp(PQcmdTuples((PGresult *)(uintptr_t)reply->result), "1") != 0) {
+		err_set(&err, CAT_SQL_ERROR,
+		    "%s was recorded by somebody else while it ran; rolled back",
+		    step->migration->id);
+		err_hint(&err, "does an application still run its own migrator?");
+		return runner_fail(runner, &err);
+	}
+	if (runner_step_begins(runner) == RUN_BEGIN)
+		return record_over(runner);
+	/* What the journal of statements kept has done its duty. */
+	struct pgconn_statement forget = journal_statements_forget(
+	    runner->scratch, &runner->table, step->migration->version);
+
+	runner->stage = RECORD_FORGET;
+	runner_send(runner, &forget);
+	return RUN_RECORD;
+}
+
+static enum run_state
+record_answer(struct runner *runner, const struct pgconn_reply *reply)
+{
+	const struct migration *m = runner_step_now(runner)->migration;
+	struct err err = reply->err;
+
+	if (err_is_set(&err)) {
+		snprintf(err.migration, sizeof(err.migration), "%s", m->id);
+		err_wrap(&err, "recording %s in %s.%s", m->id, runner->table.schema,
+		    runner->table.table);
+		return runner_fail_or_retry(runner, &err);
+	}
+	switch (runner->stage) {
+	case RECORD_LOCK:
+		return record_locked(runner, reply);
+	case RECORD_INSERT:
+		return record_inserted(runner, reply);
+	default:
+		return record_over(runner);
+	}
+}
+
+/* ---- COMMIT ---- */
+
+static enum run_state
+commit_enter(struct runner *runner)
+{
+	runner_query(runner, "COMMIT");
+	return RUN_COMMIT;
+}
+
+/* The rows of the transaction are there: history and run say so. */
+static void
+commit_done(struct runner *runner)
+{
+	struct run *run = runner->run;
+
+	for (size_t i = runner->txn_first; i <= runner->step; i++) {
+		const struct migration *m = runner->plan->steps[i].migration;
+		struct history_row row = {
+			.key = runner->table.kind->key == HISTORY_BY_FILE ? m->file
+									  : m->version,
+			.name = m->name,
+			.checksum = m->checksum,
+			.baseline = run->operation == PLAN_BASELINE,
+			.has_order = true,
+			.order = m->order,
+			.applied_at_us =
+			    runner->table.kind->keeps_time ? clock_now_us() : 0,
+		};
+
+		history_add(runner->history, &row);
+		run_add_applied(run, m, runner->durations_us[i]);
+		log_info(row.baseline ? "recorded as baseline" : "applied",
+		    LOG_STR("migration", m->id),
+		    LOG_INT("migrationDuration", runner->durations_us[i] / 1000),
+		    LOG_STR("run", run->id));
+	}
+	runner->step++;
+	runner->segment = 0;
+	runner->attempt = 0;
+}
+
+/* The answer did not come: connect again, take the lock (so the old session is gone), and only
+ * then look for the rows. */
+static enum run_state
+commit_in_doubt(struct runner *runner, const struct err *err)
+{
+	size_t n = runner->step - runner->txn_first + 1;
+	struct runner_doubt *doubt = mem_zero(runner, struct runner_doubt);
+
+	log_warning_with(err,
+	    "the connection was lost at COMMIT: connecting again to see",
+	    LOG_STR("migration", runner->run->current), LOG_STR("run", runner->run->id));
+	snprintf(doubt->xid, sizeof(doubt->xid), "%s", runner->xid);
+	doubt->migrations = mem_array(doubt, const struct migration *, n);
+	doubt->durations_us = mem_array(doubt, int64_t, n);
+	for (size_t i = 0; i < n; i++) {
+		doubt->migrations[i] =
+		    runner->plan->steps[runner->txn_first + i].migration;
+		doubt->durations_us[i] = runner->durations_us[runner->txn_first + i];
+	}
+	doubt->n = n;
+	runner->doubt = doubt;
+	runner->run->reconnects++;
+	runner->in_transaction = false;
+	return RUN_CONNECT;
+}
+
+/* A segment is committed, the migration is not over. */
+static enum run_state
+commit_segment(struct runner *runner)
+{
+	runner->attempt = 0;
+	runner->segment++;
+	if (!runner->cancelled)
+		return runner_next_segment(runner);
+	runner_fail_stopped(runner);
+	return RUN_JOURNAL;
+}
+
+static bool
+is_last_segment(const struct runner *runner)
+{
+	const struct script *script = runner_script(runner);
+
+	return script == NULL || runner->segment + 1 >= script->n_segments;
+}
+
+static enum run_state
+commit_failed(struct runner *runner, const struct pgconn_reply *reply, struct err *err)
+{
+	const struct migration *m = runner_step_now(runner)->migration;
+
+	snprintf(err->migration, sizeof(err->migration), "%s", m->id);
+	err_where(err, m->file, 0);
+	if (!reply->lost)
+		return runner_fail_or_retry(runner, err);
+	if (runner->run->reconnects < RECONNECTS && !runner->cancelled)
+		return commit_in_doubt(runner, err);
+	err_hint(err,
+	    "whether it was committed is not known; the next apply reads the tracking "
+	    "table and goes on from there");
+	return runner_fail(runner, err);
+}
+
+static enum run_state
+commit_answer(struct runner *runner, const struct pgconn_reply *reply)
+{
+	struct err err = reply->err;
+
+	/*
+	 * A transaction that had failed answers COMMIT with the tag ROLLBACK and
+	 * success.
+	 */
+	if (!err_is_set(&err) &&
+	    strcmp(PQcmdStatus((PGresult *)(uintptr_t)reply->result), "COMMIT") != 0)
+		err_set(&err, CAT_SQL_ERROR, "the server rolled %s back at COMMIT",
+		    runner->run->current);
+	if (err_is_set(&err))
+		return commit_failed(runner, reply, &err);
+	runner->in_transaction = false;
+	if (!is_last_segment(runner))
+		return commit_segment(runner);
+	commit_done(runner);
+	if (runner_step_now(runner) == NULL)
+		return RUN_JOURNAL;
+	if (!runner_is_stopping(runner))
+		return runner_step_begins(runner);
+	runner_fail_stopped(runner);
+	return RUN_JOURNAL;
+}
+
+const struct runner_step runner_step_record = { record_enter, record_answer, NULL };
+const struct runner_step runner_step_commit = { commit_enter, commit_answer, NULL };

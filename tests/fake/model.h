@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#pragma once
+
+/*
+ * What the server of the scripted libpq keeps: rows of the tracking table, rows of the
+ * journal of statements, and which SQL of the migrations took effect, how often. It
+ * follows what is sent and what becomes of each transaction, so it is right where a
+ * COMMIT came through and its answer did not, and answers when it is asked for its rows.
+ *
+ *	script_server();
+ *	model_begin();
+ *	model_rows(folder, 1);                   what is there already
+ *	model_statement(2, "VACUUM one", false); begun, and not known to be done
+ *	...
+ *	model_n_rows_of(key), model_n_ran(text, len)
+ *
+ * Rows of a table of another kind than Drizzle's are counted, but not read back.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/folder.h"
+
+void model_begin(void);
+
+/* The first `n` migrations of the folder are applied. */
+void model_rows(const struct folder *folder, size_t n);
+
+/* A row of the journal of statements, of whatever migration is asked for. */
+void model_statement(unsigned number, const char *text, bool finished);
+
+/* Committed rows with that key; all that came since model_rows. */
+unsigned model_n_rows_of(const char *key);
+unsigned model_n_new_rows(void);
+
+/* How often that SQL took effect. */
+unsigned model_n_ran(const char *text, size_t len);
+
+/* SQL that took effect more than once; NULL: none. */
+const char *model_ran_twice(void);
+
+/* The journal of statements, "1 done, 2 begun". */
+void model_journal(char *buf, size_t size);

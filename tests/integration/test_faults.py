@@ -1,0 +1,504 @@
+# SPDX-License-Identifier: PostgreSQL
+"""The server and the network fail in the middle: the caller hears the truth,
+and the next apply leaves what an undisturbed one would have left."""
+
+import contextlib
+import shutil
+import signal
+import subprocess
+import threading
+import time
+
+import pytest
+
+from harness.daemon import applied_ids, runs_of
+from harness.postgres import Postgres, with_admin
+from harness.process import is_root
+from harness.proxy import Proxy
+from harness.wait import wait_until
+
+A, B, C = "0000_a", "0001_b", "0002_c"
+# what is counted would show that a migration ran twice
+COUNTED = "CREATE TABLE {0} (id int); INSERT INTO {0} VALUES (1);"
+THREE = [(A, COUNTED.format("a")), (B, COUNTED.format("b")),
+         (C, COUNTED.format("c"))]
+
+
+@pytest.fixture
+def proxy(postgres):
+    made = Proxy(postgres.port)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def through(proxy, database, start_daemon):
+    """through(folder, ...) -> a daemon whose connections go by the proxy."""
+    def start(folder, *args, **kwargs):
+        return start_daemon("--migrations", folder, "--database-url",
+                            proxy.url(database), *args, **kwargs)
+    return start
+
+
+def in_background(daemon, **kwargs):
+    """POST /apply on a thread; call the result for the answer."""
+    answers = []
+    thread = threading.Thread(
+        target=lambda: answers.append(daemon.apply(timeout=90, **kwargs)),
+        daemon=True)
+    thread.start()
+
+    def answer(timeout=60):
+        thread.join(timeout)
+        assert answers, f"no answer to POST /apply within {timeout} s"
+        return answers[0]
+    answer.waiting = thread.is_alive
+    return answer
+
+
+def assert_undisturbed(database, count=3):
+    """As if nothing had happened: each table with its one row, each
+    migration recorded once."""
+    assert len(database.drizzle_rows()) == count
+    for table in ("a", "b", "c")[:count]:
+        assert database.value(f"SELECT count(*) FROM {table}") == 1, table
+
+
+def assert_heals(daemon, database, count=3):
+    """The next apply completes without repair by hand."""
+    got = wait_until(lambda: (r := daemon.apply(timeout=60)).status == 200
+                     and r, 30, 0.2)
+    assert_undisturbed(database, count)
+    daemon.wait_verdict("current")
+    return got
+
+
+def backend_of(database, query):
+    """The process that runs a statement like `query`."""
+    return wait_until(lambda: database.query(
+        "SELECT pid FROM pg_stat_activity WHERE state = 'active'"
+        " AND datname = current_database() AND pid <> pg_backend_pid()"
+        " AND query LIKE %s", f"%{query}%"), 10)[0][0]
+
+
+def our_locks(database):
+    return database.value(
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND"
+        " database = (SELECT oid FROM pg_database"
+        " WHERE datname = current_database())")
+
+
+# -- the connection is lost ------------------------------------------------------
+
+# (side, message, what it says): where the connection breaks, phase by phase
+PHASES = {
+    "probe": ("client", None, rb"pg_is_in_recovery"),
+    "answer to probe": ("server", "D", rb"on|off"),
+    "lock": ("client", None, rb"pg_try_advisory_lock"),
+    "prepare": ("client", None, rb"__drizzle_migrations"),
+    "begin": ("client", "Q", rb"BEGIN"),
+    "first part": ("client", "Q", rb"CREATE TABLE b"),
+    "answer to a part": ("server", "C", rb"INSERT 0 1"),
+    "record": ("client", None, rb"INSERT INTO .*__drizzle_migrations"),
+    "commit": ("client", "Q", rb"^COMMIT\0"),
+    "journal": ("client", None, rb"INSERT INTO migrationd.runs"),
+    "unlock": ("client", None, rb"pg_advisory_unlock\("),
+}
+
+
+@pytest.mark.parametrize("how", ["cut", "half_close"])
+@pytest.mark.parametrize("phase", PHASES)
+def test_connection_lost(through, proxy, drizzle, database, phase, how):
+    daemon = through(drizzle(THREE))
+    daemon.wait_verdict("pending")
+    rule = proxy.on(*PHASES[phase], how)
+    got = daemon.apply(timeout=60)
+    rule.wait()
+    assert got.status in (200, 503), repr(got)
+    if got.status == 503:
+        assert got.problem(503, "NETWORK_ERROR")["retryable"] is True
+    else:
+        assert_undisturbed(database)
+    proxy.heal()
+    assert_heals(daemon, database)
+
+
+def test_connection_refused_for_a_while_is_waited_for(through, proxy, drizzle,
+                                                      database):
+    daemon = through(drizzle(THREE))
+    daemon.wait_verdict("pending")
+    proxy.refuse()
+    proxy.cut()
+    answer = in_background(daemon)
+    wait_until(lambda: "cannot connect yet" in daemon.stderr(), 10)
+    proxy.heal()
+    assert answer().status == 200
+    assert_undisturbed(database)
+
+
+# -- what became of COMMIT -------------------------------------------------------
+
+def test_the_answer_to_commit_is_lost(through, proxy, drizzle, database):
+    """It was committed: the caller hears so, as if nothing had happened."""
+    daemon = through(drizzle(THREE))
+    daemon.wait_verdict("pending")
+    rule = proxy.on("client", "Q", rb"^COMMIT\0", lambda _: proxy.on(
+        "server", "C", rb"^COMMIT\0", "cut"), nth=2)
+    got = daemon.apply(timeout=60)
+    rule.wait()
+    assert got.status == 200, repr(got)
+    assert applied_ids(got.json()) == [A, B, C]
+    assert_undisturbed(database)
+
+
+def test_commit_itself_is_lost(through, proxy, drizzle, database):
+    """It was not committed: looked for, not found, done again."""
+    daemon = through(drizzle(THREE))
+    daemon.wait_verdict("pending")
+    rule = proxy.on("client", "Q", rb"^COMMIT\0", "cut", nth=2)
+    got = daemon.apply(timeout=60)
+    rule.wait()
+    assert got.status == 200, repr(got)
+    assert applied_ids(got.json()) == [A, B, C]
+    assert_undisturbed(database)
+
+
+def test_a_commit_that_arrives_late(through, proxy, drizzle, database):
+    """The daemon loses the connection at COMMIT, which reaches the server
+    only later: whoever just reconnects and looks sees no row, and applies
+    twice. The old session's lock has to be waited for."""
+    daemon = through(drizzle(THREE))
+    daemon.wait_verdict("pending")
+    old = []
+
+    def hold(connection):
+        connection.hold()
+        old.append(connection)
+
+    proxy.on("client", "Q", rb"^COMMIT\0", hold, nth=2)
+    answer = in_background(daemon)
+    wait_until(lambda: old, 20)
+    # as long as the old session may still commit, nobody else applies
+    deadline = time.monotonic() + 2
+    while time.monotonic() < deadline:
+        assert our_locks(database) == 1
+        assert len(database.drizzle_rows()) == 1
+    old[0].release()
+    got = answer()
+    assert got.status == 200, repr(got)
+    assert applied_ids(got.json()) == [A, B, C]
+    assert_undisturbed(database)
+
+
+# -- the server stalls -----------------------------------------------------------
+
+def test_probes_answer_while_the_server_is_stalled(through, proxy, drizzle,
+                                                   database):
+    daemon = through(drizzle(THREE))
+    daemon.wait_verdict("pending")
+    rule = proxy.on("client", "Q", rb"CREATE TABLE b", "stall")
+    answer = in_background(daemon)
+    rule.wait()
+    deadline = time.monotonic() + 2
+    while time.monotonic() < deadline:
+        for path in ("/livez", "/metrics", "/status"):
+            got = daemon.get(path)
+            assert got.status == 200 and got.seconds < 0.2, (path, got)
+    assert answer.waiting()
+    assert daemon.status()["run"]["current"] == B
+    proxy.heal()
+    assert answer().status == 200
+    assert_undisturbed(database)
+
+
+@pytest.mark.parametrize("side", ["client", "server"])
+def test_sigterm_ends_a_daemon_whose_server_fell_silent(
+        through, proxy, drizzle, database, side):
+    """One direction goes nowhere: the daemon must end all the same, and the
+    session that it leaves must not commit."""
+    daemon = through(drizzle([
+        (A, COUNTED.format("a")),
+        (B, COUNTED.format("b") + "SELECT pg_sleep(0.5);")]))
+    daemon.wait_verdict("pending")
+    rule = proxy.on("client", "Q", rb"CREATE TABLE b",
+                    lambda _: proxy.drop(side))
+    in_background(daemon)
+    rule.wait()
+    daemon.signal(signal.SIGTERM)
+    wait_until(lambda: "stop" in daemon.stderr().lower(), 5)
+    daemon.signal(signal.SIGTERM)
+    daemon.process.wait(timeout=20)
+    proxy.cut()
+    wait_until(lambda: our_locks(database) == 0, 10)
+    assert len(database.drizzle_rows()) == 1
+    assert not database.has_table("b")
+
+
+# -- what an administrator does --------------------------------------------------
+
+def test_terminated_backend_and_then_again(serve, drizzle, database):
+    daemon = serve(drizzle(THREE[:1] + [
+        (B, COUNTED.format("b") + "SELECT pg_sleep(1.5);")]))
+    answer = in_background(daemon)
+    database.execute("SELECT pg_terminate_backend(%s)",
+                     backend_of(database, "pg_sleep(1.5)"))
+    got = answer()
+    assert got.status in (200, 503), repr(got)
+    if got.status == 503:
+        assert got.problem(503, "NETWORK_ERROR")["sqlstate"] == "57P01"
+    assert_heals(daemon, database, 2)
+
+
+def test_cancelled_backend_is_a_failed_migration(serve, drizzle, database):
+    daemon = serve(drizzle([(A, "SELECT pg_sleep(30);")]))
+    answer = in_background(daemon)
+    database.execute("SELECT pg_cancel_backend(%s)",
+                     backend_of(database, "pg_sleep(30)"))
+    got = answer()
+    assert got.problem(422)["sqlstate"] == "57014"
+    assert daemon.states()[A] == "failed"
+
+
+@pytest.mark.parametrize("mode", ["fast", "immediate"])
+def test_server_restarted_during_a_run(start_daemon, drizzle, own_postgres,
+                                       mode):
+    database = own_postgres.createdb()
+    daemon = start_daemon(
+        "--migrations", drizzle(THREE[:1] + [
+            (B, COUNTED.format("b") + "SELECT pg_sleep(1.5);")]),
+        "--database-url", database.url)
+    answer = in_background(daemon)
+    backend_of(database, "pg_sleep(1.5)")
+    own_postgres.restart(mode)
+    got = answer()
+    assert got.status in (200, 503), repr(got)
+    assert_heals(daemon, database, 2)
+    daemon.stop()
+
+
+def test_restarts_while_applies_go_on(start_daemon, drizzle, own_postgres):
+    """Immediate stops at moments that nobody chose."""
+    database = own_postgres.createdb()
+    migrations = [(f"{i:04d}_m", COUNTED.format(f"t{i}")
+                   + "SELECT pg_sleep(0.05);") for i in range(24)]
+    daemon = start_daemon("--migrations", drizzle(migrations),
+                          "--database-url", database.url)
+    for _ in range(3):
+        answer = in_background(daemon)
+        before = len(database.drizzle_rows()) if database.has_table(
+            "drizzle.__drizzle_migrations") else 0
+        wait_until(lambda: database.has_table("drizzle.__drizzle_migrations")
+                   and len(database.drizzle_rows()) > before, 20)
+        own_postgres.restart("immediate")
+        assert answer().status in (200, 503)
+    wait_until(lambda: daemon.apply(timeout=60).status == 200, 30, 0.2)
+    assert len(database.drizzle_rows()) == len(migrations)
+    for i in range(len(migrations)):
+        assert database.value(f"SELECT count(*) FROM t{i}") == 1
+    daemon.stop()
+
+
+# -- no room ---------------------------------------------------------------------
+
+@contextlib.contextmanager
+def all_connections_taken(database, user):
+    """Every connection that `user` may have is taken by another."""
+    taken = []
+    try:
+        while True:
+            try:
+                taken.append(database.connect(user))
+            except Exception as error:
+                assert "connections" in str(error), error
+                break
+        yield
+    finally:
+        for connection in taken:
+            connection.close()
+
+
+@pytest.fixture
+def limited(database):
+    """A role with few connections and all rights."""
+    role = f"limited_{database.name}"
+    database.execute(f"CREATE ROLE {role} LOGIN CONNECTION LIMIT 4;"
+                     f'ALTER DATABASE "{database.name}" OWNER TO {role}')
+    yield role
+    database.execute(f'ALTER DATABASE "{database.name}" OWNER TO postgres;'
+                     f"DROP OWNED BY {role} CASCADE; DROP ROLE {role}")
+
+
+def test_too_many_connections_is_waited_for(start_daemon, drizzle, database,
+                                            limited):
+    with all_connections_taken(database, limited):
+        daemon = start_daemon("--migrations", drizzle(THREE),
+                              "--database-url", database.url_as(limited))
+        answer = in_background(daemon)
+        wait_until(lambda: "cannot connect yet" in daemon.stderr(), 10)
+        assert answer.waiting()
+    assert answer().status == 200
+    assert_undisturbed(database)
+    daemon.stop()
+
+
+def test_too_many_connections_for_too_long(start_daemon, drizzle, database,
+                                           limited):
+    with all_connections_taken(database, limited):
+        daemon = start_daemon("--migrations", drizzle(THREE),
+                              "--database-url", database.url_as(limited),
+                              "--connect-wait", "1s")
+        got = daemon.apply(timeout=30)
+        problem = got.problem(503, "NETWORK_ERROR")
+        assert problem["sqlstate"] == "53300"
+        assert problem["retryable"] is True
+        assert int(got.headers["Retry-After"]) >= 1
+        assert got.seconds > 0.9, "waited before it gave up"
+    assert_heals(daemon, database)
+    daemon.stop()
+
+
+@pytest.fixture
+def small_tablespace(own_postgres):
+    """A tablespace of 4 MB."""
+    path = own_postgres.directory / "small"
+    path.mkdir()
+    if not is_root():
+        pytest.skip("only root can mount a file system of a size")
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=4m,mode=0777", "tmpfs", path],
+        capture_output=True, text=True, check=False)
+    if mounted.returncode != 0:
+        pytest.skip(f"mounting is not permitted: {mounted.stderr.strip()}")
+    shutil.chown(path, "postgres", "postgres")
+    path.chmod(0o700)
+    try:
+        yield path
+    finally:
+        own_postgres.stop("immediate")
+        subprocess.run(["umount", path], check=True)
+
+
+def test_disk_full(start_daemon, drizzle, own_postgres, small_tablespace):
+    database = own_postgres.createdb()
+    own_postgres_admin = own_postgres.connect("postgres")
+    own_postgres_admin.cursor().execute(
+        f"CREATE TABLESPACE small LOCATION '{small_tablespace}'")
+    own_postgres_admin.close()
+    ballast = small_tablespace / "ballast"
+    fill = ("CREATE TABLE b (id int, filler text) TABLESPACE small;"
+            "INSERT INTO b SELECT 1, repeat('x', 1000)"
+            " FROM generate_series(1, 1000);")
+    daemon = start_daemon(
+        "--migrations", drizzle([(A, COUNTED.format("a")), (B, fill)]),
+        "--database-url", database.url)
+    ballast.write_bytes(b"x" * (3 << 20))
+    got = daemon.apply(timeout=30)
+    problem = got.problem(422, "SQL_ERROR")
+    assert problem["sqlstate"] == "53100"
+    assert problem["migration"] == B
+    assert len(database.drizzle_rows()) == 1
+    assert not database.has_table("b")
+    assert daemon.get("/livez").status == 200
+
+    ballast.unlink()
+    assert daemon.apply(timeout=30).status == 200
+    assert database.value("SELECT count(*) FROM b") == 1000
+    daemon.stop()
+
+
+# -- standby ---------------------------------------------------------------------
+
+@pytest.fixture
+def standby(own_postgres):
+    """A hot standby of own_postgres, made of its files at rest, so that every
+    version can do it."""
+    own_postgres.stop("fast")
+    made = Postgres(standby_of=own_postgres)
+    own_postgres.start()
+    try:
+        yield made.start()
+    finally:
+        made.destroy()
+
+
+def test_standby_refuses_and_once_promoted_works(start_daemon, drizzle,
+                                                 own_postgres, standby):
+    database = own_postgres.createdb()
+    replica = standby.database(database.name)
+    wait_until(lambda: replica.exists(), 20, what="the database is replicated")
+    daemon = start_daemon("--migrations", drizzle(THREE), "--database-url",
+                          replica.url, "--apply-on-start",
+                          "--refresh-interval", "1s")
+    daemon.wait_verdict("pending")
+    started = len(standby.log())
+    got = daemon.apply(timeout=30)
+    problem = got.problem(503, "NETWORK_ERROR")
+    assert problem["sqlstate"] == "25006"
+    assert "standby" in problem["detail"]
+    assert got.seconds < 5, "refused at once"
+    status = daemon.status()
+    assert status["database"]["in_recovery"] is True
+    assert all(s == "pending" for s in daemon.states().values())
+
+    # nobody asks: nothing is tried
+    runs = len(runs_of(daemon.get("/runs")))
+    deadline = time.monotonic() + 3
+    while time.monotonic() < deadline:
+        assert len(runs_of(daemon.get("/runs"))) == runs
+    assert standby.log_count("pg_try_advisory_lock", started) == 0
+
+    replica.execute("SELECT pg_promote()")
+    wait_until(lambda: not replica.value("SELECT pg_is_in_recovery()"), 30)
+    assert daemon.apply(timeout=30).status == 200
+    assert_undisturbed(replica)
+    daemon.stop()
+
+
+def test_standby_promoted_in_the_middle_of_waiting(
+        start_daemon, drizzle, own_postgres, standby):
+    """Nobody asks again: what was to be applied at the start is, as soon as
+    it can be."""
+    database = own_postgres.createdb()
+    replica = standby.database(database.name)
+    wait_until(lambda: replica.exists(), 20)
+    daemon = start_daemon("--migrations", drizzle(THREE), "--database-url",
+                          replica.url, "--apply-on-start",
+                          "--refresh-interval", "1s")
+    daemon.wait_verdict("pending")
+    replica.execute("SELECT pg_promote()")
+    daemon.wait_verdict("current", timeout=30)
+    assert_undisturbed(replica)
+    daemon.stop()
+
+
+def test_a_failing_wish_is_repeated_with_longer_pauses(
+        serve, drizzle, database):
+    """The database is read only for now: apply_on_start goes on trying, and
+    not as fast as it can."""
+    read_only = (f'ALTER DATABASE "{database.name}"'
+                 " SET default_transaction_read_only = ")
+    database.execute(read_only + "on")
+    daemon = serve(drizzle(THREE), "--apply-on-start",
+                   "--refresh-interval", "1s")
+    wait_until(lambda: runs_of(daemon.get("/runs")), 10)
+    deadline = time.monotonic() + 4
+    while time.monotonic() < deadline:
+        assert 1 <= len(runs_of(daemon.get("/runs"))) <= 3
+    with_admin(database.postgres, read_only + "off")
+    daemon.wait_verdict("current", timeout=30)
+
+
+def test_standby_first_in_the_list(start_daemon, drizzle, own_postgres,
+                                   standby):
+    """The way out that the refusal names."""
+    database = own_postgres.createdb()
+    replica = standby.database(database.name)
+    wait_until(lambda: replica.exists(), 20)
+    daemon = start_daemon(
+        "--migrations", drizzle(THREE), "--database-url",
+        f"postgresql://postgres@127.0.0.1:{standby.port},"
+        f"127.0.0.1:{own_postgres.port}/{database.name}"
+        "?target_session_attrs=read-write")
+    assert daemon.apply(timeout=30).status == 200
+    assert_undisturbed(database)
+    daemon.stop()

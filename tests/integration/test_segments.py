@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: PostgreSQL
+"""Files that cannot be one transaction: they run in segments, and what ran is
+known whatever happens in between."""
+
+import pytest
+
+from harness.folder import write
+from harness.wait import wait_until
+
+BREAK = "--> statement-breakpoint\n"
+MIXED = ("CREATE TABLE t (id int, x int);\n"
+         "INSERT INTO t SELECT g, g % 7 FROM generate_series(1, 100) g;\n"
+         "CREATE INDEX CONCURRENTLY t_x ON t (x);\n"
+         "CREATE TABLE after_index (id int);\n")
+
+
+def is_valid(database, index):
+    return database.query(
+        "SELECT i.indisvalid FROM pg_index i JOIN pg_class c"
+        f" ON c.oid = i.indexrelid WHERE c.relname = '{index}'")
+
+
+def statements(database):
+    return database.query("SELECT number, finished_at IS NOT NULL"
+                          " FROM migrationd.statements ORDER BY number")
+
+
+FILES = {
+    "concurrently in the middle": MIXED,
+    "the drizzle way out": ("CREATE TABLE t (id int, x int);\n" + BREAK +
+                            "COMMIT;\n" + BREAK +
+                            "CREATE INDEX CONCURRENTLY t_x ON t (x);\n" +
+                            BREAK + "BEGIN;\n"),
+    "begin and commit": "BEGIN;\nCREATE TABLE t (id int, x int);\n"
+                        "CREATE INDEX t_x ON t (x);\nCOMMIT;\n",
+    "begin transaction, then more": "BEGIN TRANSACTION;\n"
+                                    "CREATE TABLE t (id int, x int);\n"
+                                    "COMMIT;\nCREATE INDEX t_x ON t (x);\n",
+    "no-transaction": "-- migrationd: no-transaction\n"
+                      "CREATE TABLE t (id int, x int);\n"
+                      "CREATE INDEX t_x ON t (x);\n",
+    "vacuum": "CREATE TABLE t (id int, x int); CREATE INDEX t_x ON t (x);\n"
+              "VACUUM t;\n",
+}
+
+
+@pytest.mark.parametrize("case", FILES, ids=lambda c: c.replace(" ", "-"))
+def test_runs_and_is_recorded_once(serve, drizzle, database, case):
+    daemon = serve(drizzle([("0000_a", FILES[case]),
+                            ("0001_b", "CREATE TABLE b (id int);")]))
+    got = daemon.apply(timeout=30)
+    assert got.status == 200, got
+    assert [m["id"] for m in got.json()["applied"]] == ["0000_a", "0001_b"]
+    assert is_valid(database, "t_x") == [(True,)]
+    assert len(database.drizzle_rows()) == 2
+    assert daemon.apply().json()["applied"] == []
+    if database.has_table("migrationd.statements"):
+        assert statements(database) == [], "its notes are done with"
+
+
+def test_enum_value_used_later(once, database, drizzle):
+    """drizzle-orm fails with 55P04: it has all files in one transaction."""
+    folder = drizzle([
+        ("0000_a", "CREATE TYPE e AS ENUM ('a'); CREATE TABLE t (v e);"),
+        ("0001_b", "ALTER TYPE e ADD VALUE 'b';"),
+        ("0002_c", "INSERT INTO t VALUES ('b');"),
+        ("0003_d", "ALTER TYPE e ADD VALUE 'c';\n" + BREAK +
+         "INSERT INTO t VALUES ('c');")])
+    done = once(folder)
+    assert done.returncode == 0, (done.stdout, done.stderr)
+    assert database.query("SELECT count(*) FROM t") == [(2,)]
+
+
+def test_pg_dump_as_a_migration(once, postgres, database, sequence):
+    """A dump has COPY with data, and meta lines of psql."""
+    dump = ("\\restrict abc\n"
+            "SET statement_timeout = 0;\n"
+            "SELECT pg_catalog.set_config('search_path', '', false);\n"
+            "CREATE TABLE public.t (id int, v text);\n"
+            "COPY public.t (id, v) FROM stdin;\n"
+            "1\tone; 'two\n2\t$$\n\\.\n\n"
+            "CREATE INDEX t_id ON public.t (id);\n"
+            "\\unrestrict abc\n")
+    folder = sequence({"0001_dump.sql": dump,
+                       "0002_more.sql": "CREATE TABLE unqualified (id int);"})
+    done = once(folder)
+    assert done.returncode == 0, (done.stdout, done.stderr)
+    assert database.query("SELECT id, v FROM t ORDER BY id") == [
+        (1, "one; 'two"), (2, "$$")]
+    assert database.has_table("public.unqualified")
+
+
+def test_connect_is_refused_by_name(once, database, sequence):
+    done = once(sequence({"0001_a.sql": "CREATE TABLE a ();\n\\connect x\n"}))
+    assert done.returncode == 8, (done.stdout, done.stderr)
+    assert "\\connect" in done.stdout and "0001_a.sql:2" in done.stdout
+    assert not database.has_table("public.a")
+
+
+def test_goes_on_behind_what_ran(serve, drizzle, database):
+    """The statement behind the index fails, is mended, and only it runs."""
+    folder = drizzle([("0000_a", MIXED + "SELECT 1/0;\n")])
+    daemon = serve(folder)
+    problem = daemon.apply(timeout=30).problem(422)
+    assert problem["sqlstate"] == "22012"
+    assert problem["statement"]["line"] == 5
+    assert "done and noted" in problem["hint"]
+    assert statements(database) == [(1, True), (2, True), (3, True)]
+    write(folder / "0000_a.sql", MIXED + "SELECT 1;\n")
+    wait_until(lambda: daemon.apply(timeout=30).status == 200, 10)
+    assert database.query("SELECT count(*) FROM t") == [(100,)]
+    assert database.has_table("public.after_index")
+
+
+def test_what_ran_may_not_change(serve, drizzle, database):
+    folder = drizzle([("0000_a", MIXED + "SELECT 1/0;\n")])
+    daemon = serve(folder)
+    daemon.apply(timeout=30).problem(422)
+    write(folder / "0000_a.sql", MIXED.replace("100", "200") + "SELECT 1;\n")
+    problem = daemon.apply(timeout=30).problem(409, "CHECKSUM_MISMATCH")
+    assert "/repair" in problem["hint"]
+    assert database.query("SELECT count(*) FROM t") == [(100,)]
+
+
+def plant_unknown(database, sql, number):
+    """As a run leaves it that was killed while statement `number` ran."""
+    import hashlib
+    digest = hashlib.sha256(sql.encode()).hexdigest()
+    database.execute(
+        "UPDATE migrationd.statements SET finished_at = NULL, digest ="
+        f" '{digest}' WHERE number = {number}")
+    database.execute("DELETE FROM migrationd.statements"
+                     f" WHERE number > {number}")
+
+
+@pytest.fixture
+def stopped_at_index(serve, drizzle, database):
+    """A daemon whose migration stopped behind its index."""
+    folder = drizzle([("0000_a", MIXED + "SELECT 1/0;\n")])
+    daemon = serve(folder)
+    daemon.apply(timeout=30).problem(422)
+    database.execute("UPDATE migrationd.statements SET finished_at = NULL"
+                     " WHERE number = 3")
+    write(folder / "0000_a.sql", MIXED + "SELECT 1;\n")
+    return daemon
+
+
+def settled(daemon):
+    return wait_until(
+        lambda: daemon.apply(timeout=30).status == 200, 10)
+
+
+def test_unknown_index_that_is_valid_counts(stopped_at_index, database):
+    oid = database.query("SELECT 't_x'::regclass::oid")
+    settled(stopped_at_index)
+    assert database.query("SELECT 't_x'::regclass::oid") == oid
+
+
+def test_unknown_index_that_is_invalid_is_made_anew(stopped_at_index, database):
+    oid = database.query("SELECT 't_x'::regclass::oid")
+    database.execute("UPDATE pg_index SET indisvalid = false"
+                     " WHERE indexrelid = 't_x'::regclass")
+    settled(stopped_at_index)
+    assert database.query("SELECT 't_x'::regclass::oid") != oid
+    assert is_valid(database, "t_x") == [(True,)]
+
+
+def test_unknown_index_that_is_absent_is_made(stopped_at_index, database):
+    database.execute("DROP INDEX t_x")
+    settled(stopped_at_index)
+    assert is_valid(database, "t_x") == [(True,)]
+
+
+ONCE_ONLY = ("CREATE TABLE n (id int);\n"
+             "DO $$ BEGIN INSERT INTO n VALUES (1); COMMIT;"
+             " PERFORM 1/{}; END $$;\n"
+             "CREATE TABLE behind (id int);\n")
+
+
+@pytest.fixture
+def in_doubt(serve, drizzle, database):
+    folder = drizzle([("0000_a", ONCE_ONLY.format("0"))])
+    daemon = serve(folder)
+    daemon.apply(timeout=30).problem(422)
+    return daemon
+
+
+def ask(daemon):
+    problem = daemon.apply(timeout=30).problem(409)
+    assert "POST /repair" in problem["hint"], problem
+    assert "did it run" in problem["detail"]
+    return problem
+
+
+@pytest.mark.parametrize("action, rows", [("applied", 1), ("retry", 2)])
+def test_a_person_answers(in_doubt, database, action, rows):
+    ask(in_doubt)
+    assert database.query("SELECT count(*) FROM n") == [(1,)], "not repeated"
+    got = in_doubt.post("/repair", json={"migration": "0000_a",
+                                         "action": action})
+    assert got.status == 200, got
+    got = in_doubt.apply(timeout=30)
+    if action == "retry":  # it fails as it did before, after another row
+        got.problem(422)
+    else:
+        assert got.status == 200, got
+        assert database.has_table("public.behind")
+    assert database.query("SELECT count(*) FROM n") == [(rows,)]
+
+
+def test_nothing_to_repair(serve, drizzle):
+    daemon = serve(drizzle([("0000_a", "SELECT 1;")]))
+    assert daemon.apply().status == 200
+    daemon.post("/repair", json={"migration": "0000_a",
+                                 "action": "retry"}).problem(409)
+    daemon.post("/repair", json={"migration": "nope",
+                                 "action": "retry"}).problem(404)
+
+
+def test_invalid_index_of_others_is_not_taken_for_ours(serve, drizzle,
+                                                       database):
+    database.execute("CREATE TABLE t (x int)")
+    database.execute("CREATE INDEX t_x ON t (x)")
+    database.execute("UPDATE pg_index SET indisvalid = false"
+                     " WHERE indexrelid = 't_x'::regclass")
+    daemon = serve(drizzle([
+        ("0000_a", "CREATE INDEX CONCURRENTLY IF NOT EXISTS t_x ON t (x);")]))
+    problem = daemon.apply(timeout=30).problem(422)
+    assert "not valid" in problem["detail"]
+    assert "DROP INDEX" in problem["hint"]
+    assert database.drizzle_rows() == []
+
+
+def test_journal_off_cannot_remember(once, database, drizzle):
+    done = once(drizzle([("0000_a", MIXED)]), "--journal=off")
+    assert done.returncode == 8, (done.stdout, done.stderr)
+    assert "journal = on" in done.stdout
+    assert not database.has_table("public.t")

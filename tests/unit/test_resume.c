@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/macros.h"
+#include "base/mem.h"
+#include "core/resume.h"
+
+/* Segments 0 (statements 1 and 2), 1 (3, alone), 2 (4). */
+#define MIXED                                     \
+	"CREATE TABLE a (x int);\n"               \
+	"INSERT INTO a VALUES (1);\n"             \
+	"CREATE INDEX CONCURRENTLY i ON a (x);\n" \
+	"INSERT INTO a VALUES (2);\n"
+
+struct world {
+	void *ctx;
+	struct migration m;
+	struct script *script;
+};
+
+static struct world
+make(const char *text)
+{
+	void *ctx = mem_context(NULL, "test");
+	struct world world = { .ctx = ctx,
+		.m = {
+		    .id = "0007_mixed", .version = "0007", .file = "0007_mixed.sql" } };
+
+	migration_set_text(&world.m, ctx, text, strlen(text), NULL);
+	world.script = script_build(ctx, &world.m);
+	assert_null(world.script->problem);
+	return world;
+}
+
+/* What the journal says: a letter for each statement. */
+static size_t
+read_rows(const struct world *world, const char *letters, struct resume_row *rows)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; letters[i]; i++) {
+		if (letters[i] == '-') /* no row */
+			continue;
+		rows[n] = (struct resume_row){ .number = (unsigned)i + 1,
+			.finished = letters[i] == 'd' || letters[i] == 'D' };
+		script_digest(&world->script->statements[i], rows[n].digest);
+		if (letters[i] == 'D' || letters[i] == 'B') /* of another text */
+			rows[n].digest[0] ^= 1;
+		n++;
+	}
+	return n;
+}
+
+static const struct {
+	const char *name;
+	const char *rows; /* d done, b begun, D and B of another text, - none */
+	size_t segment;
+	bool unknown;
+	unsigned changed; /* the statement that is another now; 0: none */
+} cases[] = {
+	{ "nothing ran", "----", 0, false, 0 },
+	{ "the first transaction", "dd--", 1, false, 0 },
+	{ "the one alone was begun", "ddb-", 1, true, 0 },
+	{ "the one alone is done", "ddd-", 2, false, 0 },
+	{ "all ran, the row is missing", "dddd", 3, false, 0 },
+	{ "half a transaction is none", "d---", 0, false, 0 },
+	{ "behind a hole", "--d-", 0, false, 0 },
+	{ "what ran is another now", "Dd--", 0, false, 1 },
+	{ "what ran, further down", "dddD", 0, false, 4 },
+	{ "what was begun is another now", "ddB-", 0, false, 3 },
+	{ "behind what was begun", "ddbD", 1, true, 0 },
+};
+
+static void
+test_find(void **state UNUSED)
+{
+	struct world world = make(MIXED);
+
+	assert_int_equal(world.script->n_segments, 3);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct resume_row rows[4];
+		struct resume found = { 99, false };
+		struct err err = { 0 };
+		size_t n = read_rows(&world, cases[i].rows, rows);
+
+		print_message("%s\n", cases[i].name);
+		if (cases[i].changed) {
+			assert_int_equal(
+			    resume_find(world.script, &world.m, rows, n, &found, &err),
+			    -1);
+			assert_int_equal(err.category, CAT_CHECKSUM_MISMATCH);
+			assert_int_equal(err.statement, cases[i].changed);
+			assert_int_equal(err.line, cases[i].changed);
+			assert_int_equal(found.segment, 99);
+			continue;
+		}
+		assert_int_equal(
+		    resume_find(world.script, &world.m, rows, n, &found, &err), 0);
+		assert_false(err_is_set(&err));
+		assert_int_equal(found.segment, cases[i].segment);
+		assert_int_equal(found.unknown, cases[i].unknown);
+	}
+	talloc_free(world.ctx);
+}
+
+/* Each answer that may be typed is in the hint; which depends on whether it is done. */
+static void
+test_changed(void **state UNUSED)
+{
+	struct world world = make(MIXED);
+	struct resume_row rows[4];
+	struct resume found;
+	struct err err = { 0 };
+
+	assert_int_equal(resume_find(world.script, &world.m, rows,
+			     read_rows(&world, "ddD-", rows), &found, &err),
+	    -1);
+	assert_string_equal(
+	    err.text, "statement 3 ran already, but it is another one now");
+	assert_non_null(
+	    strstr(err.hint, "{\"migration\": \"0007_mixed\", \"action\": \"pending\"}"));
+	assert_null(strstr(err.hint, "\"retry\""));
+	assert_int_equal(err_http_status(&err), 409);
+	assert_int_equal(err_exit_code(&err), EXIT_REFUSED);
+	assert_string_equal(err.migration, "0007_mixed");
+	assert_string_equal(err.file, "0007_mixed.sql");
+	assert_string_equal(err.excerpt, "CREATE INDEX CONCURRENTLY i ON a (x);");
+
+	err_clear(&err);
+	assert_int_equal(resume_find(world.script, &world.m, rows,
+			     read_rows(&world, "ddB-", rows), &found, &err),
+	    -1);
+	assert_string_equal(err.text,
+	    "statement 3 was begun by a run that did not see its end, and it is another "
+	    "one now");
+	assert_non_null(
+	    strstr(err.hint, "{\"migration\": \"0007_mixed\", \"action\": \"retry\"}"));
+	assert_non_null(strstr(err.hint, "\"pending\""));
+	talloc_free(world.ctx);
+}
+
+static void
+test_lookup(void **state UNUSED)
+{
+	static const struct {
+		const char *sql;
+		enum resume_lookup lookup;
+	} rows[] = {
+		{ "CREATE INDEX CONCURRENTLY i ON a (x)", RESUME_INDEX_MADE },
+		{ "CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS i ON a (x)",
+		    RESUME_INDEX_MADE },
+		/* the server makes a name up */
+		{ "CREATE INDEX CONCURRENTLY ON a (x)", RESUME_ASK },
+		{ "DROP INDEX CONCURRENTLY i", RESUME_INDEX_GONE },
+		{ "REINDEX INDEX CONCURRENTLY i", RESUME_AGAIN },
+		{ "VACUUM a", RESUME_AGAIN },
+		{ "CREATE DATABASE d", RESUME_ASK },
+		{ "ALTER TABLE p DETACH PARTITION a CONCURRENTLY", RESUME_ASK },
+		{ "DO $$ BEGIN COMMIT; END $$", RESUME_ASK },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct script_statement statement = { .text = rows[i].sql,
+			.len = strlen(rows[i].sql) };
+
+		print_message("%s\n", rows[i].sql);
+		sqlclass_of(statement.text, statement.len, &statement.class);
+		assert_int_equal(resume_lookup_of(&statement), rows[i].lookup);
+	}
+}
+
+/* The question, and what answers it. */
+static void
+test_ask(void **state UNUSED)
+{
+	struct world world =
+	    make("SELECT 1;\n\nDO $$ BEGIN INSERT INTO a VALUES (1); COMMIT; END $$;\n");
+	struct err err = { 0 };
+
+	resume_ask(&world.m, &world.script->statements[1], &err);
+	assert_int_equal(err.category, CAT_SQL_ERROR);
+	assert_int_equal(err_http_status(&err), 409);
+	assert_int_equal(err_exit_code(&err), EXIT_REFUSED);
+	assert_string_equal(err.text,
+	    "statement 2 was begun by a run that did not see its end: did it run?");
+	assert_non_null(strstr(err.hint,
+	    "POST /repair with {\"migration\": \"0007_mixed\", \"action\": \"applied\"}"));
+	assert_non_null(strstr(err.hint, "\"retry\""));
+	assert_non_null(strstr(err.hint, "\"pending\""));
+	assert_string_equal(err.migration, "0007_mixed");
+	assert_int_equal(err.statement, 2);
+	assert_int_equal(err.line, 3);
+	assert_int_equal(err.column, 0);
+	talloc_free(world.ctx);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_find),
+		cmocka_unit_test(test_changed),
+		cmocka_unit_test(test_lookup),
+		cmocka_unit_test(test_ask),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

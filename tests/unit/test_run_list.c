@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "daemon/run_list.h"
+
+/* One run of a history, the oldest first. */
+struct event {
+	enum run_outcome outcome;
+	enum plan_operation operation;
+	const char *failed;   /* the migration that it stopped at, by its own fault */
+	const char *applied;  /* one that it applied */
+	const char *repaired; /* the migration that a repair was about */
+};
+
+static struct run *
+make(const struct event *event, unsigned number)
+{
+	struct run_request request = { .operation = event->operation,
+		.up_to = event->repaired };
+	struct run *run = run_new(&request, "default", number, 0);
+
+	snprintf(run->id, sizeof(run->id), "run-%u", number);
+	run->state = RUN_DONE;
+	run->outcome = event->outcome;
+	if (event->failed) {
+		err_set(&run->err, CAT_SQL_ERROR, "no");
+		snprintf(
+		    run->err.migration, sizeof(run->err.migration), "%s", event->failed);
+		snprintf(run->failed_checksum, sizeof(run->failed_checksum), "sum");
+	}
+	if (event->applied)
+		run_add_applied(run, &(struct migration){ .id = event->applied }, 1);
+	return run;
+}
+
+static void
+test_parked(void **state)
+{
+	static const struct {
+		struct event events[4];
+		unsigned n;
+		const char *parked; /* id of the run; NULL: nothing is parked */
+	} rows[] = {
+		{ .n = 0 },
+		{ { { RUN_SUCCEEDED, .applied = "a" } }, 1, NULL },
+		{ { { RUN_FAILED, .failed = "b" } }, 1, "run-0" },
+		{ { { RUN_FAILED, .failed = "b" }, { RUN_FAILED, .failed = "b" } }, 2,
+		    "run-1" },
+		/* what says nothing about it leaves it parked */
+		{ { { RUN_FAILED, .failed = "b" }, { .outcome = RUN_FAILED },
+		      { .outcome = RUN_CANCELLED } },
+		    3, "run-0" },
+		{ { { RUN_FAILED, .failed = "b" }, { RUN_SUCCEEDED, .applied = "a" } }, 2,
+		    "run-0" },
+		{ { { RUN_FAILED, .failed = "b" },
+		      { RUN_SUCCEEDED, PLAN_REPAIR, .repaired = "a" } },
+		    2, "run-0" },
+		{ { { RUN_FAILED, .failed = "b" },
+		      { .outcome = RUN_SUCCEEDED, .operation = PLAN_REPAIR } },
+		    2, "run-0" },
+		{ { { RUN_FAILED, .failed = "b" },
+		      { RUN_FAILED, PLAN_REPAIR, .repaired = "b" } },
+		    2, "run-0" },
+		/* it was applied since, if only on the way to another failure */
+		{ { { RUN_FAILED, .failed = "b" }, { RUN_SUCCEEDED, .applied = "b" } }, 2,
+		    NULL },
+		{ { { RUN_FAILED, .failed = "b" }, { RUN_CANCELLED, .applied = "b" } }, 2,
+		    NULL },
+		{ { { RUN_FAILED, .failed = "b" },
+		      { RUN_FAILED, .failed = "c", .applied = "b" } },
+		    2, "run-1" },
+		/* a person decided */
+		{ { { RUN_FAILED, .failed = "b" },
+		      { RUN_SUCCEEDED, PLAN_REPAIR, .repaired = "b" } },
+		    2, NULL },
+		{ { { RUN_FAILED, .failed = "b" },
+		      { RUN_SUCCEEDED, PLAN_REPAIR, .repaired = "b" },
+		      { RUN_FAILED, .failed = "b" } },
+		    3, "run-2" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct run_list list = { 0 };
+		const struct run *parked = NULL;
+
+		for (unsigned j = 0; j < rows[i].n; j++) {
+			struct run *run = make(&rows[i].events[j], j);
+
+			run_list_add(&list, run);
+			run_unref(run);
+		}
+		parked = run_list_parked(&list);
+		if (!parked != !rows[i].parked ||
+		    (parked && strcmp(parked->id, rows[i].parked) != 0))
+			fail_msg("row %zu: %s", i, parked ? parked->id : "none");
+		run_list_clear(&list);
+	}
+}
+
+/* Runs of the journal come behind ours, and are no second ones. */
+static void
+test_order_and_find(void **state)
+{
+	struct run_list list = { 0 };
+	struct event event = { .outcome = RUN_SUCCEEDED };
+	struct run *ours = make(&event, 5);
+
+	(void)state;
+	run_list_add(&list, ours);
+	run_list_add_old(&list, make(&event, 5));
+	run_list_add_old(&list, make(&event, 4));
+	assert_int_equal(list.n, 2);
+	assert_ptr_equal(run_list_find(&list, "run-5"), ours);
+	assert_ptr_equal(run_list_find(&list, "run-4"), list.runs[1]);
+	assert_null(run_list_find(&list, "run-6"));
+	assert_ptr_equal(run_list_last_finished(&list), ours);
+	run_unref(ours);
+	run_list_clear(&list);
+	assert_null(run_list_find(&list, "run-5"));
+	assert_null(run_list_last_finished(&list));
+}
+
+static void
+test_the_oldest_go(void **state)
+{
+	struct run_list list = { 0 };
+	struct event event = { .outcome = RUN_SUCCEEDED };
+
+	(void)state;
+	for (unsigned i = 0; i <= BOUND_RUNS_KEPT; i++) {
+		struct run *run = make(&event, i);
+
+		run_list_add(&list, run);
+		run_unref(run);
+	}
+	run_list_add_old(&list, make(&event, 9999));
+	assert_int_equal(list.n, BOUND_RUNS_KEPT);
+	assert_null(run_list_find(&list, "run-0"));
+	assert_null(run_list_find(&list, "run-9999"));
+	assert_non_null(run_list_find(&list, "run-1"));
+	run_list_clear(&list);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_parked),
+		cmocka_unit_test(test_order_and_find),
+		cmocka_unit_test(test_the_oldest_go),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

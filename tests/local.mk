@@ -82,7 +82,10 @@ fakepq = %D%/fake/fakepq.c %D%/fake/fakepq.h
 fake_script = $(fakepq) %D%/fake/script.c %D%/fake/script.h
 fake_scenes = $(fake_script) %D%/fake/model.c %D%/fake/model.h \
 	%D%/fake/scene.c %D%/fake/scene.h %D%/fake/scenarios.h \
-	%D%/fake/scenarios_apply.c %D%/fake/scenarios_open.c %D%/fake/scenarios_stop.c
+	%D%/fake/scenarios_again.c %D%/fake/scenarios_apply.c %D%/fake/scenarios_open.c \
+	%D%/fake/scenarios_repair.c %D%/fake/scenarios_segment.c %D%/fake/scenarios_stop.c
+# a scene need not wait through pauses
+fake_scene_flags = $(AM_LDFLAGS) -Wl,--wrap=uv_timer_start
 fake_libs = $(migrationd_libs) $(CMOCKA_LIBS)
 
 %C%_fake_test_monitor_SOURCES = %D%/fake/test_monitor.c $(fake_script)
@@ -94,8 +97,10 @@ fake_libs = $(migrationd_libs) $(CMOCKA_LIBS)
 %C%_fake_test_pgconn_LDADD = $(fake_libs)
 %C%_fake_test_runner_SOURCES = %D%/fake/test_runner.c $(fake_scenes)
 %C%_fake_test_runner_LDADD = $(fake_libs)
+%C%_fake_test_runner_LDFLAGS = $(fake_scene_flags)
 %C%_fake_test_runner_torture_SOURCES = %D%/fake/test_runner_torture.c $(fake_scenes)
 %C%_fake_test_runner_torture_LDADD = $(fake_libs)
+%C%_fake_test_runner_torture_LDFLAGS = $(fake_scene_flags)
 
 if HAVE_CMOCKA
 check_PROGRAMS += $(unit_tests) $(fake_tests)

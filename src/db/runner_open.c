@@ -400,9 +400,9 @@ plan_enter(struct runner *runner)
 		return runner_fail(runner, &err);
 	runner->step = 0;
 	runner->segment = 0;
-	run->n_planned = run->n_applied + runner->plan->n_steps;
 	if (run->operation == PLAN_REPAIR)
 		return RUN_REPAIR;
+	run->n_planned = run->n_applied + runner->plan->n_steps;
 	for (size_t i = 0; run->reconnects == 0 && i < runner->plan->n_problems; i++)
 		if (!runner->plan->problems[i].blocks)
 			run_add_warning(run, &runner->plan->problems[i].err);

@@ -95,6 +95,7 @@ resume_impossible(struct runner *runner, const char *why, const char *hint)
 	    "%s cannot run in one transaction, so what ran of it has to be noted, and %s",
 	    migration_now(runner)->id, why);
 	err_hint(&err, "%s", hint);
+	runner->refused = true;
 	return fail_at(runner, &err);
 }
 

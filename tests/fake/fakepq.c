@@ -270,15 +270,14 @@ fakepq_reset(void)
 		free(fake.attempts[i].polls);
 		free(fake.attempts[i].message);
 	}
-	for (size_t i = 0; i < fake.n_sent; i++)
-		free(fake.sent[i]);
+	fakepq_forget_sent();
 	for (size_t i = 0; i < fake.n_settings; i++) {
 		free(fake.keywords[i]);
 		free(fake.values[i]);
 	}
 	if (fake.live != 0)
 		stop_test("%d objects alive at the reset", fake.live);
-	fake.n_rules = fake.n_attempts = fake.next_attempt = fake.n_sent = 0;
+	fake.n_rules = fake.n_attempts = fake.next_attempt = 0;
 	fake.n_settings = 0;
 	fake.newest = NULL;
 	fake.slow = fake.n_calls = fake.fail_at = fake.n_cancels = 0;
@@ -454,6 +453,15 @@ size_t
 fakepq_n_sent(void)
 {
 	return fake.n_sent;
+}
+
+void
+fakepq_forget_sent(void)
+{
+	for (size_t i = 0; i < fake.n_sent; i++)
+		free(fake.sent[i]);
+	fake.n_sent = 0;
+	fake.error_at = 0;
 }
 
 size_t

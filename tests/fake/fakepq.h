@@ -87,6 +87,7 @@ void fakepq_backend_pid(int pid);
  */
 const char *fakepq_sent(size_t i);
 size_t fakepq_n_sent(void);
+void fakepq_forget_sent(void);
 /* How many of them contain `pattern`. */
 size_t fakepq_count(const char *pattern);
 

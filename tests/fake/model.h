@@ -14,7 +14,8 @@
  *	...
  *	model_n_rows_of(key), model_n_ran(text, len)
  *
- * Rows of a table of another kind than Drizzle's are counted, but not read back.
+ * An index is there, and valid, between CREATE and DROP INDEX CONCURRENTLY. Rows of a
+ * table of another kind than Drizzle's are counted, but not read back.
  */
 
 #include <stdbool.h>
@@ -30,14 +31,20 @@ void model_rows(const struct folder *folder, size_t n);
 /* A row of the journal of statements, of whatever migration is asked for. */
 void model_statement(unsigned number, const char *text, bool finished);
 
-/* Committed rows with that key; all that came since model_rows. */
+/* There is an index, and it is valid. */
+void model_index(void);
+
+/* What there is by now is of an earlier run. */
+void model_next_run(void);
+
+/* Committed rows with that key; all that this run added. */
 unsigned model_n_rows_of(const char *key);
 unsigned model_n_new_rows(void);
 
 /* How often that SQL took effect. */
 unsigned model_n_ran(const char *text, size_t len);
 
-/* SQL that took effect more than once; NULL: none. */
+/* SQL that took effect more than once, and is not VACUUM; NULL: none. */
 const char *model_ran_twice(void);
 
 /* The journal of statements, "1 done, 2 begun". */

@@ -33,6 +33,9 @@ struct scenario {
 	size_t n_applied;
 	int n_rows; /* of the history handed over; -1: none */
 	bool waits; /* a pause is in it: too slow to be played hundreds of times */
+	const char *journal; /* of statements, at the end, as model_journal; NULL: "" */
+	/* Whatever happens to the run, others after it come to the end. */
+	bool recovers;
 };
 
 /* In the order of a run: what comes before the plan, then migrations and the end. */
@@ -40,6 +43,12 @@ extern const struct scenario scenarios_open[];
 extern const size_t n_scenarios_open;
 extern const struct scenario scenarios_apply[];
 extern const size_t n_scenarios_apply;
+extern const struct scenario scenarios_again[];
+extern const size_t n_scenarios_again;
+extern const struct scenario scenarios_segment[];
+extern const size_t n_scenarios_segment;
+extern const struct scenario scenarios_repair[];
+extern const size_t n_scenarios_repair;
 extern const struct scenario scenarios_stop[];
 extern const size_t n_scenarios_stop;
 
@@ -54,6 +63,7 @@ struct scene {
 	enum run_state act_in; /* in the first event of that state; RUN_NEW: at once */
 	unsigned act_at_turn;  /* or in that turn of the loop */
 	bool is_resumed;       /* an earlier run did some of it */
+	bool hurries;          /* pauses take no time, but are added up */
 
 	/* what came of it */
 	struct run *run;
@@ -62,6 +72,7 @@ struct scene {
 	unsigned n_turns;
 	bool was_alive; /* the connection stood when the run was done */
 	bool was_in_transaction;
+	uint64_t paused_ms;
 	char sent[SCRIPT_WORDS];
 
 	const struct scenario *scenario;
@@ -79,6 +90,12 @@ void scene_begin(struct scene *scene, const struct scenario *scenario);
 
 /* Start the run and turn the loop until it is done; then check what holds of every run. */
 void scene_play(struct scene *scene);
+
+/* The next run, of the same or another request, on what the last one left. */
+void scene_play_again(struct scene *scene);
+
+/* Its row is there, and all of its SQL took effect: once. */
+void scene_check_migration(const struct scene *scene, const struct migration *m);
 
 /* Let all go, and see that nothing is left. */
 void scene_end(struct scene *scene);

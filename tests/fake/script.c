@@ -139,7 +139,7 @@ script_statements(bool exists, bool may_create)
 void
 script_index(const char *valid)
 {
-	fakepq_rows(fakepq_on("i.indisvalid"), 3, valid ? 1 : 0,
+	fakepq_rows(fakepq_on("SELECT i.indisvalid"), 3, valid ? 1 : 0,
 	    (const char *const[]){ valid, "public", "i" });
 }
 
@@ -237,7 +237,7 @@ static const struct {
 	{ "UPDATE migrationd.statements", "answered", 0 },
 	{ "s.finished_at IS NULL", "withdraw", 0 },
 	{ "DELETE FROM migrationd.statements", "forget", 0 },
-	{ "i.indisvalid", "index?", 0 },
+	{ "SELECT i.indisvalid", "index?", 0 },
 	{ "txid_status", "witness", 0 },
 	{ "INSERT INTO \"", "record", KEY },
 };

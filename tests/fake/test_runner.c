@@ -14,7 +14,19 @@
 #include "base/macros.h"
 #include "scene.h"
 
-#define MAX_SCENARIOS 128
+#define MAX_SCENARIOS 256
+
+static const struct {
+	const struct scenario *scenarios;
+	const size_t *n;
+} lists[] = {
+	{ scenarios_open, &n_scenarios_open },
+	{ scenarios_apply, &n_scenarios_apply },
+	{ scenarios_again, &n_scenarios_again },
+	{ scenarios_segment, &n_scenarios_segment },
+	{ scenarios_repair, &n_scenarios_repair },
+	{ scenarios_stop, &n_scenarios_stop },
+};
 
 /* Place, text and hint. */
 static void
@@ -37,6 +49,7 @@ check_scenario(void **state)
 {
 	const struct scenario *scenario = *state;
 	struct scene scene;
+	char journal[256];
 
 	scene_begin(&scene, scenario);
 	scene_play(&scene);
@@ -50,17 +63,20 @@ check_scenario(void **state)
 	assert_int_equal(scene.run->n_applied, scenario->n_applied);
 	assert_int_equal(
 	    scene.history ? (int)scene.history->n_rows : -1, scenario->n_rows);
+	model_journal(journal, sizeof(journal));
+	assert_string_equal(journal, scenario->journal ? scenario->journal : "");
 	scene_end(&scene);
 }
 
 /* ---- what a line of the table cannot say ---- */
 
 static const struct scenario *
-find(const struct scenario *list, size_t n, const char *name)
+find(const char *name)
 {
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(list[i].name, name) == 0)
-			return &list[i];
+	for (size_t l = 0; l < ARRAY_SIZE(lists); l++)
+		for (size_t i = 0; i < *lists[l].n; i++)
+			if (strcmp(lists[l].scenarios[i].name, name) == 0)
+				return &lists[l].scenarios[i];
 	fail_msg("no scenario %s", name);
 	return NULL;
 }
@@ -68,12 +84,7 @@ find(const struct scenario *list, size_t n, const char *name)
 static void
 play(struct scene *scene, const char *name)
 {
-	const struct scenario *scenario =
-	    strncmp(name, "lock", 4) == 0 || strcmp(name, "warned") == 0
-	    ? find(scenarios_open, n_scenarios_open, name)
-	    : find(scenarios_apply, n_scenarios_apply, name);
-
-	scene_begin(scene, scenario);
+	scene_begin(scene, find(name));
 	scene_play(scene);
 }
 
@@ -205,6 +216,124 @@ test_lock_wait(void **state)
 	scene_end(&scene);
 }
 
+/* ---- what is tried again, what is asked ---- */
+
+static void
+test_attempts(void **state)
+{
+	struct scene scene;
+
+	(void)state;
+	play(&scene, "again_twice");
+	assert_int_equal(scene.run->attempts, 2);
+	scene_end(&scene);
+
+	play(&scene, "again_for_ever");
+	assert_int_equal(fakepq_count("BEGIN;RESET"), 12);
+	assert_int_equal(scene.run->attempts, 11);
+	/* 0.5, 1, 2, 4, 8, and six times 10 s; at least the half of it */
+	assert_in_range(scene.paused_ms, 37750, 75500);
+	assert_string_equal(scene.run->err.migration, "0001_one");
+	scene_end(&scene);
+}
+
+static void
+test_reconnects(void **state)
+{
+	struct scene scene;
+
+	(void)state;
+	play(&scene, "lost_in_each_commit");
+	assert_int_equal(scene.run->reconnects, 3);
+	scene_end(&scene);
+
+	play(&scene, "lost_behind_commit");
+	assert_int_equal(scene.run->reconnects, 1);
+	assert_int_equal(scene.run->n_planned, 2);
+	assert_string_equal(scene.run->applied[1].id, "0002_two");
+	scene_end(&scene);
+}
+
+static void
+test_in_doubt(void **state)
+{
+	static const struct {
+		const char *name;
+		unsigned statement;
+	} rows[] = { { "unknown_body", 2 }, { "changed", 1 }, { "changed_begun", 2 } };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct scene scene;
+		const struct err *err = NULL;
+
+		play(&scene, rows[i].name);
+		err = &scene.run->err;
+		assert_true(scene.run->in_doubt);
+		assert_int_equal(err_http_status(err), 409);
+		assert_int_equal(err_exit_code(err), EXIT_REFUSED);
+		assert_int_equal(err->statement, rows[i].statement);
+		assert_string_equal(err->migration, "0001_mixed");
+		assert_non_null(strstr(err->hint,
+		    "POST /repair with {\"migration\": \"0001_mixed\", \"action\": "));
+		scene_end(&scene);
+	}
+}
+
+/* ---- what is sent, word by word ---- */
+
+static void
+test_copy(void **state)
+{
+	struct scene scene;
+
+	(void)state;
+	play(&scene, "copy_with_data");
+	assert_string_equal(fakepq_copied(), "1\ta\n2\tb\n");
+	assert_int_equal(scene.run->statements, 2);
+	scene_end(&scene);
+}
+
+static void
+with_settings(struct scene *scene)
+{
+	folder_unref(scene->folder);
+	scene->folder = script_folder("drizzle");
+	script_add(scene->folder, "0001_set",
+	    "-- migrationd: statement-timeout=7s\n-- migrationd: lock-timeout=3s\n"
+	    "SET search_path = app;\nVACUUM;\nCREATE two;\n");
+	script_tag("SET search_path = app;", "SET");
+	script_tag("VACUUM", "VACUUM");
+	/* which hold that SET, too */
+	script_tag("RESET ALL", "BEGIN");
+}
+
+/* Timeouts of the file's own; what it SETs, in each segment; no lock_timeout where alone. */
+static void
+test_settings(void **state)
+{
+	static const struct scenario scenario = { .name = "set",
+		.script = with_settings };
+	struct scene scene;
+	const char *begin = NULL;
+	const char *alone = NULL;
+
+	(void)state;
+	scene_begin(&scene, &scenario);
+	scene_play(&scene);
+	assert_int_equal(scene.run->outcome, RUN_SUCCEEDED);
+	begin = sent_with("SET LOCAL lock_timeout = 3000;");
+	assert_non_null(strstr(begin, "SET LOCAL statement_timeout = 7000;"));
+	assert_null(strstr(begin, "search_path"));
+	alone = sent_with("SET SESSION statement_timeout = 7000;");
+	assert_non_null(strstr(alone, "SET search_path = app;"));
+	assert_non_null(strstr(alone, "'client_connection_check_interval', '0'"));
+	assert_null(strstr(alone, "lock_timeout = 3000"));
+	/* in the two behind the SET, and the SET itself */
+	assert_int_equal(fakepq_count("SET search_path = app;"), 3);
+	scene_end(&scene);
+}
+
 static void
 test_warnings(void **state)
 {
@@ -299,25 +428,24 @@ add_test(const char *name, CMUnitTestFunction fn, const void *state)
 	};
 }
 
-static void
-add_scenarios(const struct scenario *list, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		add_test(list[i].name, check_scenario, &list[i]);
-}
-
 int
 main(void)
 {
 	log_init(STDERR_FILENO, LOG_FORMAT_TEXT, LOG_ERROR);
-	add_scenarios(scenarios_open, n_scenarios_open);
-	add_scenarios(scenarios_apply, n_scenarios_apply);
-	add_scenarios(scenarios_stop, n_scenarios_stop);
+	for (size_t l = 0; l < ARRAY_SIZE(lists); l++)
+		for (size_t i = 0; i < *lists[l].n; i++)
+			add_test(lists[l].scenarios[i].name, check_scenario,
+			    &lists[l].scenarios[i]);
 	add_test("failure", test_failure, NULL);
 	add_test("words_of_server", test_words_of_server, NULL);
 	add_test("failure_note", test_failure_note, NULL);
 	add_test("sqlstates", test_sqlstates, NULL);
 	add_test("lock_wait", test_lock_wait, NULL);
+	add_test("attempts", test_attempts, NULL);
+	add_test("reconnects", test_reconnects, NULL);
+	add_test("in_doubt", test_in_doubt, NULL);
+	add_test("copy", test_copy, NULL);
+	add_test("settings", test_settings, NULL);
 	add_test("warnings", test_warnings, NULL);
 	add_test("baseline_rows", test_baseline_rows, NULL);
 	add_test("notices", test_notices, NULL);

@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -9,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/macros.h"
+#include "base/mem.h"
 #include "scene.h"
 
 /*
@@ -21,6 +23,7 @@ enum blow {
 	BLOW_FAIL,   /* the k-th call of libpq fails */
 	BLOW_LOSE,   /* the server is gone at that call */
 	BLOW_ERROR,  /* the k-th command is answered by an error */
+	BLOW_LOCK,   /* by that of a lock that is not to be had */
 	BLOW_EARLY,  /* runner_finish_early in the k-th turn of the loop */
 	BLOW_CANCEL, /* runner_cancel in that turn */
 };
@@ -37,6 +40,45 @@ static struct where {
 	unsigned k;
 } where;
 
+/* What the person finds who looks at the database. */
+static const char *
+answer_of(const struct scene *scene)
+{
+	const struct migration *m = folder_find(scene->folder, scene->run->err.migration);
+	struct script *script = script_build(NULL, m);
+	const struct script_statement *st =
+	    &script->statements[scene->run->err.statement - 1];
+	unsigned n = model_n_ran(st->text, st->len);
+
+	talloc_free(script);
+	return n > 0 ? "applied" : "retry";
+}
+
+/* The next run completes it, or asks, and completes it once it is answered. */
+static void
+recover(struct scene *scene)
+{
+	const struct run_request apply = scene->request;
+
+	scene_play_again(scene);
+	if (scene->run->in_doubt) {
+		char name[256];
+
+		(void)snprintf(name, sizeof(name), "%s", scene->run->err.migration);
+		assert_int_equal(scene->run->outcome, RUN_REFUSED);
+		scene->request = (struct run_request){ .operation = PLAN_REPAIR,
+			.up_to = name,
+			.action = answer_of(scene) };
+		scene_play_again(scene);
+		assert_int_equal(scene->run->outcome, RUN_SUCCEEDED);
+		scene->request = apply;
+		scene_play_again(scene);
+	}
+	assert_int_equal(scene->run->outcome, RUN_SUCCEEDED);
+	for (size_t i = 0; i < scene->folder->n_migrations; i++)
+		scene_check_migration(scene, scene->folder->migrations[i]);
+}
+
 static struct blows
 play(const struct scenario *scenario, enum blow blow, unsigned k)
 {
@@ -45,12 +87,13 @@ play(const struct scenario *scenario, enum blow blow, unsigned k)
 
 	where = (struct where){ scenario->name, k };
 	scene_begin(&scene, scenario);
+	scene.hurries = true;
 	if (blow == BLOW_FAIL)
 		fakepq_fail_at(k);
 	if (blow == BLOW_LOSE)
 		fakepq_lose_at(k);
-	if (blow == BLOW_ERROR)
-		fakepq_error_at(k, "XX000");
+	if (blow == BLOW_ERROR || blow == BLOW_LOCK)
+		fakepq_error_at(k, blow == BLOW_LOCK ? "55P03" : "XX000");
 	if (blow == BLOW_EARLY || blow == BLOW_CANCEL) {
 		/* a statement that hangs has to be cancelled, or the scene never ends */
 		if (blow == BLOW_CANCEL || scene.act == NULL)
@@ -64,6 +107,8 @@ play(const struct scenario *scenario, enum blow blow, unsigned k)
 		.n_commands = (unsigned)fakepq_n_sent(),
 		.n_turns = scene.n_turns,
 	};
+	if (scenario->recovers)
+		recover(&scene);
 	scene_end(&scene);
 	return blows;
 }
@@ -76,6 +121,9 @@ struct list {
 static const struct list lists[] = {
 	{ scenarios_open, &n_scenarios_open },
 	{ scenarios_apply, &n_scenarios_apply },
+	{ scenarios_again, &n_scenarios_again },
+	{ scenarios_segment, &n_scenarios_segment },
+	{ scenarios_repair, &n_scenarios_repair },
 	{ scenarios_stop, &n_scenarios_stop },
 };
 
@@ -94,7 +142,7 @@ torture(enum blow blow)
 			if (scenario->waits)
 				continue;
 			blows = play(scenario, BLOW_NONE, 0);
-			n = blow == BLOW_ERROR                       ? blows.n_commands
+			n = blow == BLOW_ERROR || blow == BLOW_LOCK  ? blows.n_commands
 			    : blow == BLOW_FAIL || blow == BLOW_LOSE ? blows.n_calls
 								     : blows.n_turns;
 			for (unsigned k = 1; k <= n; k++)
@@ -137,6 +185,13 @@ test_commands_fail(void **state)
 }
 
 static void
+test_locks(void **state)
+{
+	(void)state;
+	torture(BLOW_LOCK);
+}
+
+static void
 test_finish_early(void **state)
 {
 	(void)state;
@@ -157,6 +212,7 @@ main(void)
 		cmocka_unit_test_teardown(test_calls_fail, name_it),
 		cmocka_unit_test_teardown(test_server_goes, name_it),
 		cmocka_unit_test_teardown(test_commands_fail, name_it),
+		cmocka_unit_test_teardown(test_locks, name_it),
 		cmocka_unit_test_teardown(test_finish_early, name_it),
 		cmocka_unit_test_teardown(test_cancel, name_it),
 	};

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "base/macros.h"
+#include "scenarios.h"
+
+/* What a person answers about a statement in doubt. */
+
+#define HEAD "CREATE one;"
+#define BODY "DO $$BEGIN COMMIT; END$$;"
+
+/* Statement 2 of three, and what a person says of it. */
+static void
+repair(struct scene *scene, const char *action)
+{
+	folder_unref(scene->folder);
+	scene->folder = script_folder("drizzle");
+	script_add(scene->folder, "0001_mixed", HEAD "\n" BODY "\nCREATE two;\n");
+	model_statement(1, HEAD, true);
+	model_statement(2, BODY, false);
+	scene->request = (struct run_request){
+		.operation = PLAN_REPAIR, .up_to = "0001_mixed", .action = action
+	};
+}
+
+static void
+repair_retry(struct scene *scene)
+{
+	repair(scene, "retry");
+}
+
+static void
+repair_applied(struct scene *scene)
+{
+	repair(scene, "applied");
+}
+
+static void
+repair_pending(struct scene *scene)
+{
+	repair(scene, "pending");
+}
+
+static void
+repair_nothing(struct scene *scene)
+{
+	repair(scene, "retry");
+	model_statement(2, BODY, true);
+	script_tag("DELETE FROM migrationd.statements", "DELETE 0");
+}
+
+static void
+repair_no_table(struct scene *scene)
+{
+	repair(scene, "retry");
+	script_statements(false, true);
+}
+
+static void
+repair_whom(struct scene *scene)
+{
+	repair(scene, "retry");
+	scene->request.up_to = "0009_nine";
+}
+
+static void
+repair_denied(struct scene *scene)
+{
+	repair(scene, "retry");
+	script_error("DELETE FROM migrationd.statements", "42501", "permission denied");
+}
+
+#define REPAIR OPEN "statements? "
+
+#define DENIED   RUN_FAILED, CAT_PERMISSION_DENIED
+#define NO_WAY   RUN_REFUSED, CAT_CONFIGURATION
+#define REPAIRED RUN_SUCCEEDED, CAT_NONE, NULL, 0, 0, false
+
+const struct scenario scenarios_repair[] = {
+	{ "repair_retry", repair_retry, REPAIR "withdraw " CLOSE, REPAIRED, "1 done",
+	    false },
+	{ "repair_applied", repair_applied, REPAIR "answered " CLOSE, REPAIRED,
+	    "1 done, 2 done", false },
+	{ "repair_pending", repair_pending, REPAIR "forget " CLOSE, REPAIRED, NULL,
+	    false },
+	{ "repair_nothing", repair_nothing, REPAIR "withdraw " CLOSE, NO_WAY,
+	    "nothing of 0001_mixed is in doubt", 0, 0, false, "1 done, 2 done", false },
+	{ "repair_no_table", repair_no_table, REPAIR CLOSE, NO_WAY,
+	    "nothing of 0001_mixed is in doubt", 0, 0, false, "1 done, 2 begun", false },
+	{ "repair_whom", repair_whom, REPAIR CLOSE, NO_WAY,
+	    "nothing of 0009_nine is in doubt", 0, 0, false, "1 done, 2 begun", false },
+	{ "repair_denied", repair_denied, REPAIR "withdraw " CLOSE, DENIED,
+	    "permission denied", 0, 0, false, "1 done, 2 begun", false },
+};
+const size_t n_scenarios_repair = ARRAY_SIZE(scenarios_repair);

@@ -72,7 +72,9 @@ runner_add_timeouts(const struct runner *runner, struct text *sql, const char *s
 {
 	const struct script *script = runner_step_now(runner)->script;
 	int64_t lock_ms = runner->params->ddl_lock_timeout_ms;
-	int64_t statement_ms = runner->params->statement_timeout_ms;
+	/* What runs alone may take its time: cut short, it would leave something behind. */
+	int64_t statement_ms =
+	    with_lock_timeout ? runner->params->statement_timeout_ms : 0;
 
 	if (script != NULL && script->directives.lock_timeout_ms >= 0)
 		lock_ms = script->directives.lock_timeout_ms;

@@ -329,8 +329,11 @@ history_answer(struct runner *runner, const struct pgconn_reply *reply)
 
 	if (runner->stage == HISTORY_WITNESS && !reply->lost) {
 		/* Without it the rows tell: another server never heard of the number. */
-		runner->doubt->committed = !err_is_set(&err) &&
-		    strcmp(PQgetvalue(reply->result, 0, 0), "committed") == 0;
+		const char *status =
+		    err_is_set(&err) ? "" : PQgetvalue(reply->result, 0, 0);
+
+		runner->doubt->committed = strcmp(status, "committed") == 0;
+		runner->doubt->aborted = strcmp(status, "aborted") == 0;
 		return RUN_PLAN;
 	}
 	if (err_is_set(&err) ||
@@ -347,7 +350,8 @@ history_answer(struct runner *runner, const struct pgconn_reply *reply)
 
 /*
  * A COMMIT was sent and its answer lost. We hold the lock again, so the old session is gone and
- * the rows tell: those that are there were applied by this run.
+ * the rows tell: those that are there were applied by this run, unless the server knows that its
+ * transaction was rolled back: then another was quicker.
  */
 static int
 settle_doubt(struct runner *runner, struct err *err)
@@ -358,6 +362,8 @@ settle_doubt(struct runner *runner, struct err *err)
 		const struct migration *m = doubt->migrations[i];
 		const struct plan_item *item = plan_find(runner->plan, m->id);
 
+		if (doubt->aborted)
+			continue;
 		if (item != NULL && item->row != NULL && !item->row->failed) {
 			run_add_applied(runner->run, m, doubt->durations_us[i]);
 			log_info("applied: the lost COMMIT had come through",

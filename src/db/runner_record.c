@@ -28,8 +28,8 @@ enum {
 	RECORD_FORGET
 };
 
-static enum run_state
-record_enter(struct runner *runner)
+void
+runner_send_guard(struct runner *runner)
 {
 	struct text sql;
 
@@ -47,21 +47,34 @@ record_enter(struct runner *runner)
 	/* The witness, should the answer to COMMIT be lost. */
 	text_add(&sql, ", pg_catalog.txid_current()");
 	runner_query(runner, sql.data);
+}
+
+static enum run_state
+record_enter(struct runner *runner)
+{
+	runner_send_guard(runner);
 	return RUN_RECORD;
+}
+
+enum run_state
+runner_fail_unlocked(struct runner *runner)
+{
+	const struct migration *m = runner_step_now(runner)->migration;
+	struct err err = { 0 };
+
+	err_set(&err, CAT_LOCK_TIMEOUT,
+	    "another session took the lock while %s ran; rolled back", m->id);
+	err_hint(&err, "%s", runner->lock.ops->lost_hint);
+	return runner_fail(runner, &err);
 }
 
 static enum run_state
 record_locked(struct runner *runner, const struct pgconn_reply *reply)
 {
 	const struct migration *m = runner_step_now(runner)->migration;
-	struct err err = { 0 };
 
-	if (!lock_answer(reply->result)) {
-		err_set(&err, CAT_LOCK_TIMEOUT,
-		    "another session took the lock while %s ran; rolled back", m->id);
-		err_hint(&err, "%s", runner->lock.ops->lost_hint);
-		return runner_fail(runner, &err);
-	}
+	if (!lock_answer(reply->result))
+		return runner_fail_unlocked(runner);
 	snprintf(runner->xid, sizeof(runner->xid), "%s", PQgetvalue(reply->result, 0, 1));
 	struct pgconn_statement insert =
 	    runner->table.kind->record(runner->scratch, &runner->table, m);

@@ -230,14 +230,27 @@ resume_answer(struct runner *runner, const struct pgconn_reply *reply)
 
 /* ---- MARK: the statements of a segment, in its own transaction ---- */
 
+enum {
+	MARK_LOCK,
+	MARK_NOTE
+};
+
 static enum run_state
 mark_enter(struct runner *runner)
+{
+	runner_send_guard(runner);
+	return RUN_MARK;
+}
+
+static enum run_state
+mark_note(struct runner *runner)
 {
 	const struct script *script = runner_script(runner);
 	struct pgconn_statement note = journal_statements_segment(runner->scratch,
 	    &runner->table, migration_now(runner)->version, script,
 	    &script->segments[runner->segment], runner->run->id);
 
+	runner->stage = MARK_NOTE;
 	runner_send(runner, &note);
 	return RUN_MARK;
 }
@@ -247,7 +260,12 @@ mark_answer(struct runner *runner, const struct pgconn_reply *reply)
 {
 	struct err err = err_here(runner, &reply->err);
 
-	return err_is_set(&err) ? runner_fail_or_retry(runner, &err) : RUN_COMMIT;
+	if (err_is_set(&err))
+		return runner_fail_or_retry(runner, &err);
+	if (runner->stage == MARK_NOTE)
+		return RUN_COMMIT;
+	return lock_answer(reply->result) ? mark_note(runner)
+					  : runner_fail_unlocked(runner);
 }
 
 /* ---- INTENT: a session as if new, and the note ---- */

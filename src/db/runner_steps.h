@@ -66,6 +66,7 @@ struct runner_doubt {
 	int64_t *durations_us;
 	size_t n;
 	bool committed; /* the server says so */
+	bool aborted;   /* or so: then a row that is there is another's */
 };
 
 struct runner_step {
@@ -118,6 +119,15 @@ void runner_note_current(struct runner *runner);
 /* The lock was lost while a statement ran: cancel it, its transaction must not end well. */
 void runner_lock_lost(void *runner);
 
+/*
+ * Before a transaction writes what it did: back to the role that connected, and is the lock still
+ * ours? One row: that bool, and the transaction's number.
+ */
+void runner_send_guard(struct runner *runner);
+
+/* The guard of the lock said no: what this transaction did must not stay. */
+enum run_state runner_fail_unlocked(struct runner *runner);
+
 /* Told to stop; and the failure that says so. */
 bool runner_is_stopping(const struct runner *runner);
 enum run_state runner_fail_stopped(struct runner *runner);
@@ -131,7 +141,10 @@ const struct script *runner_script(const struct runner *runner);
 /* The next segment's first state: BEGIN (a transaction, or only the row) or INTENT. */
 enum run_state runner_next_segment(const struct runner *runner);
 
-/* The settings of one migration: its own directives, else the configuration's. */
+/*
+ * The settings of one migration: its own directives, else the configuration's; of what runs
+ * alone (no lock timeout) its own directives only.
+ */
 void runner_add_timeouts(const struct runner *runner, struct text *sql, const char *scope,
     bool with_lock_timeout);
 

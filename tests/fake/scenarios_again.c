@@ -104,8 +104,8 @@ const struct scenario scenarios_again[] = {
 		       "COMMIT " CLOSE,
 	    ALL, NULL, true },
 	{ "again_in_segment", in_segment,
-	    OPEN "statements? resume begin <CREATE one;> mark ROLLBACK "
-		 "begin <CREATE one;> mark COMMIT session note(2) <VACUUM;> noted(2) "
+	    OPEN "statements? resume begin <CREATE one;> relock mark ROLLBACK "
+		 "begin <CREATE one;> relock mark COMMIT session note(2) <VACUUM;> noted(2) "
 		 "begin <CREATE two;> ROLLBACK begin <CREATE two;> relock "
 		 "record(1700000000001) forget COMMIT " CLOSE,
 	    RUN_SUCCEEDED, CAT_NONE, NULL, 1, 1, false, NULL, true },

@@ -310,7 +310,7 @@ early_in_alone(struct scene *scene)
 }
 
 #define RESUME   OPEN "statements? resume "
-#define FIRST    "begin <" HEAD "> mark COMMIT "
+#define FIRST    "begin <" HEAD "> relock mark COMMIT "
 #define LAST     "begin <" TAIL "> relock record(1700000000001) forget COMMIT "
 #define ALONE(s) "session note(2) <" s "> "
 #define MADE     ALONE(INDEX) "index? noted(2) "
@@ -383,7 +383,7 @@ const struct scenario scenarios_segment[] = {
 	    false, "1 done, 2 begun", false },
 	{ "note_denied", note_denied, RESUME FIRST "session note(2) " CLOSE, DENIED,
 	    "0001_mixed.sql: permission denied for table", 0, 0, false, "1 done", false },
-	{ "mark_denied", mark_denied, RESUME "begin <" HEAD "> mark ROLLBACK " CLOSE,
+	{ "mark_denied", mark_denied, RESUME "begin <" HEAD "> relock mark ROLLBACK " CLOSE,
 	    DENIED, "0001_mixed.sql: permission denied for table", 0, 0, false, NULL,
 	    false },
 	{ "noted_denied", noted_denied, RESUME FIRST MADE CLOSE, DENIED,

@@ -130,11 +130,8 @@ def test_no_transaction_of_ours_is_open_meanwhile(with_table, database):
     assert is_valid(database)
 
 
-@pytest.mark.parametrize("option", [
-    "--ddl-lock-timeout",
-    pytest.param("--statement-timeout", marks=pytest.mark.xfail(
-        strict=True, reason="statement_timeout of the configuration still "
-        "counts for what runs alone"))])
+@pytest.mark.parametrize("option", ["--ddl-lock-timeout",
+                                    "--statement-timeout"])
 def test_timeouts_are_not_for_an_index(with_table, database, option):
     """A lock_timeout in the middle of it leaves an invalid index, and
     IF NOT EXISTS then takes that for the real one."""

@@ -104,10 +104,11 @@ const struct scenario scenarios_again[] = {
 		       "COMMIT " CLOSE,
 	    ALL, NULL, true },
 	{ "again_in_segment", in_segment,
-	    OPEN "statements? resume begin <CREATE one;> relock mark ROLLBACK "
-		 "begin <CREATE one;> relock mark COMMIT session note(2) <VACUUM;> noted(2) "
-		 "begin <CREATE two;> ROLLBACK begin <CREATE two;> relock "
-		 "record(1700000000001) forget COMMIT " CLOSE,
+	    OPEN
+	    "statements? resume begin <CREATE one;> relock mark ROLLBACK "
+	    "begin <CREATE one;> relock mark COMMIT session note(2) <VACUUM;> noted(2) "
+	    "begin <CREATE two;> ROLLBACK begin <CREATE two;> relock "
+	    "record(1700000000001) forget COMMIT " CLOSE,
 	    RUN_SUCCEEDED, CAT_NONE, NULL, 1, 1, false, NULL, true },
 	{ "again_for_ever", for_ever, NULL, RUN_FAILED, CAT_LOCK_TIMEOUT,
 	    "0001_one.sql:1: canceling statement due to lock timeout", 0, 0, false, NULL,

@@ -107,7 +107,8 @@ open_state(
 	if (older && !may_run)
 		return MIGRATION_OUT_OF_ORDER;
 	if (has_failed(input, m, found->failed))
-		return MIGRATION_FAILED;
+		return input->in_doubt && is_name(input->failed, m) ? MIGRATION_IN_DOUBT
+								    : MIGRATION_FAILED;
 	return older ? MIGRATION_OUT_OF_ORDER : MIGRATION_PENDING;
 }
 
@@ -211,6 +212,7 @@ is_step(const struct plan_draft *draft, size_t item)
 	case MIGRATION_PENDING:
 	case MIGRATION_RUNNING:
 	case MIGRATION_FAILED:
+	case MIGRATION_IN_DOUBT:
 	case MIGRATION_INVALID:
 		return true;
 	case MIGRATION_OUT_OF_ORDER:
@@ -218,7 +220,6 @@ is_step(const struct plan_draft *draft, size_t item)
 		    draft->may_be_late[item];
 	case MIGRATION_APPLIED:
 	case MIGRATION_BASELINE:
-	case MIGRATION_IN_DOUBT:
 	case MIGRATION_MODIFIED:
 	case MIGRATION_MISSING:
 	case MIGRATION_UNREGISTERED:

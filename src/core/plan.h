@@ -72,6 +72,7 @@ struct plan_input {
 	const char *failed;  /* id of the one that the last run stopped at, or NULL */
 	/* its checksum then: an edited file is pending again */
 	const char *failed_checksum;
+	bool in_doubt; /* it stopped there to ask what became of a statement */
 };
 
 /*

@@ -152,8 +152,9 @@ struct run {
 	size_t n_warnings;
 	struct err err; /* of a run that did not succeed */
 	/*
-	 * The content of err.migration as it was when it failed: it is not tried again
-	 * by itself until it is another. "": it did not fail by its own fault.
+	 * The content of err.migration as it was when it failed, or in doubt: it is not
+	 * tried again by itself until it is another. "": it did not fail by its own
+	 * fault.
 	 */
 	char failed_checksum[DIGEST_HEX];
 };

@@ -126,6 +126,23 @@ failed_advice(const struct status *status, char *buf, size_t size)
 		snprintf(buf, size, "mend %s, then POST /apply", item->migration->file);
 }
 
+/* ---- in doubt: the question, and what to type for an answer ---- */
+
+static void
+in_doubt_sentence(const struct status *status, char *buf, size_t size)
+{
+	char text[1536];
+
+	snprintf(buf, size, "%s is in doubt: %s", status->parked->err.migration,
+	    err_format(&status->parked->err, text, sizeof(text)));
+}
+
+static void
+in_doubt_advice(const struct status *status, char *buf, size_t size)
+{
+	snprintf(buf, size, "%s", status->parked->err.hint);
+}
+
 /* ---- refused ---- */
 
 static void
@@ -245,6 +262,7 @@ static const struct verdict_row {
 	[VERDICT_CURRENT] = { "current", current_sentence, no_advice },
 	[VERDICT_PENDING] = { "pending", pending_sentence, pending_advice },
 	[VERDICT_FAILED] = { "failed", failed_sentence, failed_advice },
+	[VERDICT_IN_DOUBT] = { "in_doubt", in_doubt_sentence, in_doubt_advice },
 	[VERDICT_REFUSED] = { "refused", refused_sentence, refused_advice },
 	[VERDICT_DRIFT] = { "drift", drift_sentence, drift_advice },
 	[VERDICT_UNREACHABLE] = { "unreachable", unreachable_sentence,
@@ -264,6 +282,8 @@ status_verdict(const struct status *status)
 		return VERDICT_UNREACHABLE;
 	if (plan->counts[MIGRATION_FAILED] > 0)
 		return VERDICT_FAILED;
+	if (plan->counts[MIGRATION_IN_DOUBT] > 0)
+		return VERDICT_IN_DOUBT;
 	if (err_is_set(&plan->refusal))
 		return VERDICT_REFUSED;
 	if (plan->counts[MIGRATION_MODIFIED] > 0)

@@ -65,6 +65,7 @@ enum verdict {
 	VERDICT_CURRENT,
 	VERDICT_PENDING,
 	VERDICT_FAILED,
+	VERDICT_IN_DOUBT,
 	VERDICT_REFUSED,
 	VERDICT_DRIFT,
 	VERDICT_UNREACHABLE,
@@ -79,6 +80,7 @@ enum verdict {
  *	             not applied
  *	UNREACHABLE  never read, or not reachable or readable at the last look
  *	FAILED       the last run stopped at a migration that is still not applied
+ *	IN_DOUBT     it stopped there to ask a person
  *	REFUSED      the plan is refused
  *	DRIFT        an applied file differs
  *	PENDING

@@ -53,8 +53,7 @@ run_list_parked(const struct run_list *list)
 		const struct run *run = list->runs[i];
 		size_t newer = 0;
 
-		if (!run_is_done(run) || run->outcome != RUN_FAILED ||
-		    run->failed_checksum[0] == '\0')
+		if (!run_is_done(run) || run->failed_checksum[0] == '\0')
 			continue;
 		while (newer < i && !settles(list->runs[newer], run->err.migration))
 			newer++;

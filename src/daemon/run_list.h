@@ -24,8 +24,9 @@ void run_list_add_old(struct run_list *list, struct run *run);
 struct run *run_list_find(const struct run_list *list, const char *id);
 
 /*
- * The run that failed at a migration which is parked: not applied since, and not settled
- * by a repair. It counts for the content that failed alone (failed_checksum). NULL: none.
+ * The run that failed at a migration, or stopped to ask about one, which is parked: not
+ * applied since, and not settled by a repair. It counts for the content of then alone
+ * (failed_checksum). NULL: none.
  */
 const struct run *run_list_parked(const struct run_list *list);
 

@@ -166,7 +166,8 @@ target_try_wanted(struct target *target)
 	    !database->reachable || database->in_recovery ||
 	    clock_mono_us() < target->want_after_mono_us)
 		return;
-	if (target_plan(target)->counts[MIGRATION_FAILED] > 0) {
+	const size_t *counts = target_plan(target)->counts;
+	if (counts[MIGRATION_FAILED] + counts[MIGRATION_IN_DOUBT] > 0) {
 		const struct run *parked = run_list_parked(&target->runs);
 
 		log_warning(

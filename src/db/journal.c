@@ -374,5 +374,7 @@ journal_read_run(const PGresult *result, int row)
 	read_error(&run->err, result, row);
 	(void)snprintf(run->failed_checksum, sizeof(run->failed_checksum), "%s",
 	    text_of(result, row, COLUMN_CHECKSUM));
+	/* no other refusal parks a migration */
+	run->in_doubt = run->outcome == RUN_REFUSED && run->failed_checksum[0] != '\0';
 	return run;
 }

@@ -115,6 +115,9 @@ json_run(const struct run *run, bool joined)
 	json_object_set_new(
 	    object, "state_text", json_string(run_state_sentence(run->state)));
 	json_object_set_new(object, "lock_holder", json_text(run->lock_holder));
+	json_object_set_new(object, "attempts", json_count(run->attempts));
+	json_object_set_new(object, "reconnects", json_count(run->reconnects));
+	json_object_set_new(object, "in_doubt", json_boolean(run->in_doubt));
 	json_object_set_new(object, "wait_event", json_text_or_null(run->wait_event));
 	json_object_set_new(object, "blockers", blocker_list(run));
 	json_object_set_new(object, "queued", json_count(run->n_queued));

@@ -135,6 +135,8 @@ plain_run(struct text *out, const struct run *run)
 	plain_add_line(out, "asked by", run->requested_by);
 	plain_add_line(out, "lock", run_is_done(run) ? NULL : run->lock_holder);
 	plain_add_wait(out, run);
+	if (run->attempts > 0)
+		text_addf(out, PLAIN_LABEL "%u, for locks\n", "retries", run->attempts);
 	for (size_t i = 0; i < run->n_warnings; i++)
 		plain_add_line(out, "warning", run->warnings[i]);
 	for (size_t i = 0; i < run->n_applied; i++) {

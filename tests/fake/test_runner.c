@@ -270,6 +270,8 @@ test_in_doubt(void **state)
 		play(&scene, rows[i].name);
 		err = &scene.run->err;
 		assert_true(scene.run->in_doubt);
+		assert_string_equal(
+		    scene.run->failed_checksum, scene.folder->migrations[0]->checksum);
 		assert_int_equal(err_http_status(err), 409);
 		assert_int_equal(err_exit_code(err), EXIT_REFUSED);
 		assert_int_equal(err->statement, rows[i].statement);

@@ -153,6 +153,7 @@ test_insert_error(void **state)
 static void
 test_read_run(void **state)
 {
+	static char refused[] = "refused";
 	PGresult *result = pgresult_make(N_COLUMNS, 2,
 	    (const char *const[]){
 		"01a1f7e6-4004-7fce-a028-7618529a0a55",
@@ -234,6 +235,7 @@ test_read_run(void **state)
 	assert_int_equal(run->operation, PLAN_APPLY);
 	assert_string_equal(run->failed_checksum, "abc");
 	assert_int_equal(run->outcome, RUN_FAILED);
+	assert_false(run->in_doubt);
 	assert_null(run->requested_by);
 	assert_int_equal(run->n_applied, 0);
 	assert_int_equal(run->err.category, CAT_SQL_ERROR);
@@ -250,6 +252,13 @@ test_read_run(void **state)
 	assert_string_equal(run->err.migration, "0001_a");
 	assert_string_equal(run->err.file, "0001_a.sql");
 	assert_string_equal(run->err.excerpt, "SELECT");
+	run_unref(run);
+
+	/* a refusal that parks a migration is a question about it */
+	PQsetvalue(result, 1, 3, refused, (int)strlen(refused));
+	run = journal_read_run(result, 1);
+	assert_int_equal(run->outcome, RUN_REFUSED);
+	assert_true(run->in_doubt);
 	run_unref(run);
 	PQclear(result);
 }

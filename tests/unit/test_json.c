@@ -368,7 +368,8 @@ test_a_refused_plan(void **state)
 #define RUN_MEMBERS                                                                         \
 	"id operation target state outcome joined started_at finished_at duration_seconds " \
 	"lock_wait_seconds applied error up_to requested_by callers statements planned "    \
-	"current state_text lock_holder wait_event blockers queued progress warnings "      \
+	"current state_text lock_holder attempts reconnects in_doubt wait_event blockers "  \
+	"queued progress warnings "                                                         \
 	"exit_code"
 
 static void

@@ -135,6 +135,7 @@ letters_of(const void *ctx, const struct plan *plan)
 		[MIGRATION_PENDING] = 'P',
 		[MIGRATION_RUNNING] = 'R',
 		[MIGRATION_FAILED] = 'F',
+		[MIGRATION_IN_DOUBT] = 'D',
 		[MIGRATION_MODIFIED] = 'M',
 		[MIGRATION_MISSING] = '?',
 		[MIGRATION_OUT_OF_ORDER] = 'O',
@@ -432,6 +433,15 @@ test_running_failed_invalid(void **state)
 			.input = { .failed = "a", .failed_checksum = "z" } },
 		{ .folder = "a c", "1:a", "AP", "c.",
 			.input = { .failed = "a", .failed_checksum = "a" } },
+		/* a question is open */
+		{ .folder = "a c", "", "DP", "a. c.",
+			.input = { .failed = "a", .failed_checksum = "a", .in_doubt = true } },
+		{ .folder = "a c", "", "PP", "a. c.",
+			.input = { .failed = "a", .failed_checksum = "z", .in_doubt = true } },
+		{ .folder = "a c", "1:a", "AP", "c.",
+			.input = { .failed = "a", .in_doubt = true } },
+		{ .folder = "a c", "1!", "FD", "a. c.",
+			.input = { .failed = "c", .in_doubt = true } },
 		/* failures that the table has kept */
 		{ .folder = "a c", "1!", "FP", "a. c." },
 		{ .folder = "a c", "1:a!", "FP", "a. c." },

@@ -54,6 +54,14 @@ test_parked(void **state)
 		{ { { RUN_FAILED, .failed = "b" } }, 1, "run-0" },
 		{ { { RUN_FAILED, .failed = "b" }, { RUN_FAILED, .failed = "b" } }, 2,
 		    "run-1" },
+		/* it stopped to ask */
+		{ { { RUN_REFUSED, .failed = "b" } }, 1, "run-0" },
+		{ { { RUN_FAILED, .failed = "b" }, { RUN_REFUSED, .failed = "b" } }, 2,
+		    "run-1" },
+		{ { { RUN_REFUSED, .failed = "b" },
+		      { RUN_SUCCEEDED, PLAN_REPAIR, .repaired = "b" } },
+		    2, NULL },
+		{ { { .outcome = RUN_REFUSED } }, 1, NULL },
 		/* what says nothing about it leaves it parked */
 		{ { { RUN_FAILED, .failed = "b" }, { .outcome = RUN_FAILED },
 		      { .outcome = RUN_CANCELLED } },

@@ -108,6 +108,7 @@ test_names(void **state)
 		[VERDICT_CURRENT] = "current",
 		[VERDICT_PENDING] = "pending",
 		[VERDICT_FAILED] = "failed",
+		[VERDICT_IN_DOUBT] = "in_doubt",
 		[VERDICT_REFUSED] = "refused",
 		[VERDICT_DRIFT] = "drift",
 		[VERDICT_UNREACHABLE] = "unreachable",
@@ -212,6 +213,27 @@ test_failed_as_the_last_run_tells(void **state)
 	world->input.failed_checksum = "other";
 	check(world, VERDICT_PENDING, "3 migrations pending, next is 0001_a",
 	    "POST /apply runs them; GET /plan shows them first");
+}
+
+/* The question and its answers, as the run put them. */
+static void
+test_in_doubt(void **state)
+{
+	struct world *world = *state;
+	struct run run = {
+		.id = "0190", .state = RUN_DONE, .outcome = RUN_REFUSED, .in_doubt = true
+	};
+
+	err_set(&run.err, CAT_SQL_ERROR, "statement 2: did it run?");
+	err_where(&run.err, "0001_a.sql", 7);
+	err_hint(&run.err, "POST /repair with {...}, then POST /apply");
+	snprintf(run.err.migration, sizeof(run.err.migration), "0001_a");
+	world->status.parked = &run;
+	world->input.failed = "0001_a";
+	world->input.in_doubt = true;
+	check(world, VERDICT_IN_DOUBT,
+	    "0001_a is in doubt: 0001_a.sql:7: statement 2: did it run?",
+	    "POST /repair with {...}, then POST /apply");
 }
 
 static void
@@ -392,6 +414,7 @@ main(void)
 		TEST(test_pending),
 		TEST(test_failed_as_the_last_run_tells),
 		TEST(test_failed_as_the_table_tells),
+		TEST(test_in_doubt),
 		TEST(test_refused),
 		TEST(test_drift),
 		TEST(test_unreachable),

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "core/locate.h"
 
@@ -89,6 +90,29 @@ resume_lookup_of(const struct script_statement *statement)
 	if (kind == SQLCLASS_REINDEX_CONCURRENTLY || kind == SQLCLASS_VACUUM)
 		return RESUME_AGAIN;
 	return RESUME_ASK;
+}
+
+/*
+ * What commits on the way may leave a part: a procedure, a DO body, DETACH CONCURRENTLY,
+ * and an index whose name the server makes up. All else that runs alone, runs as a whole
+ * or may run again.
+ */
+enum resume_left
+resume_left_by(const struct script_statement *statement, const char *sqlstate)
+{
+	enum sqlclass_kind kind = statement->class.kind;
+	bool is_call =
+	    statement->len >= 4 && strncasecmp(statement->text, "call", 4) == 0;
+	bool named = statement->class.name[0] != '\0';
+
+	/* somebody else's index has the name: nothing was begun */
+	if (kind == SQLCLASS_CREATE_INDEX_CONCURRENTLY && named)
+		return strcmp(sqlstate, "42P07") == 0 ? RESUME_LEFT_NOTHING
+						      : RESUME_LEFT_INDEX;
+	if (kind == SQLCLASS_DO_COMMIT || kind == SQLCLASS_DETACH_CONCURRENTLY ||
+	    kind == SQLCLASS_CREATE_INDEX_CONCURRENTLY || is_call)
+		return RESUME_LEFT_UNKNOWN;
+	return RESUME_LEFT_NOTHING;
 }
 
 void

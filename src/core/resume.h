@@ -39,6 +39,18 @@ enum resume_lookup {
 };
 enum resume_lookup resume_lookup_of(const struct script_statement *statement);
 
+/* What a statement that ran alone leaves behind. */
+enum resume_left {
+	RESUME_LEFT_ALL,     /* it did not fail */
+	RESUME_LEFT_NOTHING, /* it failed as a whole */
+	RESUME_LEFT_INDEX,   /* perhaps an invalid index: look */
+	RESUME_LEFT_UNKNOWN
+};
+
+/* Where the server answered it with that error. */
+enum resume_left resume_left_by(
+    const struct script_statement *statement, const char *sqlstate);
+
 /*
  * The question for a person: text and hint of an error that stops the run (409,
  * EXIT_REFUSED).

@@ -11,6 +11,7 @@
  * where to go.
  */
 
+#include "core/resume.h"
 #include "db/connect.h"
 #include "db/keeper.h"
 #include "db/monitor.h"
@@ -44,6 +45,7 @@ struct runner {
 	size_t part; /* index in the migration's parts, or in the segment's statements */
 	size_t
 	    segment; /* index in the script's segments; n_segments: only the row is missing */
+	enum resume_left left;      /* of the statement that ran alone */
 	bool retry;                 /* the transaction is rolled back to be tried again */
 	char xid[24];               /* of the open transaction, once its row is written */
 	struct runner_doubt *doubt; /* a COMMIT whose answer did not come; NULL: none */
@@ -83,8 +85,10 @@ extern const struct runner_step runner_step_connect, runner_step_probe, runner_s
 extern const struct runner_step runner_step_begin, runner_step_part, runner_step_record,
     runner_step_commit, runner_step_retry, runner_step_rollback, runner_step_note;
 /* runner_segment.c: what a file that runs in segments needs besides. */
-extern const struct runner_step runner_step_resume, runner_step_mark, runner_step_intent,
-    runner_step_alone, runner_step_outcome;
+extern const struct runner_step runner_step_resume, runner_step_mark;
+/* runner_alone.c: a statement outside a transaction. */
+extern const struct runner_step runner_step_intent, runner_step_alone,
+    runner_step_outcome;
 /* runner_close.c: the end. */
 extern const struct runner_step runner_step_journal, runner_step_unlock;
 
@@ -137,6 +141,14 @@ enum run_state runner_step_begins(const struct runner *runner);
 
 /* The script of the step in hand when it runs in segments; NULL when it is plain. */
 const struct script *runner_script(const struct runner *runner);
+
+/* The statement of the segment in hand, which runs alone; and the note that it is done. */
+const struct script_statement *runner_statement_alone(const struct runner *runner);
+void runner_finish_statement(struct runner *runner);
+
+/* The error, or the failure, with the migration in hand. */
+struct err runner_err_here(const struct runner *runner, const struct err *cause);
+enum run_state runner_fail_here(struct runner *runner, const struct err *cause);
 
 /* The next segment's first state: BEGIN (a transaction, or only the row) or INTENT. */
 enum run_state runner_next_segment(const struct runner *runner);

@@ -11,9 +11,7 @@
 static void
 repair(struct scene *scene, const char *action)
 {
-	folder_unref(scene->folder);
-	scene->folder = script_folder("drizzle");
-	script_add(scene->folder, "0001_mixed", HEAD "\n" BODY "\nCREATE two;\n");
+	scene_only(scene, HEAD "\n" BODY "\nCREATE two;\n");
 	model_statement(1, HEAD, true);
 	model_statement(2, BODY, false);
 	scene->request = (struct run_request){

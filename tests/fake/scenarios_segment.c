@@ -1,65 +1,30 @@
 /* SPDX-License-Identifier: PostgreSQL */
-#include <stdio.h>
-
 #include "base/macros.h"
 #include "scenarios.h"
 
-/* Files that run in segments, and what a run finds of an earlier one. */
+/* Files that run in segments. */
 
 #define INDEX "CREATE INDEX CONCURRENTLY i ON one (x);"
-#define DROP  "DROP INDEX CONCURRENTLY i;"
 #define BODY  "DO $$BEGIN COMMIT; END$$;"
 #define HEAD  "CREATE one;"
 #define TAIL  "CREATE two;"
 
-/* One migration; what is alone in it stands between two transactions. */
-static void
-only(struct scene *scene, const char *text)
-{
-	folder_unref(scene->folder);
-	scene->folder = script_folder("drizzle");
-	script_add(scene->folder, "0001_mixed", text);
-	script_tag("CREATE INDEX CONCURRENTLY", "CREATE INDEX");
-	script_tag("DROP INDEX CONCURRENTLY", "DROP INDEX");
-	script_tag("VACUUM", "VACUUM");
-	script_tag("DO $$BEGIN", "DO");
-}
-
 static void
 index_between(struct scene *scene)
 {
-	only(scene, HEAD "\n" INDEX "\n" TAIL "\n");
+	scene_only(scene, HEAD "\n" INDEX "\n" TAIL "\n");
 }
 
 static void
 body_between(struct scene *scene)
 {
-	only(scene, HEAD "\n" BODY "\n" TAIL "\n");
+	scene_only(scene, HEAD "\n" BODY "\n" TAIL "\n");
 }
 
 static void
 vacuum_between(struct scene *scene)
 {
-	only(scene, HEAD "\nVACUUM one;\n" TAIL "\n");
-}
-
-/* The statement alone was begun by a run that is gone. */
-static void
-begun(struct scene *scene, const char *alone)
-{
-	char text[256];
-
-	(void)snprintf(text, sizeof(text), "%s\n%s\n%s\n", HEAD, alone, TAIL);
-	only(scene, text);
-	scene->is_resumed = true;
-	model_statement(1, HEAD, true);
-	model_statement(2, alone, false);
-}
-
-static void
-index_begun(struct scene *scene)
-{
-	begun(scene, INDEX);
+	scene_only(scene, HEAD "\nVACUUM one;\n" TAIL "\n");
 }
 
 static void
@@ -92,82 +57,6 @@ journal_off(struct scene *scene)
 }
 
 static void
-behind_alone(struct scene *scene)
-{
-	begun(scene, INDEX);
-	model_statement(2, INDEX, true);
-}
-
-static void
-row_missing(struct scene *scene)
-{
-	behind_alone(scene);
-	model_statement(3, TAIL, true);
-}
-
-static void
-unknown_valid(struct scene *scene)
-{
-	index_begun(scene);
-	model_index();
-}
-
-static void
-unknown_invalid(struct scene *scene)
-{
-	index_begun(scene);
-	fakepq_rows(fakepq_once("SELECT i.indisvalid"), 3, 1,
-	    (const char *const[]){ "f", "public", "i" });
-}
-
-static void
-unknown_drop_fails(struct scene *scene)
-{
-	index_begun(scene);
-	script_index("f");
-	script_error("DROP INDEX CONCURRENTLY", "42501", "must be owner of index i");
-}
-
-static void
-unknown_dropped(struct scene *scene)
-{
-	begun(scene, DROP);
-}
-
-static void
-unknown_not_dropped(struct scene *scene)
-{
-	begun(scene, DROP);
-	model_index();
-}
-
-static void
-unknown_vacuum(struct scene *scene)
-{
-	begun(scene, "VACUUM one;");
-}
-
-static void
-unknown_body(struct scene *scene)
-{
-	begun(scene, BODY);
-}
-
-static void
-changed(struct scene *scene)
-{
-	behind_alone(scene);
-	model_statement(1, "CREATE another;", true);
-}
-
-static void
-changed_begun(struct scene *scene)
-{
-	index_begun(scene);
-	model_statement(2, "CREATE INDEX CONCURRENTLY j ON one (x);", false);
-}
-
-static void
 invalid_afterwards(struct scene *scene)
 {
 	index_between(scene);
@@ -180,6 +69,54 @@ alone_fails(struct scene *scene)
 	index_between(scene);
 	fakepq_error(fakepq_on("CREATE INDEX CONCURRENTLY"), "42703",
 	    "column \"x\" does not exist", 37);
+}
+
+/* It was built, and is not unique. */
+static void
+alone_fails_late(struct scene *scene)
+{
+	index_between(scene);
+	script_error("CREATE INDEX CONCURRENTLY", "23505", "could not create index");
+	fakepq_rows(fakepq_once("SELECT i.indisvalid"), 3, 1,
+	    (const char *const[]){ "f", "public", "i" });
+}
+
+/* Another's, whatever is on it: the next run must not take it for ours. */
+static void
+alone_is_there(struct scene *scene)
+{
+	index_between(scene);
+	model_index();
+	script_error(
+	    "CREATE INDEX CONCURRENTLY", "42P07", "relation \"i\" already exists");
+}
+
+static void
+alone_fails_beside_another(struct scene *scene)
+{
+	alone_fails(scene);
+	model_index();
+}
+
+static void
+vacuum_fails(struct scene *scene)
+{
+	vacuum_between(scene);
+	script_error("VACUUM", "42P01", "relation \"one\" does not exist");
+}
+
+static void
+body_fails(struct scene *scene)
+{
+	body_between(scene);
+	script_error("DO $$BEGIN", "22012", "division by zero");
+}
+
+static void
+withdraw_fails(struct scene *scene)
+{
+	vacuum_fails(scene);
+	script_error("DELETE FROM migrationd.statements", "42501", "permission denied");
 }
 
 static void
@@ -248,7 +185,7 @@ copy_with_data(struct scene *scene)
 {
 	struct fakepq_rule *rule = NULL;
 
-	only(scene, "CREATE one;\nCOPY one FROM stdin;\n1\ta\n2\tb\n\\.\n");
+	scene_only(scene, "CREATE one;\nCOPY one FROM stdin;\n1\ta\n2\tb\n\\.\n");
 	rule = fakepq_on("COPY one");
 	fakepq_copy_in(rule);
 	fakepq_tag(rule, "COPY 2");
@@ -257,7 +194,7 @@ copy_with_data(struct scene *scene)
 static void
 nothing_but_commit(struct scene *scene)
 {
-	only(scene, "COMMIT;\n");
+	scene_only(scene, "COMMIT;\n");
 }
 
 static void
@@ -314,7 +251,6 @@ early_in_alone(struct scene *scene)
 #define LAST     "begin <" TAIL "> relock record(1700000000001) forget COMMIT "
 #define ALONE(s) "session note(2) <" s "> "
 #define MADE     ALONE(INDEX) "index? noted(2) "
-#define DROPPED  "<DROP INDEX CONCURRENTLY \"public\".\"i\"> "
 
 #define ONE_APPLIED RUN_SUCCEEDED, CAT_NONE, NULL, 1, 1, false
 #define STOPPED     RUN_CANCELLED, CAT_CANCELLED, "told to stop", 0, 0, false
@@ -340,41 +276,31 @@ const struct scenario scenarios_segment[] = {
 	    false },
 	{ "segments_journal_off", journal_off, OPEN "unlock", NO_WAY,
 	    "journal is off (set journal = on)", 0, 0, false, NULL, false },
-	{ "behind_alone", behind_alone, RESUME LAST CLOSE, ONE_APPLIED, NULL, true },
-	{ "row_missing", row_missing,
-	    RESUME "begin relock record(1700000000001) forget COMMIT " CLOSE, ONE_APPLIED,
-	    NULL, true },
-	{ "unknown_valid", unknown_valid, RESUME "index? noted(2) " LAST CLOSE,
-	    ONE_APPLIED, NULL, true },
-	{ "unknown_invalid", unknown_invalid, RESUME "index? " DROPPED MADE LAST CLOSE,
-	    ONE_APPLIED, NULL, true },
-	{ "unknown_absent", index_begun, RESUME "index? " MADE LAST CLOSE, ONE_APPLIED,
-	    NULL, true },
-	{ "unknown_drop_fails", unknown_drop_fails, RESUME "index? " DROPPED CLOSE,
-	    DENIED, "must be owner", 0, 0, false, "1 done, 2 begun", false },
-	{ "unknown_dropped", unknown_dropped, RESUME "index? noted(2) " LAST CLOSE,
-	    ONE_APPLIED, NULL, true },
-	{ "unknown_not_dropped", unknown_not_dropped,
-	    RESUME "index? " ALONE(DROP) "noted(2) " LAST CLOSE, ONE_APPLIED, NULL,
-	    true },
-	{ "unknown_vacuum", unknown_vacuum,
-	    RESUME ALONE("VACUUM one;") "noted(2) " LAST CLOSE, ONE_APPLIED, NULL, true },
-	{ "unknown_body", unknown_body, RESUME CLOSE, RUN_REFUSED, CAT_SQL_ERROR,
-	    "0001_mixed.sql:2: statement 2 was begun by a run that did not see its end",
-	    0, 0, false, "1 done, 2 begun", false },
-	{ "changed", changed, RESUME CLOSE, RUN_REFUSED, CAT_CHECKSUM_MISMATCH,
-	    "0001_mixed.sql:1: statement 1 ran already, but it is another one now", 0, 0,
-	    false, "1 done, 2 done", false },
-	{ "changed_begun", changed_begun, RESUME CLOSE, RUN_REFUSED,
-	    CAT_CHECKSUM_MISMATCH, "\"retry\"} to run it as it is now", 0, 0, false,
-	    "1 done, 2 begun", false },
 	{ "invalid_afterwards", invalid_afterwards,
-	    RESUME FIRST ALONE(INDEX) "index? " CLOSE, FAILED,
-	    "0001_mixed.sql:2: index i is there, but not valid", 0, 0, false,
-	    "1 done, 2 begun", false },
-	{ "alone_fails", alone_fails, RESUME FIRST ALONE(INDEX) CLOSE, FAILED,
-	    "0001_mixed.sql:2:37: column \"x\" does not exist", 0, 0, false,
-	    "1 done, 2 begun", false },
+	    RESUME FIRST ALONE(INDEX) "index? withdraw " CLOSE, FAILED,
+	    "0001_mixed.sql:2: index i is there, but not valid", 0, 0, false, "1 done",
+	    false },
+	{ "alone_fails", alone_fails, RESUME FIRST ALONE(INDEX) "index? withdraw " CLOSE,
+	    FAILED,
+	    "0001_mixed.sql:2:37: column \"x\" does not exist (nothing of it is left", 0,
+	    0, false, "1 done", false },
+	{ "alone_fails_late", alone_fails_late, RESUME FIRST ALONE(INDEX) "index? " CLOSE,
+	    FAILED, "could not create index (it left an invalid index, which the next", 0,
+	    0, false, "1 done, 2 begun", false },
+	{ "alone_is_there", alone_is_there, RESUME FIRST ALONE(INDEX) "withdraw " CLOSE,
+	    FAILED, "already exists", 0, 0, false, "1 done", false },
+	{ "alone_fails_beside_another", alone_fails_beside_another,
+	    RESUME FIRST ALONE(INDEX) "index? withdraw " CLOSE, FAILED, "column \"x\"", 0,
+	    0, false, "1 done", false },
+	{ "vacuum_fails", vacuum_fails,
+	    RESUME FIRST ALONE("VACUUM one;") "withdraw " CLOSE, FAILED,
+	    "0001_mixed.sql:2: relation \"one\"", 0, 0, false, "1 done", false },
+	{ "body_fails", body_fails, RESUME FIRST ALONE(BODY) CLOSE, FAILED,
+	    "division by zero (it ran outside a transaction and is not undone", 0, 0,
+	    false, "1 done, 2 begun", false },
+	{ "withdraw_fails", withdraw_fails,
+	    RESUME FIRST ALONE("VACUUM one;") "withdraw " CLOSE, FAILED,
+	    "relation \"one\"", 0, 0, false, "1 done, 2 begun", false },
 	{ "tail_fails", tail_fails, RESUME FIRST MADE "begin <" TAIL "> ROLLBACK " CLOSE,
 	    FAILED, "the 2 segments before it are done and noted", 0, 0, false,
 	    "1 done, 2 done", false },
@@ -406,11 +332,9 @@ const struct scenario scenarios_segment[] = {
 	{ "cancel_in_mark", cancel_in_mark, RESUME FIRST CLOSE, STOPPED, "1 done", true },
 	{ "cancel_in_intent", cancel_in_intent, RESUME FIRST "session " CLOSE, STOPPED,
 	    "1 done", true },
-	{ "cancel_in_alone", cancel_in_alone, RESUME FIRST ALONE(INDEX) CLOSE,
-	    RUN_CANCELLED, CAT_CANCELLED,
-	    "0001_mixed.sql:2: canceling statement due to user request (it ran outside a "
-	    "transaction",
-	    0, 0, false, "1 done, 2 begun", false },
+	{ "cancel_in_alone", cancel_in_alone,
+	    RESUME FIRST ALONE(INDEX) "index? withdraw " CLOSE, STOPPED, "1 done",
+	    false },
 	{ "cancel_in_outcome", cancel_in_outcome, RESUME FIRST MADE CLOSE, STOPPED,
 	    "1 done, 2 done", true },
 	{ "early_in_alone", early_in_alone, RESUME FIRST MADE LAST CLOSE, RUN_CANCELLED,

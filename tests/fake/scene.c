@@ -60,6 +60,18 @@ scene_begin(struct scene *scene, const struct scenario *scenario)
 	assert_int_equal(uv_timer_start(&scene->tick, on_tick, 5, 5), 0);
 }
 
+void
+scene_only(struct scene *scene, const char *text)
+{
+	folder_unref(scene->folder);
+	scene->folder = script_folder("drizzle");
+	script_add(scene->folder, "0001_mixed", text);
+	script_tag("CREATE INDEX CONCURRENTLY", "CREATE INDEX");
+	script_tag("DROP INDEX CONCURRENTLY", "DROP INDEX");
+	script_tag("VACUUM", "VACUUM");
+	script_tag("DO $$BEGIN", "DO");
+}
+
 /* A cancel request may get lost; a person would ask again. */
 static void
 act(struct scene *scene)

@@ -47,6 +47,8 @@ extern const struct scenario scenarios_again[];
 extern const size_t n_scenarios_again;
 extern const struct scenario scenarios_segment[];
 extern const size_t n_scenarios_segment;
+extern const struct scenario scenarios_resume[];
+extern const size_t n_scenarios_resume;
 extern const struct scenario scenarios_repair[];
 extern const size_t n_scenarios_repair;
 extern const struct scenario scenarios_stop[];
@@ -87,6 +89,9 @@ struct scene {
 };
 
 void scene_begin(struct scene *scene, const struct scenario *scenario);
+
+/* For a script: the folder has this migration alone, 0001_mixed. */
+void scene_only(struct scene *scene, const char *text);
 
 /* Start the run and turn the loop until it is done; then check what holds of every run. */
 void scene_play(struct scene *scene);

@@ -123,6 +123,7 @@ static const struct list lists[] = {
 	{ scenarios_apply, &n_scenarios_apply },
 	{ scenarios_again, &n_scenarios_again },
 	{ scenarios_segment, &n_scenarios_segment },
+	{ scenarios_resume, &n_scenarios_resume },
 	{ scenarios_repair, &n_scenarios_repair },
 	{ scenarios_stop, &n_scenarios_stop },
 };

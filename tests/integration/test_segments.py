@@ -208,6 +208,68 @@ def test_a_person_answers(in_doubt, database, action, rows):
     assert database.query("SELECT count(*) FROM n") == [(rows,)]
 
 
+def test_status_asks_and_what_it_says_works(serve, drizzle, database):
+    folder = drizzle([("0000_a", ONCE_ONLY.format("0"))])
+    daemon = serve(folder)
+    daemon.apply(timeout=30).problem(422)
+    ask(daemon)
+    assert daemon.states() == {"0000_a": "in_doubt"}
+    status = daemon.wait_verdict("in_doubt")
+    run = daemon.get(f"/runs/{status['last_run']['id']}").json()
+    assert run["in_doubt"] and run["outcome"] == "refused"
+    body = '{"migration": "0000_a", "action": "applied"}'
+    assert f"POST /repair with {body}" in status["advice"]
+
+    # another daemon reads the question from the journal, and leaves it
+    other = serve(folder, "--apply-on-start",
+                  options={"refresh_interval": "1s"})
+    assert other.wait_verdict("in_doubt")["advice"] == status["advice"]
+    assert database.query("SELECT count(*) FROM n") == [(1,)]
+
+    assert other.post("/repair", json={"migration": "0000_a",
+                                       "action": "applied"}).status == 200
+    assert other.wait_verdict("pending")
+    assert other.apply(timeout=30).status == 200
+    assert other.states() == {"0000_a": "applied"}
+
+
+def test_what_left_nothing_may_be_mended(serve, drizzle, database):
+    folder = drizzle([("0000_a", MIXED.replace("t (x)", "t (y)"))])
+    daemon = serve(folder)
+    problem = daemon.apply(timeout=30).problem(422)
+    assert problem["sqlstate"] == "42703"
+    assert "nothing of it is left" in problem["hint"]
+    assert statements(database) == [(1, True), (2, True)]
+    write(folder / "0000_a.sql", MIXED)
+    settled(daemon)
+    assert is_valid(database, "t_x") == [(True,)]
+
+
+def test_index_that_could_not_be_unique_is_dropped_first(serve, drizzle,
+                                                         database):
+    daemon = serve(drizzle([
+        ("0000_a", MIXED.replace("CREATE INDEX", "CREATE UNIQUE INDEX"))]))
+    problem = daemon.apply(timeout=30).problem(422)
+    assert problem["sqlstate"] == "23505"
+    assert "which the next POST /apply drops first" in problem["hint"]
+    assert is_valid(database, "t_x") == [(False,)]
+    database.execute("UPDATE t SET x = id")
+    settled(daemon)
+    assert is_valid(database, "t_x") == [(True,)]
+
+
+def test_valid_index_of_others_is_not_taken_for_ours(serve, drizzle, database):
+    """Neither by the run that finds it there, nor by the one after it."""
+    database.execute("CREATE TABLE t (x int, y int)")
+    database.execute("CREATE INDEX t_x ON t (y)")
+    daemon = serve(drizzle([
+        ("0000_a", "CREATE INDEX CONCURRENTLY t_x ON t (x);")]))
+    for _ in range(2):
+        problem = daemon.apply(timeout=30).problem(422)
+        assert problem["sqlstate"] == "42P07"
+    assert database.drizzle_rows() == []
+
+
 def test_nothing_to_repair(serve, drizzle):
     daemon = serve(drizzle([("0000_a", "SELECT 1;")]))
     assert daemon.apply().status == 200

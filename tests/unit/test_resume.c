@@ -176,6 +176,41 @@ test_lookup(void **state UNUSED)
 	}
 }
 
+static void
+test_left(void **state UNUSED)
+{
+	static const struct {
+		const char *sql;
+		const char *sqlstate;
+		enum resume_left left;
+	} rows[] = {
+		{ "CREATE INDEX CONCURRENTLY i ON a (x)", "23505", RESUME_LEFT_INDEX },
+		{ "CREATE INDEX CONCURRENTLY i ON a (x)", "42P07", RESUME_LEFT_NOTHING },
+		{ "CREATE INDEX CONCURRENTLY ON a (x)", "23505", RESUME_LEFT_UNKNOWN },
+		{ "DROP INDEX CONCURRENTLY i", "42704", RESUME_LEFT_NOTHING },
+		{ "REINDEX INDEX CONCURRENTLY i", "57014", RESUME_LEFT_NOTHING },
+		{ "VACUUM a", "42P01", RESUME_LEFT_NOTHING },
+		{ "CREATE DATABASE d", "42P04", RESUME_LEFT_NOTHING },
+		{ "ALTER TABLE p DETACH PARTITION a CONCURRENTLY", "57014",
+		    RESUME_LEFT_UNKNOWN },
+		{ "DO $$ BEGIN COMMIT; END $$", "22012", RESUME_LEFT_UNKNOWN },
+		/* where the file says no-transaction */
+		{ "Call p()", "22012", RESUME_LEFT_UNKNOWN },
+		{ "UPDATE a SET x = 1", "22012", RESUME_LEFT_NOTHING },
+		{ "DO", "42601", RESUME_LEFT_NOTHING },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct script_statement statement = { .text = rows[i].sql,
+			.len = strlen(rows[i].sql) };
+
+		print_message("%s\n", rows[i].sql);
+		sqlclass_of(statement.text, statement.len, &statement.class);
+		assert_int_equal(
+		    resume_left_by(&statement, rows[i].sqlstate), rows[i].left);
+	}
+}
+
 /* The question, and what answers it. */
 static void
 test_ask(void **state UNUSED)
@@ -208,6 +243,7 @@ main(void)
 		cmocka_unit_test(test_find),
 		cmocka_unit_test(test_changed),
 		cmocka_unit_test(test_lookup),
+		cmocka_unit_test(test_left),
 		cmocka_unit_test(test_ask),
 	};
 

@@ -133,6 +133,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/daemon/options.c %D%/daemon/options.h \
 	%D%/daemon/report.c %D%/daemon/report.h \
 	%D%/daemon/run_list.c %D%/daemon/run_list.h \
+	%D%/daemon/service.c %D%/daemon/service.h \
 	%D%/daemon/target.c %D%/daemon/target.h \
 	%D%/daemon/target_internal.h \
 	%D%/daemon/target_run.c \

@@ -12,10 +12,8 @@
 #include "daemon/ephemeral.h"
 #include "daemon/listeners.h"
 #include "daemon/notify.h"
-#include "daemon/options.h"
-#include "daemon/target.h"
+#include "daemon/service.h"
 #include "daemon/watch.h"
-#include "db/pgconn.h"
 #include "http/httpd.h"
 
 #define HEARTBEAT_MS 500
@@ -38,16 +36,13 @@ struct app {
 	uv_signal_t signals[3]; /* TERM, INT, HUP */
 	uv_timer_t heartbeat;
 	uv_timer_t stop_timer; /* grace, then linger */
-	int64_t heartbeat_us;
 
 	const struct config_source *source;
 	struct config *config;
 	struct ephemeral *ephemeral;
-	struct metrics *metrics;
-	struct target *target;
+	struct service service;
 	struct watch *watch;
 	struct httpd *httpd;
-	struct api api;
 	struct listeners listeners;
 
 	enum app_phase phase;
@@ -61,62 +56,6 @@ app_of(void *arg)
 	return arg;
 }
 
-/* ---- what the API asks for ---- */
-
-static const struct status *
-op_status(void *arg)
-{
-	struct app *app = app_of(arg);
-
-	app->metrics->connects = pgconn_connects();
-	app->metrics->connect_failures = pgconn_connect_failures();
-	return target_status(app->target);
-}
-
-static struct run *
-op_run_start(void *arg, const struct run_request *request, bool *joined, struct err *err)
-{
-	return target_run_start(app_of(arg)->target, request, joined, err);
-}
-
-static struct run *
-op_run_cancel(void *arg, const char *id, bool now, const char *peer, struct err *err)
-{
-	return target_cancel(app_of(arg)->target, id, now, peer, err);
-}
-
-static void
-op_refresh(void *arg)
-{
-	target_refresh(app_of(arg)->target);
-}
-
-static int64_t
-op_heartbeat_age_us(void *arg)
-{
-	return clock_mono_us() - app_of(arg)->heartbeat_us;
-}
-
-static struct api_setting *
-op_settings(void *arg, const void *ctx, size_t *n)
-{
-	struct app *app = app_of(arg);
-	struct api_setting *settings = mem_array(ctx, struct api_setting, option_count);
-
-	*n = 0;
-	for (size_t i = 0; i < option_count; i++) {
-		if (option_table[i].flags & OPTION_FLAG_ONLY)
-			continue;
-		settings[(*n)++] = (struct api_setting){
-			.name = option_table[i].name,
-			.value = config_value_text(ctx, app->config, i),
-			.origin = app->config->origins[i],
-			.reloadable = (option_table[i].flags & OPTION_RELOAD) != 0,
-		};
-	}
-	return settings;
-}
-
 /* ---- configuration ---- */
 
 static void on_watch(void *arg, enum metrics_scan trigger);
@@ -124,8 +63,8 @@ static void on_watch(void *arg, enum metrics_scan trigger);
 static void
 app_scan(struct app *app, enum metrics_scan trigger)
 {
-	bool moving = target_scan(app->target, trigger);
-	const struct folder *folder = target_folder(app->target);
+	bool moving = target_scan(app->service.target, trigger);
+	const struct folder *folder = target_folder(app->service.target);
 
 	watch_rearm(app->watch, folder->device, folder->inode);
 	if (moving)
@@ -149,29 +88,28 @@ app_configure(struct app *app, struct config *config)
 	log_init(STDERR_FILENO, (enum log_format)config->log_format,
 	    (enum log_level)config->log_level);
 	app->config = config;
-	app->api.token = config->token;
-	app->api.guard.allowed_hosts = config->allowed_hosts;
 	watch_close(app->watch);
 	app->watch = watch_new(&app->loop, config->migrations, config->settle_ms,
 	    config->rescan_interval_ms, on_watch, app);
-	target_configure(app->target, config);
+	service_configure(&app->service, config);
 	app_scan(app, SCAN_RELOAD);
 	if (old != config)
 		talloc_free(old);
 }
 
 static int
-app_reload(struct app *app, struct err *err)
+app_reload(void *arg, struct err *err)
 {
+	struct app *app = app_of(arg);
 	struct config *config = NULL;
 
 	notify_reloading();
-	app->metrics->config_reload_ok = false;
+	app->service.metrics->config_reload_ok = false;
 	if (config_load(NULL, app->source, &config, err) == 0 &&
 	    config_check_reload(app->config, config, err) == 0) {
 		app_configure(app, config);
-		app->metrics->config_reload_ok = true;
-		app->metrics->config_reload_at_us = clock_now_us();
+		app->service.metrics->config_reload_ok = true;
+		app->service.metrics->config_reload_at_us = clock_now_us();
 		config_log_warnings(config);
 		log_info("configuration reloaded");
 	} else {
@@ -182,28 +120,12 @@ app_reload(struct app *app, struct err *err)
 	return err_is_set(err) ? -1 : 0;
 }
 
-static int
-op_reload(void *arg, struct err *err)
-{
-	return app_reload(app_of(arg), err);
-}
-
-static const struct api_ops app_ops = {
-	.status = op_status,
-	.run_start = op_run_start,
-	.run_cancel = op_run_cancel,
-	.refresh = op_refresh,
-	.reload = op_reload,
-	.settings = op_settings,
-	.heartbeat_age_us = op_heartbeat_age_us,
-};
-
 /* ---- the tick ---- */
 
 static void
 publish_status(struct app *app)
 {
-	const struct run *run = target_run(app->target);
+	const struct run *run = target_run(app->service.target);
 	char sentence[256];
 
 	if (run != NULL)
@@ -213,7 +135,7 @@ publish_status(struct app *app)
 	else
 		notify_status("%s",
 		    status_sentence(
-			target_status(app->target), sentence, sizeof(sentence)));
+			target_status(app->service.target), sentence, sizeof(sentence)));
 }
 
 static void app_close(struct app *app);
@@ -225,7 +147,7 @@ static void app_close(struct app *app);
 static void
 app_drain(struct app *app)
 {
-	if (target_is_busy(app->target))
+	if (target_is_busy(app->service.target))
 		return;
 	if (app->was_busy) {
 		app->was_busy = false;
@@ -256,7 +178,7 @@ on_prepare(uv_prepare_t *prepare)
 	 * A run that ended in this turn: its callers were woken by the tick above;
 	 * wait for them, but not for ever.
 	 */
-	if (app->phase == APP_DRAINING && !target_is_busy(app->target) &&
+	if (app->phase == APP_DRAINING && !target_is_busy(app->service.target) &&
 	    !uv_is_active((uv_handle_t *)&app->stop_timer))
 		uv_timer_start(&app->stop_timer, on_linger_over, LINGER_MS, 0);
 }
@@ -273,10 +195,11 @@ on_heartbeat(uv_timer_t *timer)
 	struct app *app = app_of(timer->data);
 	int64_t now_us = clock_mono_us();
 
-	app->metrics->loop_lag_us = now_us - app->heartbeat_us - HEARTBEAT_MS * 1000;
-	if (app->metrics->loop_lag_us < 0)
-		app->metrics->loop_lag_us = 0;
-	app->heartbeat_us = now_us;
+	app->service.metrics->loop_lag_us =
+	    now_us - app->service.heartbeat_us - HEARTBEAT_MS * 1000;
+	if (app->service.metrics->loop_lag_us < 0)
+		app->service.metrics->loop_lag_us = 0;
+	app->service.heartbeat_us = now_us;
 	if (notify_watchdog_ms() > 0)
 		notify_watchdog();
 }
@@ -289,7 +212,7 @@ on_grace_over(uv_timer_t *timer)
 	struct app *app = app_of(timer->data);
 
 	log_warning("grace time is over, cancelling the statement in progress");
-	target_stop(app->target, true);
+	target_stop(app->service.target, true);
 }
 
 static void
@@ -299,15 +222,15 @@ app_stop(struct app *app, const char *why)
 		log_info("stopping", LOG_STR("why", why));
 		notify_stopping();
 		app->phase = APP_DRAINING;
-		app->was_busy = target_is_busy(app->target);
+		app->was_busy = target_is_busy(app->service.target);
 		httpd_quiesce(app->httpd);
-		target_stop(app->target, false);
+		target_stop(app->service.target, false);
 		if (app->was_busy)
 			uv_timer_start(&app->stop_timer, on_grace_over,
 			    (uint64_t)app->config->shutdown_grace_ms, 0);
 	} else if (app->phase == APP_DRAINING) {
 		log_warning("stopping now", LOG_STR("why", why));
-		target_stop(app->target, true);
+		target_stop(app->service.target, true);
 	}
 }
 
@@ -346,7 +269,7 @@ app_close(struct app *app)
 	alarm(LEAVE_S);
 	httpd_close(app->httpd);
 	watch_close(app->watch);
-	target_close(app->target);
+	target_close(app->service.target);
 	for (size_t i = 0; i < ARRAY_SIZE(app->signals); i++)
 		uv_close((uv_handle_t *)&app->signals[i], NULL);
 	uv_close((uv_handle_t *)&app->heartbeat, NULL);
@@ -361,6 +284,7 @@ static void
 app_init(struct app *app)
 {
 	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP };
+	struct service_owner owner = { on_change, app_reload, app };
 
 	uv_loop_init(&app->loop);
 	for (size_t i = 0; i < ARRAY_SIZE(app->signals); i++) {
@@ -373,21 +297,14 @@ app_init(struct app *app)
 	uv_prepare_start(&app->prepare, on_prepare);
 	uv_timer_init(&app->loop, &app->heartbeat);
 	app->heartbeat.data = app;
-	app->heartbeat_us = clock_mono_us();
 	uv_timer_start(&app->heartbeat, on_heartbeat, HEARTBEAT_MS, HEARTBEAT_MS);
 	uv_timer_init(&app->loop, &app->stop_timer);
 	app->stop_timer.data = app;
 
-	app->metrics = metrics_new(app, clock_now_us());
-	app->target = target_new(&app->loop, app->metrics, on_change, app);
-	app->api = (struct api){
-		.ops = &app_ops,
-		.app = app,
-		.metrics = app->metrics,
-		.now_mono_us = clock_mono_us,
-	};
-	app->api.guard.listen_hosts = app->listeners.hosts;
-	app->httpd = httpd_new(&app->loop, &app->api, app->config->request_timeout_ms);
+	service_init(&app->service, app, &app->loop, &owner);
+	app->service.api.guard.listen_hosts = app->listeners.hosts;
+	app->httpd =
+	    httpd_new(&app->loop, &app->service.api, app->config->request_timeout_ms);
 }
 
 enum exit_code
@@ -408,7 +325,7 @@ app_run(struct config *config, const struct config_source *source)
 	if (listeners_open(&app->listeners, app, app->httpd, config, &err) < 0) {
 		log_error_with(&err, "cannot listen");
 		exit_code = err_exit_code(&err);
-		target_configure(app->target, config);
+		service_configure(&app->service, config);
 		app_close(app);
 	} else {
 		app_configure(app, config);

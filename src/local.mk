@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: PostgreSQL
 #
-# Everything but the main is one library, which the tests link too. main -> daemon -> { db, http } -> core -> base:
+# Everything but the main is one library, which the tests link too. main -> ctl -> daemon -> { db, http } -> core -> base:
 # tests/lint/layers.sh holds the includes to that.
 
 noinst_LIBRARIES += %D%/libmigrationd.a
@@ -141,7 +141,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 
 # The library with what it leans on, for each program to link. libpq stands apart: the tests in tests/fake bring
 # their own.
-migrationd_libs = %D%/libmigrationd.a $(CONFUSE_LIBS) $(MHD_LIBS) $(UV_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS) $(TALLOC_LIBS)
+migrationd_libs = %D%/libmigrationd.a $(CURL_LIBS) $(CONFUSE_LIBS) $(MHD_LIBS) $(UV_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS) $(TALLOC_LIBS)
 
 sbin_PROGRAMS += %D%/migrationd
 %C%_migrationd_SOURCES = %D%/migrationd.c

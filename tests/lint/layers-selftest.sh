@@ -19,6 +19,8 @@ file core/layout_drizzle.c '#include <jansson.h>' '#include "base/err.h"' '#incl
 file db/pgconn.c '#include <libpq-fe.h>' '#include <uv.h>' '#include "core/run.h"' '#include "db/pgconn.h"'
 file http/httpd.c '#include <microhttpd.h>' '#include <uv.h>' '#include <jansson.h>' '#include "base/err.h"'
 file daemon/app.c '#include "db/runner.h"' '#include "http/httpd.h"' '#include <uv.h>' '#include <confuse.h>'
+file ctl/ask_http.c '#include <curl/curl.h>' '#include <jansson.h>' '#include <uv.h>' '#include "daemon/service.h"' '#include "http/route.h"'
+file migrationctl.c '#include "ctl/ctl.h"' '#include "base/err.h"'
 file migrationd.c '#include "daemon/app.h"' '#include <stdio.h>' '#include <sys/stat.h>'
 if ! quiet=$("$layers" "$tree") || [ -n "$quiet" ]; then
 	echo "a clean tree is reported as broken:"
@@ -48,6 +50,9 @@ file daemon/relative.c '' '#include "../core/plan.h"'
 file daemon/near.c '' '#include "config.h"'
 file daemon/bare.c '' '#include "app.h"'
 file daemon/elsewhere.c '' '#include "src/core/plan.h"'
+file daemon/up.c '' '#include "ctl/ask.h"'
+file ctl/curl.c '' '#include <curl/curl.h>'
+file ctl/pq.c '' '#include <libpq-fe.h>'
 file main_loop.c '' '#include <uv.h>'
 
 expected=$(cd "$tree" && grep -lrE '^$|base/up' src | LC_ALL=C sort | sed 's/$/:2/')

@@ -3,7 +3,7 @@
 #
 # Holds the #include lines of src to the layers:
 #
-#     main -> daemon -> { db, http } -> core -> base
+#     main -> ctl -> daemon -> { db, http } -> core -> base
 #
 # An include goes down only, db and http never include each other, and the headers of the big libraries are let in at
 # a few doors. Usage: layers.sh [TOP], where TOP/src is the tree to read.
@@ -18,15 +18,17 @@ BEGIN {
 	may["db"] = "db core base"
 	may["http"] = "http core base"
 	may["daemon"] = "daemon db http core base"
-	may["main"] = "daemon db http core base"
+	may["ctl"] = "ctl daemon db http core base"
+	may["main"] = "ctl daemon db http core base"
 
 	# the files that may include a header of these libraries, as patterns of their path beneath src
-	doors["uv.h"] = doors["uv"] = "^(db|http|daemon)/"
+	doors["uv.h"] = doors["uv"] = "^(db|http|daemon|ctl)/"
 	doors["libpq-fe.h"] = "^db/"
 	doors["libpq"] = "^db/"
 	doors["microhttpd.h"] = "^http/httpd[.]c$"
-	doors["jansson.h"] = "^(http/|core/layout_drizzle[.]c$)"
+	doors["jansson.h"] = "^(http/|ctl/|core/layout_drizzle[.]c$)"
 	doors["confuse.h"] = "^daemon/"
+	doors["curl"] = "^ctl/ask_http[.]c$"
 	doors["openssl"] = "^(base|http)/"
 }
 

@@ -29,6 +29,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/core/history.c %D%/core/history.h \
 	%D%/core/layout.c %D%/core/layout.h \
 	%D%/core/layout_drizzle.c \
+	%D%/core/layout_kind.c %D%/core/layout_kind.h \
 	%D%/core/layout_sequence.c \
 	%D%/core/locate.c %D%/core/locate.h \
 	%D%/core/migration.c %D%/core/migration.h \
@@ -36,6 +37,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/core/plan_judge.c %D%/core/plan_judge.h \
 	%D%/core/plan_match.c %D%/core/plan_match.h \
 	%D%/core/resume.c %D%/core/resume.h \
+	%D%/core/rollback_comment.c %D%/core/rollback_comment.h \
 	%D%/core/run.c %D%/core/run.h \
 	%D%/core/run_wait.c %D%/core/run_wait.h \
 	%D%/core/script.c %D%/core/script.h \

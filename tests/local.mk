@@ -29,6 +29,7 @@ unit_tests = \
 	%D%/unit/test_migration \
 	%D%/unit/test_plan \
 	%D%/unit/test_resume \
+	%D%/unit/test_rollback_comment \
 	%D%/unit/test_run \
 	%D%/unit/test_run_wait \
 	%D%/unit/test_script \

@@ -129,6 +129,19 @@ folder_add(struct folder *folder, struct file_dir *dir, const char *id, const ch
 	return m;
 }
 
+void
+folder_add_down(
+    struct folder *folder, struct file_dir *dir, struct migration *m, const char *file)
+{
+	struct migration *down = migration_add_down(m, file);
+	struct err err = { 0 };
+
+	if (read_text(folder, dir, down, NULL, &err) < 0)
+		migration_set_problem(down, down, &err);
+	if (down->problem)
+		note_problem(folder, down);
+}
+
 /* ---- reading ---- */
 
 static int
@@ -268,19 +281,27 @@ problem_equal(const struct err *a, const struct err *b)
 	return a && b ? err_equal(a, b) : a == b;
 }
 
-/* Equal checksums are equal texts. */
+/*
+ * Equal checksums are equal texts: of whole files, so that a way back in the same file is equal,
+ * too.
+ */
+static bool
+migration_equal(const struct migration *a, const struct migration *b)
+{
+	if (!a || !b)
+		return a == b;
+	return strcmp(a->id, b->id) == 0 && strcmp(a->version, b->version) == 0 &&
+	    strcmp(a->checksum, b->checksum) == 0 &&
+	    problem_equal(a->problem, b->problem) && migration_equal(a->down, b->down);
+}
+
 static bool
 migrations_equal(const struct folder *a, const struct folder *b)
 {
 	if (a->n_migrations != b->n_migrations)
 		return false;
 	for (size_t i = 0; i < a->n_migrations; i++) {
-		const struct migration *x = a->migrations[i];
-		const struct migration *y = b->migrations[i];
-
-		if (strcmp(x->id, y->id) != 0 || strcmp(x->version, y->version) != 0 ||
-		    strcmp(x->checksum, y->checksum) != 0 ||
-		    !problem_equal(x->problem, y->problem))
+		if (!migration_equal(a->migrations[i], b->migrations[i]))
 			return false;
 	}
 	return true;

@@ -83,6 +83,14 @@ const struct folder_problem *folder_blocker(const struct folder *folder);
 struct migration *folder_add(struct folder *folder, struct file_dir *dir, const char *id,
     const char *file, const char *marker);
 
+/*
+ * The file that undoes `m` (m->down), once version, name and order of `m` are set. Where it cannot
+ * be read or run, m->down->problem says so and the folder has a problem: a note, unless the name
+ * or a link is not allowed.
+ */
+void folder_add_down(
+    struct folder *folder, struct file_dir *dir, struct migration *m, const char *file);
+
 /* List a file that the layout does not. Why it is not run is a problem for the layout to add. */
 void folder_add_unregistered(struct folder *folder, const char *file);
 

@@ -9,7 +9,7 @@
 #include "base/bounds.h"
 #include "base/mem.h"
 #include "core/folder.h"
-#include "core/layout.h"
+#include "core/layout_kind.h"
 
 /*
  * What drizzle-kit 0.x generates. drizzle-orm 0.45 reads only `entries` of the journal, and of
@@ -35,15 +35,6 @@ struct journal {
 
 /* ---- detect ---- */
 
-static bool
-ends_with(const char *name, const char *suffix)
-{
-	size_t len = strlen(name);
-	size_t n = strlen(suffix);
-
-	return len >= n && strcmp(name + len - n, suffix) == 0;
-}
-
 /*
  * A journal that cannot be read, or snapshots whose journal is lost, are Drizzle's too: taken
  * for a sequence folder, everything that was ever applied would be pending again.
@@ -61,7 +52,7 @@ drizzle_detect(struct file_dir *dir, const struct file_list *root)
 		found = err.category != CAT_RESOURCE_NOT_FOUND;
 	for (size_t i = 0; i < meta.n && !found; i++)
 		found = strcmp(meta.names[i], "_journal.json") == 0 ||
-		    ends_with(meta.names[i], "_snapshot.json");
+		    layout_ends_with(meta.names[i], "_snapshot.json");
 	talloc_free(scratch);
 	return found;
 }
@@ -338,7 +329,7 @@ add_unlisted(struct journal *j, const struct file_list *root, const void *scratc
 		const char *file = root->names[i];
 		struct err err = { 0 };
 
-		if (!ends_with(file, ".sql") ||
+		if (!layout_ends_with(file, ".sql") ||
 		    json_object_get(
 			j->seen, mem_strndup(scratch, file, strlen(file) - 4)))
 			continue;

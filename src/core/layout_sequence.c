@@ -5,15 +5,18 @@
 
 #include "base/mem.h"
 #include "core/folder.h"
-#include "core/layout.h"
+#include "core/layout_kind.h"
+#include "core/rollback_comment.h"
 
 /*
  * Numbered files: 0001_users.sql, 001-users.sql, 20261120055812_users.sql. A file is one part:
- * the "--> statement-breakpoint" of a copied Drizzle file is an SQL comment and harmless.
+ * the "--> statement-breakpoint" of a copied Drizzle file is an SQL comment and harmless. What
+ * undoes 0001_users.sql stands in 0001_users.down.sql, or in comments at its end.
  */
 
 #define DIGITS     "0123456789"
 #define MAX_DIGITS 18u /* more would not fit into 64 bits */
+#define DOWN       ".down.sql"
 
 struct numbered {
 	const char *file;
@@ -44,7 +47,7 @@ count_digits(const char *file)
 
 	if (n == 0 || !described || strcmp(file + len - 4, ".sql") != 0)
 		return 0;
-	return ends_with(file, ".down.sql") ? 0 : n;
+	return ends_with(file, DOWN) ? 0 : n;
 }
 
 static bool
@@ -63,9 +66,11 @@ add_stray(struct folder *folder, const char *file)
 {
 	struct err err = { 0 };
 
-	if (ends_with(file, ".down.sql")) {
-		err_set(&err, CAT_CONFIGURATION, "a down migration is not run");
-		err_hint(&err, "undo with a new migration");
+	if (ends_with(file, DOWN)) {
+		err_set(&err, CAT_CONFIGURATION,
+		    "a down migration whose migration is not there");
+		err_hint(&err,
+		    "0001_users.down.sql undoes 0001_users.sql or 0001_users.up.sql");
 	} else {
 		err_set(&err, CAT_CONFIGURATION,
 		    "not named as a migration, so it is not run");
@@ -116,6 +121,25 @@ compare_numbered(const void *a, const void *b)
 	return strcmp(x->file, y->file);
 }
 
+/* Whether it undoes a migration that is there. */
+static bool
+is_down(const struct file_list *root, const char *file, const void *scratch)
+{
+	static const char *const ends[] = { ".sql", ".up.sql" };
+	size_t len = strlen(file) - strlen(".sql");
+
+	if (len < strlen(".down") || !layout_ends_with(file, DOWN))
+		return false;
+	len -= strlen(".down");
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
+		const char *up = mem_printf(scratch, "%.*s%s", (int)len, file, ends[i]);
+
+		if (count_digits(up) > 0 && layout_lists(root, up))
+			return true;
+	}
+	return false;
+}
+
 /* The migrations among the files, in their order; what else ends with .sql is noted. */
 static struct numbered *
 sort_files(
@@ -132,7 +156,8 @@ sort_files(
 		else if (n_digits > 0)
 			sorted[(*n)++] =
 			    (struct numbered){ file, n_digits, strtoll(file, NULL, 10) };
-		else if (ends_with(file, ".sql") && !refuse_name(folder, file))
+		else if (ends_with(file, ".sql") && !is_down(root, file, scratch) &&
+		    !refuse_name(folder, file))
 			add_stray(folder, file);
 	}
 	qsort(sorted, *n, sizeof(*sorted), compare_numbered);
@@ -154,16 +179,24 @@ refuse_twin(
 }
 
 static void
-add_numbered(struct folder *folder, struct file_dir *dir, const struct numbered *file,
-    const void *scratch)
+add_numbered(struct folder *folder, struct file_dir *dir, const struct file_list *root,
+    const struct numbered *file, const void *scratch)
 {
-	const char *id =
-	    mem_strndup(scratch, file->file, strlen(file->file) - strlen(".sql"));
+	size_t len = strlen(file->file) - strlen(".sql");
+	const char *id = mem_strndup(scratch, file->file, len);
 	struct migration *m = folder_add(folder, dir, id, file->file, NULL);
+	const char *down = NULL;
 
 	m->order = file->order;
 	m->version = mem_strndup(m, file->file, file->n_digits);
 	m->name = m->id + file->n_digits + 1;
+	if (layout_ends_with(id, ".up"))
+		len -= strlen(".up");
+	down = mem_printf(scratch, "%.*s" DOWN, (int)len, id);
+	if (layout_lists(root, down))
+		folder_add_down(folder, dir, m, down);
+	else
+		rollback_comment_read(m);
 }
 
 static int
@@ -178,7 +211,7 @@ sequence_load(struct folder *folder, struct file_dir *dir, const struct file_lis
 	for (size_t i = 0; i < n; i++) {
 		if (i > 0 && sorted[i].order == sorted[i - 1].order)
 			refuse_twin(folder, &sorted[i - 1], &sorted[i]);
-		add_numbered(folder, dir, &sorted[i], scratch);
+		add_numbered(folder, dir, root, &sorted[i], scratch);
 	}
 	talloc_free(scratch);
 	return 0;

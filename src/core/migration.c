@@ -242,6 +242,68 @@ migration_set_text(struct migration *m, const void *ctx, const char *data, size_
 	cut_parts(m, ctx, marker);
 }
 
+/* ---- sections, and the way back ---- */
+
+static void
+set_one_part(struct migration *m, size_t from, size_t to)
+{
+	const char *start = m->text + from;
+
+	m->n_parts = 1;
+	m->parts = mem_array(m, struct part, 1);
+	m->parts[0] = (struct part){
+		.text = start,
+		.len = to - from,
+		.line = 1 + count_lines(m->text, start),
+		.column = 1 + count_chars(line_start(m->text, start), start),
+	};
+}
+
+/* Blank: a carriage return may stay, too, it is white space to the server. */
+static void
+blank(char *text, size_t from, size_t to)
+{
+	for (size_t i = from; i < to; i++) {
+		if (text[i] != '\n' && text[i] != '\r')
+			text[i] = ' ';
+	}
+}
+
+void
+migration_keep(struct migration *m, const struct migration_span *spans, size_t n)
+{
+	char *text = mem_memdup(m, m->text, m->text_len);
+	size_t from = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		blank(text, from, spans[i].from);
+		from = spans[i].to;
+	}
+	blank(text, from, m->text_len);
+	m->text = text;
+	set_one_part(m, n > 0 ? spans[0].from : 0, n > 0 ? spans[n - 1].to : 0);
+}
+
+struct migration *
+migration_add_down(struct migration *m, const char *file)
+{
+	struct migration *down = mem_zero(m, struct migration);
+
+	*down = *m;
+	down->down = NULL;
+	down->no_transaction = false;
+	if (file) {
+		down->file = mem_strdup(down, file);
+		down->text = "";
+		down->text_len = 0;
+		down->checksum[0] = '\0';
+		down->problem = NULL;
+	}
+	set_one_part(down, 0, down->text_len);
+	m->down = down;
+	return down;
+}
+
 /* ---- places ---- */
 
 void

@@ -61,6 +61,20 @@ struct migration {
 	struct part *parts;
 	size_t n_parts;
 
+	/*
+	 * Its layout says that it runs outside a transaction, in words of its own tool's; a
+	 * directive of ours in the file counts more.
+	 */
+	bool no_transaction;
+
+	/*
+	 * The SQL that undoes it; NULL: nobody has written any. A migration itself, with the
+	 * same id, version, name and order, so that it runs by the same code; `file` and the
+	 * lines of its parts are where its SQL stands. It is run on demand alone. A problem of
+	 * its own does not keep the migration from being applied.
+	 */
+	const struct migration *down;
+
 	/* Set when the file cannot be run; then state INVALID while it is not applied. An applied
 	 * migration with a problem is only reported (nobody needs its text any more). */
 	struct err *problem; /* NULL: fine */
@@ -87,6 +101,27 @@ void migration_set_problem(struct migration *m, const void *ctx, const struct er
  */
 void migration_set_text(struct migration *m, const void *ctx, const char *data,
     size_t len, const char *marker);
+
+/* A stretch of a text. */
+struct migration_span {
+	size_t from;
+	size_t to; /* the first byte that is not in it */
+};
+
+/*
+ * Only the `n` spans (in their order, apart) of the text are to run: all else becomes blank, and
+ * the lines stay what they are in the file. One part, from the first span to the last; no spans
+ * leave nothing to run. The checksum stays that of the whole. For layouts whose files have
+ * sections. `m` is a talloc context, as folder_add gives it.
+ */
+void migration_keep(struct migration *m, const struct migration_span *spans, size_t n);
+
+/*
+ * Give `m` its m->down, and return it. Where the way back stands in the same file (`file` NULL) it
+ * has text and problem of `m`, for the caller to narrow down with migration_keep, and to do so
+ * before that of `m`; else no text (folder_add_down reads it). Once `version` and `order` are set.
+ */
+struct migration *migration_add_down(struct migration *m, const char *file);
 
 /*
  * The first line that git left of an unresolved merge conflict: it begins with "<<<<<<< " or

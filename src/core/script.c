@@ -399,6 +399,8 @@ script_build(const void *ctx, const struct migration *migration)
 		*script->problem = err;
 		return script;
 	}
+	if (migration->no_transaction && script->directives.transaction == DIRECTIVE_AUTO)
+		script->directives.transaction = DIRECTIVE_NO_TRANSACTION;
 	take_file(&builder);
 	script->plain = is_plain(&builder);
 	if (script->plain) {

@@ -233,6 +233,15 @@ test_equal(void **state)
 	rename(tempdir_path(path, *state, "0001_b.sql"),
 	    tempdir_path(other, *state, "0001_a.sql"));
 	check_equal(*state, before, true);
+	tempdir_text(*state, "0001_a.down.sql", "SELECT 3;");
+	check_equal(*state, before, false);
+	folder_unref(before);
+
+	/* ways back */
+	before = load(*state);
+	check_equal(*state, before, true);
+	tempdir_text(*state, "0001_a.down.sql", "SELECT 4;");
+	check_equal(*state, before, false);
 	folder_unref(before);
 
 	/* other layouts, other paths */

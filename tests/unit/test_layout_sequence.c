@@ -133,8 +133,12 @@ test_names(void **state)
 		{ "0002_a.up.sql", MIGRATION, NULL },
 		{ "0002-a.sql", MIGRATION, NULL },
 		{ "0002__a.sql", MIGRATION, NULL },
-		{ "0002_a.down.sql", NOTE, "a down migration is not run" },
-		{ "0001_good.DOWN.sql", NOTE, "a down migration is not run" },
+		{ "0001_good.down.sql", NOTHING, NULL },
+		{ "0002_a.down.sql", NOTE,
+		    "a down migration whose migration is not there" },
+		{ "0001_good.DOWN.sql", NOTE, "a down migration whose" },
+		{ "down.sql", NOTE, "not named as a migration" },
+		{ "good.down.sql", NOTE, "a down migration whose" },
 		{ "0002_.sql", NOTE, "not named as a migration" },
 		{ "0002.sql", NOTE, "not named as a migration" },
 		{ "0002.a.sql", NOTE, "not named as a migration" },
@@ -222,6 +226,67 @@ test_a_directory_with_a_migrations_name(void **state)
 	folder_unref(folder);
 }
 
+/* In a file beside it, or in comments at its end; the file counts. */
+static void
+test_ways_back(void **state)
+{
+	static const struct {
+		const char *file, *sql; /* of the way back; NULL: there is none */
+		unsigned line;
+	} rows[] = {
+		{ NULL, NULL, 0 },
+		{ "0002_b.down.sql", "DROP TABLE b;", 1 },
+		{ "0003_c.down.sql", "DROP TABLE c;", 1 },
+		{ "0004_d.sql", "\n   DROP TABLE d;", 2 },
+	};
+	struct folder *folder = NULL;
+
+	tempdir_text(*state, "0001_a.sql", "SELECT 1;");
+	tempdir_text(*state, "0002_b.up.sql", "SELECT 2;");
+	tempdir_text(*state, "0002_b.down.sql", "DROP TABLE b;");
+	tempdir_text(*state, "0003_c.sql", "SELECT 3;\n-- rollback\n-- DROP TABLE no;");
+	tempdir_text(*state, "0003_c.down.sql", "DROP TABLE c;");
+	tempdir_text(*state, "0004_d.sql", "SELECT 4;\n-- rollback\n-- DROP TABLE d;");
+	folder = folder_load(*state, "sequence", 0);
+	assert_int_equal(folder->n_problems, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct migration *down = folder->migrations[i]->down;
+
+		assert_int_equal(down != NULL, rows[i].file != NULL);
+		if (!down)
+			continue;
+		assert_string_equal(down->id, folder->migrations[i]->id);
+		assert_string_equal(down->version, folder->migrations[i]->version);
+		assert_string_equal(down->file, rows[i].file);
+		assert_int_equal(down->parts[0].len, strlen(rows[i].sql));
+		assert_memory_equal(down->parts[0].text, rows[i].sql, down->parts[0].len);
+		assert_int_equal(down->parts[0].line, rows[i].line);
+	}
+	folder_unref(folder);
+}
+
+static void
+test_a_way_back_that_cannot_be_read(void **state)
+{
+	struct folder *folder = NULL;
+	const struct migration *m = NULL;
+
+	tempdir_text(*state, "0001_a.sql", "SELECT 1;");
+	tempdir_write(*state, "0001_a.down.sql", "A\0B", 3);
+	tempdir_text(*state, "0002_b.sql", "SELECT 2;");
+	tempdir_link(*state, "0002_b.down.sql", "/etc/passwd");
+	folder = folder_load(*state, NULL, 0);
+	m = folder->migrations[0];
+	assert_null(m->problem);
+	assert_non_null(strstr(m->down->problem->text, "NUL byte"));
+	assert_string_equal(folder->problems[0].err.file, "0001_a.down.sql");
+	assert_false(folder->problems[0].blocks);
+	assert_string_equal(folder->migrations[1]->down->text, "");
+	assert_int_equal(folder_blocker(folder)->err.category, CAT_SECURITY_VIOLATION);
+	assert_string_equal(folder_blocker(folder)->err.file, "0002_b.down.sql");
+	folder_unref(folder);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -234,6 +299,8 @@ main(void)
 		cmocka_unit_test(test_names),
 		TEST(test_an_empty_folder_of_this_layout_is_fine),
 		TEST(test_a_directory_with_a_migrations_name),
+		TEST(test_ways_back),
+		TEST(test_a_way_back_that_cannot_be_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -404,6 +404,72 @@ test_first_problem_stays(void **state UNUSED)
 	talloc_free(ctx);
 }
 
+/* "[blank text]part at line:column" */
+static void
+check_kept(const struct migration *m, const char *text, const char *part, unsigned line,
+    unsigned column)
+{
+	assert_string_equal(m->text, text);
+	assert_int_equal(m->text_len, strlen(text));
+	assert_int_equal(m->n_parts, 1);
+	assert_int_equal(m->parts[0].len, strlen(part));
+	assert_memory_equal(m->parts[0].text, part, strlen(part));
+	assert_int_equal(m->parts[0].line, line);
+	assert_int_equal(m->parts[0].column, column);
+}
+
+static void
+test_sections(void **state)
+{
+	struct migration *m =
+	    make(BYTES("up\r\nA;\ndown\nB; -- \xC3\xBC\nup\nC;\n"), NULL);
+	struct migration *down = NULL;
+	const struct migration_span spans[] = { { 4, 7 }, { 24, 27 } };
+	const struct migration_span back = { 12, 14 };
+	const struct migration_span inside = { 18, 20 };
+	char checksum[DIGEST_HEX];
+
+	(void)state;
+	memcpy(checksum, m->checksum, sizeof(checksum));
+	m->version = "0001";
+	m->order = 1;
+	down = migration_add_down(m, NULL);
+	assert_ptr_equal(m->down, down);
+	migration_keep(down, &back, 1);
+	check_kept(down, "  \r\n  \n    \nB;      \n  \n  \n", "B;", 4, 1);
+	assert_string_equal(down->file, "0001_x.sql");
+	assert_string_equal(down->version, "0001");
+	assert_int_equal(down->order, 1);
+
+	migration_keep(m, spans, ARRAY_SIZE(spans));
+	check_kept(m, "  \r\nA;\n    \n        \n  \nC;\n",
+	    "A;\n    \n        \n  \nC;\n", 2, 1);
+	assert_string_equal(m->checksum, checksum);
+	assert_string_equal(down->checksum, checksum);
+
+	migration_keep(down, &inside, 1);
+	check_kept(down, "  \r\n  \n    \n        \n  \n  \n", "  ", 4, 7);
+	migration_keep(m, NULL, 0);
+	check_kept(m, "  \r\n  \n    \n        \n  \n  \n", "", 1, 1);
+	talloc_free(m);
+}
+
+static void
+test_a_way_back_in_a_file_of_its_own(void **state)
+{
+	struct migration *m = make(BYTES("\xEF\xBB\xBFSELECT 1;"), NULL);
+	struct migration *down = migration_add_down(m, "0001_x.down.sql");
+
+	(void)state;
+	assert_non_null(m->problem);
+	assert_null(down->problem);
+	assert_string_equal(down->file, "0001_x.down.sql");
+	assert_string_equal(down->checksum, "");
+	check_kept(down, "", "", 1, 1);
+	assert_ptr_equal(migration_add_down(m, NULL)->problem, m->problem);
+	talloc_free(m);
+}
+
 int
 main(void)
 {
@@ -421,6 +487,8 @@ main(void)
 		cmocka_unit_test(test_locate),
 		cmocka_unit_test(test_char_offset),
 		cmocka_unit_test(test_conflict_line),
+		cmocka_unit_test(test_sections),
+		cmocka_unit_test(test_a_way_back_in_a_file_of_its_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

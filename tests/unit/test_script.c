@@ -408,6 +408,25 @@ test_small_files_are_quick(void **state)
 	assert_true(clock_mono_us() - start_us < 2000000);
 }
 
+/* What a layout knows of its tool's own words; our directive in the file counts more. */
+static void
+test_a_layout_asks_for_no_transaction(void **state)
+{
+	static const struct {
+		const char *text, *shown;
+	} rows[] = {
+		{ "SELECT 1; SELECT 2;", "(1) (2)" },
+		{ "-- migrationd: transaction\nSELECT 1; SELECT 2;", "plain" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct migration *m = migration_of(*state, rows[i].text);
+
+		m->no_transaction = true;
+		assert_string_equal(show(*state, script_build(*state, m)), rows[i].shown);
+	}
+}
+
 int
 main(void)
 {
@@ -422,6 +441,7 @@ main(void)
 		TEST(test_what_a_segment_begins_with),
 		TEST(test_problems),
 		TEST(test_bounds),
+		TEST(test_a_layout_asks_for_no_transaction),
 		TEST(test_small_files_are_quick),
 	};
 

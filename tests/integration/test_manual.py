@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: PostgreSQL
+"""The manual names the members of the documents, all of them and no others."""
+
+import re
+
+import pytest
+from harness.process import CHECKOUT
+from harness.wait import wait_until
+
+PAGE = CHECKOUT / "man" / "migrationd.8"
+
+
+def section(title):
+    """The lines of one .Ss of the page."""
+    text = PAGE.read_text(encoding="utf-8")
+    return re.split(r"^\.S[sh] .*$", text.split(f".Ss {title}\n")[1],
+                    maxsplit=1, flags=re.M)[0].splitlines()
+
+
+def names(lines, macro):
+    """The words of `.It Va a , b` or `.Va a :`."""
+    return {word for line in lines if line.startswith(macro)
+            for word in re.findall(r"[a-z_]+", line.removeprefix(macro))}
+
+
+def items(title):
+    return names(section(title), ".It Va ")
+
+
+def words(title):
+    """Those within the text, too; `.Pq Va table ,` among them."""
+    lines = section(title)
+    return (names(lines, ".It Va ") | names(lines, ".Va ")
+            | names(lines, ".Pq Va "))
+
+
+@pytest.fixture
+def documents(serve, drizzle, database):
+    """The status with a run that waits, and the problem that it ends with."""
+    folder = drizzle([("0000_t", "CREATE TABLE t (id int);")])
+    daemon = serve(folder)
+    assert daemon.apply().status == 200
+    drizzle([("0000_t", "CREATE TABLE t (id int);"),
+             ("0001_alter", "ALTER TABLE t ADD COLUMN name text;"),
+             ("0002_index", "CREATE INDEX ON t (nme);")])
+    (folder / "0003_stray.sql").write_text("SELECT 1;\n", encoding="utf-8")
+    holder = database.hold_lock("SELECT count(*) FROM t")
+    where = daemon.apply(Prefer="respond-async").headers["Location"]
+    status = wait_until(
+        lambda: (s := daemon.status())["run"]["blockers"] and s,
+        what="a blocker is named")
+    holder.close()
+    problem = wait_until(
+        lambda: daemon.get(where).json()["error"], what="the run has failed")
+    return daemon, status, problem
+
+
+def test_manual_names_the_members_of_the_status(documents):
+    _, status, _ = documents
+    assert items("The status document") == set(status)
+    told = words("The status document")
+    for name in ("database", "folder", "tracking", "lock"):
+        assert set(status[name]) <= told, name
+    counted = {word for line in section("The status document")
+               if line.startswith((".Cm", "or"))
+               for word in re.findall(r"[a-z_]+", line)}
+    assert set(status["counts"]) <= counted
+    assert status["folder"]["problems"], "no problem to compare"
+    for line in status["folder"]["problems"]:
+        assert set(line) <= told | words("The problem document")
+
+
+def test_manual_names_the_members_of_a_run(documents):
+    _, status, _ = documents
+    of_a_repair = {"action", "migration"}
+    assert items("The run document") == set(status["run"]) | of_a_repair
+    told = words("The run document")
+    assert set(status["run"]["applied"][0] if status["run"]["applied"]
+               else status["last_run"]["applied"][0]) <= told
+    assert set(status["run"]["blockers"][0]) <= told
+    # progress is null while the statement waits
+    assert {"command", "phase", "unit", "done", "total", "percent",
+            "rate_per_second", "eta_seconds"} <= told
+
+
+def test_manual_names_the_members_of_a_problem(documents):
+    daemon, _, problem = documents
+    told = words("The problem document")
+    assert set(problem) <= told
+    assert set(problem["statement"]) <= told
+    # what a repair's answer has besides
+    answer = daemon.post("/repair", json={"migration": "0002_index",
+                                          "action": "retry"}).json()
+    assert {"action", "migration"} <= set(answer)
+    assert set(answer) <= told | words("The run document")

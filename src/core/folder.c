@@ -281,6 +281,13 @@ problem_equal(const struct err *a, const struct err *b)
 	return a && b ? err_equal(a, b) : a == b;
 }
 
+/* Findings are reported with the line of the list: one that moved is another folder. */
+static bool
+listing_equal(const struct listing *a, const struct listing *b)
+{
+	return a->line == b->line && a->has_index == b->has_index && a->index == b->index;
+}
+
 /*
  * Equal checksums are equal texts: of whole files, so that a way back in the same file is equal,
  * too.
@@ -292,6 +299,7 @@ migration_equal(const struct migration *a, const struct migration *b)
 		return a == b;
 	return strcmp(a->id, b->id) == 0 && strcmp(a->version, b->version) == 0 &&
 	    strcmp(a->checksum, b->checksum) == 0 &&
+	    listing_equal(&a->listing, &b->listing) &&
 	    problem_equal(a->problem, b->problem) && migration_equal(a->down, b->down);
 }
 

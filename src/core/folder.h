@@ -33,6 +33,7 @@ struct folder {
 	unsigned refs;
 	char *path;
 	const struct layout *layout; /* NULL: not recognised */
+	const char *list; /* the file that lists the migrations; NULL: there is none */
 	int64_t scanned_at_us;
 	dev_t device; /* of the directory that was read, 0 when there was none */
 	ino_t inode;

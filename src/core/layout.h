@@ -18,12 +18,27 @@
 #include "base/macros.h"
 
 struct folder;
+struct migration;
 
 struct layout {
 	const char *name;
 	const char *summary;  /* for --help and messages */
 	const char *tracking; /* the tracking table its own tool keeps: the default */
 	const char *remedy;   /* what to do about a migration that is out of order */
+
+	/*
+	 * Its own tool runs only what has a higher `order` than the newest recorded, and that is
+	 * a time in milliseconds.
+	 */
+	bool by_watermark;
+
+	/*
+	 * The snapshot of the schema that its generator keeps beside that migration, a path
+	 * beneath the folder owned by `ctx`. NULL: it keeps none.
+	 */
+	char *(*snapshot_file)(const void *ctx, const struct migration *m);
+	/* where all of them lie, as *_snapshot.json; NULL: each beside its migration */
+	const char *snapshot_folder;
 
 	/* Whether the folder looks like this layout. `root` lists the folder. Rows are asked in
 	 * order. */

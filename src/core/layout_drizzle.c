@@ -17,7 +17,8 @@
  * version and dialect too: a journal for MySQL is not for us.
  */
 
-#define JOURNAL "meta/_journal.json"
+#define META    "meta"
+#define JOURNAL META "/_journal.json"
 
 /* 24 bytes that cut wherever they stand, as drizzle-orm's split() does. */
 #define MARKER "--> statement-breakpoint"
@@ -48,7 +49,7 @@ drizzle_detect(struct file_dir *dir, const struct file_list *root)
 	bool found = false;
 
 	(void)root; /* tells of meta, but not what it holds */
-	if (file_dir_list(dir, scratch, "meta", &meta, &err) < 0)
+	if (file_dir_list(dir, scratch, META, &meta, &err) < 0)
 		found = err.category != CAT_RESOURCE_NOT_FOUND;
 	for (size_t i = 0; i < meta.n && !found; i++)
 		found = strcmp(meta.names[i], "_journal.json") == 0 ||
@@ -320,6 +321,11 @@ add_entry(struct journal *j, size_t index)
 	m->order = order;
 	m->version = mem_printf(m, "%" PRId64, order);
 	m->name = name_of(m->id);
+	m->listing = (struct listing){
+		.line = j->lines[index],
+		.has_index = json_is_integer(json_object_get(entry, "idx")),
+		.index = json_integer_value(json_object_get(entry, "idx")),
+	};
 }
 
 static void
@@ -360,6 +366,7 @@ drizzle_load(struct folder *folder, struct file_dir *dir, const struct file_list
 	if (!parsed || check_journal(parsed, err) < 0)
 		goto out;
 
+	folder->list = JOURNAL;
 	j.entries = json_object_get(parsed, "entries");
 	j.seen = json_object();
 	j.lines = find_lines(scratch, data, len, json_array_size(j.entries));
@@ -374,6 +381,20 @@ out:
 	return rc;
 }
 
+/*
+ * drizzle-kit 0.31: what stands before the first "_" of the tag. A tag that does not begin with
+ * a number was named by hand, or with the prefix "none", whose snapshot it does not read again.
+ */
+static char *
+drizzle_snapshot_file(const void *ctx, const struct migration *m)
+{
+	size_t len = strspn(m->id, "0123456789");
+
+	if (len == 0 || m->id[len] != '_')
+		return NULL;
+	return mem_printf(ctx, "%s/%.*s_snapshot.json", META, (int)len, m->id);
+}
+
 const struct layout layout_drizzle = {
 	.name = "drizzle",
 	.summary = "drizzle-kit 0.x: meta/_journal.json lists <tag>.sql files",
@@ -381,6 +402,9 @@ const struct layout layout_drizzle = {
 	.remedy =
 	    "regenerate it on top of the others: delete the file and its journal entry, "
 	    "pull, run drizzle-kit generate; or run with out_of_order = apply",
+	.by_watermark = true,
+	.snapshot_file = drizzle_snapshot_file,
+	.snapshot_folder = META,
 	.detect = drizzle_detect,
 	.load = drizzle_load,
 };

@@ -47,6 +47,13 @@ struct part {
 	unsigned column; /* in characters */
 };
 
+/* Where the list of the folder names a migration: folder->list says which file that is. */
+struct listing {
+	unsigned line;  /* 0: the folder has no list, the files' names are all there is */
+	bool has_index; /* the list numbers its entries: drizzle-kit's idx */
+	int64_t index;
+};
+
 struct migration {
 	const char *id;
 	const char *version;
@@ -54,6 +61,7 @@ struct migration {
 	const char *file; /* path beneath the folder: "0003_add_users.sql" */
 	int64_t order;
 	size_t position; /* index in folder->migrations */
+	struct listing listing;
 
 	const char *text; /* decoded; NUL-terminated; "" when not readable */
 	size_t text_len;

@@ -274,6 +274,10 @@ test_equal_looks_at_versions_and_problems(void **state)
 	assert_false(folder_equal(before, now));
 	now->migrations[0]->version = before->migrations[0]->version;
 
+	now->migrations[0]->listing.line++;
+	assert_false(folder_equal(before, now));
+	now->migrations[0]->listing.line--;
+
 	now->migrations[0]->problem->line++;
 	assert_false(folder_equal(before, now));
 	now->migrations[0]->problem->line--;

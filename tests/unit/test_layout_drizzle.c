@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/bounds.h"
+#include "base/mem.h"
 #include "core/folder.h"
 #include "tempdir.h"
 
@@ -64,6 +65,46 @@ test_a_folder_as_drizzle_kit_writes_it(void **state)
 	assert_int_equal(folder->migrations[1]->position, 1);
 	assert_string_equal(folder->migrations[1]->text, "SELECT 3;");
 	folder_unref(folder);
+}
+
+static void
+test_listing_and_snapshots(void **state)
+{
+	static const struct {
+		const char *tag;
+		const char *snapshot;
+	} rows[] = {
+		{ "0000_a", "meta/0000_snapshot.json" },
+		{ "20261120055812_b_c", "meta/20261120055812_snapshot.json" },
+		{ "_b", NULL },
+		{ "0001", NULL },
+		{ "more_c", NULL },
+	};
+	struct folder *folder = NULL;
+
+	tempdir_text(*state, JOURNAL,
+	    HEAD "\n{\"idx\": 7, \"when\": 1, \"tag\": \"0000_a\"},"
+		 "\n\n{\"when\": 2, \"tag\": \"0001_b\"}]}");
+	folder = folder_load(*state, NULL, 5);
+	assert_string_equal(folder->list, JOURNAL);
+	assert_int_equal(folder->n_migrations, 2);
+	assert_int_equal(folder->migrations[0]->listing.line, 2);
+	assert_true(folder->migrations[0]->listing.has_index);
+	assert_int_equal(folder->migrations[0]->listing.index, 7);
+	assert_int_equal(folder->migrations[1]->listing.line, 4);
+	assert_false(folder->migrations[1]->listing.has_index);
+	folder_unref(folder);
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct migration m = { .id = rows[i].tag };
+		char *file = layout_drizzle.snapshot_file(NULL, &m);
+
+		if (rows[i].snapshot)
+			assert_string_equal(file, rows[i].snapshot);
+		else
+			assert_null(file);
+		talloc_free(file);
+	}
 }
 
 static void
@@ -547,6 +588,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_a_folder_as_drizzle_kit_writes_it),
+		TEST(test_listing_and_snapshots),
 		TEST(test_versions_and_dialects),
 		TEST(test_broken_journals),
 		TEST(test_broken_entries),

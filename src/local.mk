@@ -75,6 +75,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/db/runner_repair.c \
 	%D%/db/runner_segment.c \
 	%D%/db/runner_open.c \
+	%D%/db/runner_plan.c \
 	%D%/db/runner_steps.h \
 	%D%/db/session.c %D%/db/session.h \
 	%D%/db/sqlstate.c %D%/db/sqlstate.h \

@@ -17,7 +17,8 @@
  *	    alone:         INTENT -> ALONE -> OUTCOME
  * and RECORD in the last transaction. A failure in a migration: ROLLBACK -> NOTE ->
  * JOURNAL -> UNLOCK -> DONE; where only a lock was in the way: ROLLBACK -> RETRY ->
- * BEGIN. A connection lost at COMMIT: CONNECT, and the history tells.
+ * BEGIN. A connection lost at COMMIT: CONNECT, and the history tells. A migration that
+ * another's migrator applied meanwhile: ROLLBACK -> HISTORY -> PLAN, and on with the rest.
  *
  * Reference counted: the list of runs, the runner and each waiting request hold
  * one.

@@ -195,6 +195,19 @@ runner_fail_or_retry(struct runner *runner, const struct err *err)
 	return RUN_ROLLBACK;
 }
 
+/* What it makes is there: perhaps another's migrator made it, while this one waited. */
+static bool
+is_there_already(const struct err *err)
+{
+	static const char *const states[] = { "23505", "42701", "42710", "42723", "42P06",
+		"42P07" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(states); i++)
+		if (strcmp(err->sqlstate, states[i]) == 0)
+			return true;
+	return false;
+}
+
 /* The failure, with the place in the file and what it means. */
 static enum run_state
 part_failed(struct runner *runner, const struct pgconn_reply *reply)
@@ -221,7 +234,8 @@ part_failed(struct runner *runner, const struct pgconn_reply *reply)
 		    "the %zu segments before it are done and noted; mend what follows and "
 		    "POST /apply goes on there",
 		    runner->segment);
-	return runner_fail_or_retry(runner, &err);
+	return is_there_already(&err) ? runner_fail_or_overtaken(runner, &err)
+				      : runner_fail_or_retry(runner, &err);
 }
 
 /*

@@ -25,6 +25,8 @@ rollback_answer(struct runner *runner, const struct pgconn_reply *reply)
 	runner->in_transaction = false;
 	if (err_is_set(&reply->err))
 		return runner_fail(runner, &reply->err);
+	if (runner->overtaken != NULL)
+		return RUN_HISTORY;
 	return runner->retry ? RUN_RETRY : RUN_NOTE;
 }
 

@@ -2,7 +2,7 @@
 #include "db/runner_steps.h"
 
 /*
- * From nothing to a plan: the states CONNECT, PROBE, LOCK, PREPARE, HISTORY, PLAN.
+ * From nothing to the history: the states CONNECT, PROBE, LOCK, PREPARE, HISTORY.
  */
 
 #include <string.h>
@@ -346,89 +346,9 @@ history_answer(struct runner *runner, const struct pgconn_reply *reply)
 	    : RUN_PLAN;
 }
 
-/* ---- PLAN ---- */
-
-/*
- * A COMMIT was sent and its answer lost. We hold the lock again, so the old session is gone and
- * the rows tell: those that are there were applied by this run, unless the server knows that its
- * transaction was rolled back: then another was quicker.
- */
-static int
-settle_doubt(struct runner *runner, struct err *err)
-{
-	const struct runner_doubt *doubt = runner->doubt;
-
-	for (size_t i = 0; doubt != NULL && i < doubt->n; i++) {
-		const struct migration *m = doubt->migrations[i];
-		const struct plan_item *item = plan_find(runner->plan, m->id);
-
-		if (doubt->aborted)
-			continue;
-		if (item != NULL && item->row != NULL && !item->row->failed) {
-			run_add_applied(runner->run, m, doubt->durations_us[i]);
-			log_info("applied: the lost COMMIT had come through",
-			    LOG_STR("migration", m->id), LOG_STR("run", runner->run->id));
-		} else if (doubt->committed) {
-			return err_set(err, CAT_INTERNAL,
-			    "the server says that %s was committed, but its row is not "
-			    "there",
-			    m->id);
-		}
-	}
-	TALLOC_FREE(runner->doubt);
-	return 0;
-}
-
-static struct plan *
-make_plan(struct runner *runner)
-{
-	struct run *run = runner->run;
-	struct plan_input input = {
-		.folder = runner->folder,
-		.history = runner->history,
-		.policy = runner->params->policy,
-		.operation = run->operation,
-		.target = run->up_to,
-		.force = run->force,
-	};
-
-	return plan_build(runner, &input);
-}
-
-static enum run_state
-plan_enter(struct runner *runner)
-{
-	struct run *run = runner->run;
-	struct err err = { 0 };
-
-	runner->plan = make_plan(runner);
-	if (settle_doubt(runner, &err) < 0)
-		return runner_fail(runner, &err);
-	runner->step = 0;
-	runner->segment = 0;
-	if (run->operation == PLAN_REPAIR)
-		return RUN_REPAIR;
-	run->n_planned = run->n_applied + runner->plan->n_steps;
-	for (size_t i = 0; run->reconnects == 0 && i < runner->plan->n_problems; i++)
-		if (!runner->plan->problems[i].blocks)
-			run_add_warning(run, &runner->plan->problems[i].err);
-	if (err_is_set(&runner->plan->refusal)) {
-		runner->refused = true;
-		return runner_fail(runner, &runner->plan->refusal);
-	}
-	if (runner->plan->n_steps == 0)
-		return RUN_JOURNAL;
-	if (runner_is_stopping(runner))
-		return runner_fail_stopped(runner);
-	runner->durations_us = mem_array(runner, int64_t, runner->plan->n_steps);
-	runner->attempt = 0;
-	return runner_step_begins(runner);
-}
-
 const struct runner_step runner_step_connect = { connect_enter, connect_answer,
 	connect_resume };
 const struct runner_step runner_step_probe = { probe_enter, probe_answer, NULL };
 const struct runner_step runner_step_lock = { lock_enter, lock_answer_step, lock_resume };
 const struct runner_step runner_step_prepare = { prepare_enter, prepare_answer, NULL };
 const struct runner_step runner_step_history = { history_enter, history_answer, NULL };
-const struct runner_step runner_step_plan = { plan_enter, NULL, NULL };

@@ -95,6 +95,19 @@ record_over(struct runner *runner)
 	return RUN_BEGIN;
 }
 
+enum run_state
+runner_fail_or_overtaken(struct runner *runner, const struct err *err)
+{
+	if (!pgconn_is_open(runner->conn) || runner->cancelled)
+		return runner_fail(runner, err);
+	log_warning_with(err,
+	    "rolling back, to see whether another's migrator was quicker",
+	    LOG_STR("migration", err->migration), LOG_STR("run", runner->run->id));
+	runner->overtaken = mem_zero(runner, struct err);
+	*runner->overtaken = *err;
+	return RUN_ROLLBACK;
+}
+
 static enum run_state
 record_inserted(struct runner *runner, const struct pgconn_reply *reply)
 {
@@ -107,7 +120,8 @@ record_inserted(struct runner *runner, const struct pgconn_reply *reply)
 		    "%s was recorded by somebody else while it ran; rolled back",
 		    step->migration->id);
 		err_hint(&err, "does an application still run its own migrator?");
-		return runner_fail(runner, &err);
+		snprintf(err.migration, sizeof(err.migration), "%s", step->migration->id);
+		return runner_fail_or_overtaken(runner, &err);
 	}
 	if (runner_step_begins(runner) == RUN_BEGIN)
 		return record_over(runner);
@@ -130,7 +144,10 @@ record_answer(struct runner *runner, const struct pgconn_reply *reply)
 		snprintf(err.migration, sizeof(err.migration), "%s", m->id);
 		err_wrap(&err, "recording %s in %s.%s", m->id, runner->table.schema,
 		    runner->table.table);
-		return runner_fail_or_retry(runner, &err);
+		/* unique_violation: guard = on, and another's row came first */
+		return strcmp(err.sqlstate, "23505") == 0
+		    ? runner_fail_or_overtaken(runner, &err)
+		    : runner_fail_or_retry(runner, &err);
 	}
 	switch (runner->stage) {
 	case RECORD_LOCK:

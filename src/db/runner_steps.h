@@ -45,8 +45,10 @@ struct runner {
 	size_t part; /* index in the migration's parts, or in the segment's statements */
 	size_t
 	    segment; /* index in the script's segments; n_segments: only the row is missing */
-	enum resume_left left;      /* of the statement that ran alone */
-	bool retry;                 /* the transaction is rolled back to be tried again */
+	enum resume_left left; /* of the statement that ran alone */
+	bool retry;            /* the transaction is rolled back to be tried again */
+	/* rolled back, because another seems to have applied err.migration; NULL: none */
+	struct err *overtaken;
 	char xid[24];               /* of the open transaction, once its row is written */
 	struct runner_doubt *doubt; /* a COMMIT whose answer did not come; NULL: none */
 	size_t txn_first;           /* first step of the open transaction */
@@ -78,7 +80,7 @@ struct runner_step {
 	enum run_state (*resume)(struct runner *runner);
 };
 
-/* runner_open.c: from nothing to a plan. */
+/* runner_open.c, runner_plan.c, runner_repair.c: from nothing to a plan. */
 extern const struct runner_step runner_step_connect, runner_step_probe, runner_step_lock,
     runner_step_prepare, runner_step_history, runner_step_plan, runner_step_repair;
 /* runner_apply.c: one migration after the other. */
@@ -116,6 +118,12 @@ enum run_state runner_fail(struct runner *runner, const struct err *err);
  * rolled back to be tried again, a bounded number of times.
  */
 enum run_state runner_fail_or_retry(struct runner *runner, const struct err *err);
+
+/*
+ * The same, where it may be that another's migrator was quicker: rolled back, and the rows
+ * tell. Where they do not have the migration, it failed by `err` after all.
+ */
+enum run_state runner_fail_or_overtaken(struct runner *runner, const struct err *err);
 
 /* The step in hand is what the run is at. */
 void runner_note_current(struct runner *runner);

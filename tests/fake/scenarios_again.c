@@ -2,7 +2,10 @@
 #include "base/macros.h"
 #include "scenarios.h"
 
-/* A lock of somebody else is in the way: the transaction is tried again. */
+/*
+ * A lock of somebody else is in the way, and the transaction is tried again; or somebody
+ * else was quicker.
+ */
 
 static void
 not_now(const char *pattern, const char *sqlstate)
@@ -77,10 +80,64 @@ cancel(struct scene *scene)
 	scene->act = runner_cancel;
 }
 
+static struct folder *unapplied;
+
+static void
+another_applies_one(struct runner *runner, const char *reason)
+{
+	(void)runner;
+	(void)reason;
+	/* what acts may be told twice */
+	if (unapplied != NULL)
+		model_rows(unapplied, 1);
+	unapplied = NULL;
+}
+
+/* drizzle-orm records the first, while ours runs. */
+static void
+overtaken(struct scene *scene, enum run_state state)
+{
+	unapplied = scene->folder;
+	scene->act = another_applies_one;
+	scene->act_in = state;
+}
+
+static void
+overtaken_in_record(struct scene *scene)
+{
+	overtaken(scene, RUN_RECORD);
+	scene->request.up_to = "0001_one";
+	script_tag("INSERT INTO \"drizzle\"", "INSERT 0 0");
+}
+
+static void
+overtaken_by_index(struct scene *scene)
+{
+	overtaken(scene, RUN_RECORD);
+	scene->request.up_to = "0001_one";
+	script_error("INSERT INTO \"drizzle\"", "23505", "duplicate key value");
+}
+
+static void
+overtaken_in_part(struct scene *scene)
+{
+	overtaken(scene, RUN_PART);
+	script_error("CREATE one", "42P07", "relation \"one\" already exists");
+}
+
+static void
+not_overtaken(struct scene *scene)
+{
+	(void)scene;
+	script_error("CREATE one", "42P07", "relation \"one\" already exists");
+}
+
 #define SECOND "begin <CREATE two;> <INSERT two; SELECT two;> "
 #define FIRST  "begin <CREATE one;> "
 
 #define ALL     RUN_SUCCEEDED, CAT_NONE, NULL, 2, 2, false
+#define NONE    RUN_SUCCEEDED, CAT_NONE, NULL, 0, 1, false
+#define REST    RUN_SUCCEEDED, CAT_NONE, NULL, 1, 2, false
 #define STOPPED RUN_CANCELLED, CAT_CANCELLED, "told to stop", 0, 0, false
 
 const struct scenario scenarios_again[] = {
@@ -110,6 +167,17 @@ const struct scenario scenarios_again[] = {
 	{ "again_for_ever", for_ever, NULL, RUN_FAILED, CAT_LOCK_TIMEOUT,
 	    "0001_one.sql:1: canceling statement due to lock timeout", 0, 0, false, NULL,
 	    false },
+	{ "overtaken_in_record", overtaken_in_record,
+	    OPEN "begin <CREATE one;> relock record(1700000000001) ROLLBACK rows unlock",
+	    NONE, NULL, false },
+	{ "overtaken_by_index", overtaken_by_index,
+	    OPEN "begin <CREATE one;> relock record(1700000000001) ROLLBACK rows unlock",
+	    NONE, NULL, false },
+	{ "overtaken_in_part", overtaken_in_part, OPEN FIRST "ROLLBACK rows " TWO CLOSE,
+	    REST, NULL, false },
+	{ "not_overtaken", not_overtaken, OPEN FIRST "ROLLBACK rows " CLOSE, RUN_FAILED,
+	    CAT_SQL_ERROR, "0001_one.sql:1: relation \"one\" already exists", 0, 0, false,
+	    NULL, false },
 	{ "again_early", early, OPEN FIRST "ROLLBACK " CLOSE, STOPPED, NULL, false },
 	{ "again_cancel", cancel, OPEN FIRST "ROLLBACK " CLOSE, STOPPED, NULL, false },
 };

@@ -362,7 +362,7 @@ const struct scenario scenarios_apply[] = {
 	    0, 0, false, NULL, false },
 	{ "lock_gone_at_end", lock_gone_at_end, OPEN ONE TWO CLOSE, ALL },
 	{ "recorded_already", recorded_already,
-	    OPEN "begin <CREATE one;> relock record(1700000000001) ROLLBACK " CLOSE,
+	    OPEN "begin <CREATE one;> relock record(1700000000001) ROLLBACK rows " CLOSE,
 	    FAILED, "0001_one was recorded by somebody else", 0, 0, false, NULL, false },
 	{ "record_denied", record_denied,
 	    OPEN "begin <CREATE one;> relock record(1700000000001) ROLLBACK " CLOSE,

@@ -4,6 +4,7 @@ a second time what is applied at that moment. The control shows that without
 the guard they do."""
 
 import concurrent.futures
+import hashlib
 
 import pytest
 
@@ -261,12 +262,61 @@ def test_drizzle_against_migrationd(serve, drizzle, database, node, first):
         done = [f.result() for f in theirs]
     assert effects(database, "one") == 1
     assert len(database.drizzle_rows()) == 2
+    # who was quicker is no matter to the caller
+    assert answer.status == 200, repr(answer)
     if first == "drizzle":
         assert [d.returncode for d in done] == [0], done
+        assert answer.json()["applied"] == []
     else:
-        assert answer.status == 200, repr(answer)
         assert all("23505" in d.stderr for d in done if d.returncode), done
     daemon.wait_verdict("current")
     got = daemon.apply()
     assert got.status == 200, repr(got)
     assert got.json()["applied"] == []
+
+
+@pytest.mark.parametrize("guard", [[], ["--guard"]], ids=["off", "on"])
+@pytest.mark.parametrize("made", [
+    "SELECT pg_sleep(0.1);",        # noticed when the row is written
+    "CREATE TABLE made (id int);",  # and here when the table is made
+])
+def test_what_another_applied_meanwhile_is_no_failure(
+        serve, drizzle, database, guard, made):
+    folder = drizzle([EFFECTS])
+    daemon = serve(folder, *guard)
+    assert daemon.apply().status == 200
+    drizzle_add(folder, "0001_made",
+                f"SELECT pg_advisory_xact_lock_shared(42); {made}")
+    drizzle_add(folder, "0002_next", "CREATE TABLE next (id int);")
+    daemon.wait_verdict("pending")
+    text = (folder / "0001_made.sql").read_bytes()
+
+    other = database.connect()
+    other.autocommit = False
+    cursor = other.cursor()
+    cursor.execute("SELECT pg_advisory_xact_lock(42)")
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        ours = pool.submit(daemon.apply, timeout=60)
+        wait_until(lambda: database.value(
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
+            " AND objid = 42 AND NOT granted"), 10)
+        cursor.execute(made)
+        cursor.execute(
+            "INSERT INTO drizzle.__drizzle_migrations (hash, created_at)"
+            " VALUES (%s, %s)",
+            (hashlib.sha256(text).hexdigest(), T0 + 60_000))
+        other.commit()
+        answer = ours.result()
+    other.close()
+    assert answer.status == 200, repr(answer)
+    assert [a["id"] for a in answer.json()["applied"]] == ["0002_next"]
+    assert len(database.drizzle_rows()) == 3
+    assert daemon.get("/current").status == 200
+
+
+def test_what_is_there_without_its_row_is_a_failure(serve, drizzle, database):
+    database.execute("CREATE TABLE effects (id int)")
+    daemon = serve(drizzle([EFFECTS]), "--guard")
+    problem = daemon.apply().problem(422, "SQL_ERROR")
+    assert 'relation "effects" already exists' in problem["detail"], problem
+    assert database.drizzle_rows() == []

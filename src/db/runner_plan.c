@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "db/runner_steps.h"
+
+/*
+ * What has to run: the state PLAN. Where the run comes back to it, the history also tells
+ * what became of a COMMIT whose answer was lost, or of a migration that somebody else
+ * seemed to have applied.
+ */
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+static bool
+is_recorded(const struct runner *runner, const char *id)
+{
+	const struct plan_item *item = plan_find(runner->plan, id);
+
+	return item != NULL && item->row != NULL && !item->row->failed;
+}
+
+/*
+ * A COMMIT was sent and its answer lost. We hold the lock again, so the old session is gone and
+ * the rows tell: those that are there were applied by this run, unless the server knows that its
+ * transaction was rolled back: then another was quicker.
+ */
+static int
+settle_doubt(struct runner *runner, struct err *err)
+{
+	const struct runner_doubt *doubt = runner->doubt;
+
+	for (size_t i = 0; doubt != NULL && i < doubt->n; i++) {
+		const struct migration *m = doubt->migrations[i];
+		if (doubt->aborted)
+			continue;
+		if (is_recorded(runner, m->id)) {
+			run_add_applied(runner->run, m, doubt->durations_us[i]);
+			log_info("applied: the lost COMMIT had come through",
+			    LOG_STR("migration", m->id), LOG_STR("run", runner->run->id));
+		} else if (doubt->committed) {
+			return err_set(err, CAT_INTERNAL,
+			    "the server says that %s was committed, but its row is not "
+			    "there",
+			    m->id);
+		}
+	}
+	TALLOC_FREE(runner->doubt);
+	return 0;
+}
+
+/*
+ * Another's migrator seemed to be quicker, and the rows tell. Each round finds one more
+ * migration recorded, or is the last.
+ */
+static enum run_state
+settle_overtaken(struct runner *runner)
+{
+	struct err why = *runner->overtaken;
+
+	TALLOC_FREE(runner->overtaken);
+	if (is_recorded(runner, why.migration)) {
+		log_info("another's migrator applied it meanwhile",
+		    LOG_STR("migration", why.migration), LOG_STR("run", runner->run->id));
+		return RUN_PLAN;
+	}
+	while (runner_step_now(runner) != NULL &&
+	    strcmp(runner_step_now(runner)->migration->id, why.migration) != 0)
+		runner->step++;
+	runner_fail(runner, &why);
+	return RUN_NOTE;
+}
+
+static struct plan *
+make_plan(struct runner *runner)
+{
+	struct run *run = runner->run;
+	struct plan_input input = {
+		.folder = runner->folder,
+		.history = runner->history,
+		.policy = runner->params->policy,
+		.operation = run->operation,
+		.target = run->up_to,
+		.force = run->force,
+	};
+
+	return plan_build(runner, &input);
+}
+
+static enum run_state
+plan_enter(struct runner *runner)
+{
+	struct run *run = runner->run;
+	struct err err = { 0 };
+	bool is_first = runner->plan == NULL;
+
+	runner->plan = make_plan(runner);
+	if (settle_doubt(runner, &err) < 0)
+		return runner_fail(runner, &err);
+	runner->step = 0;
+	runner->segment = 0;
+	if (runner->overtaken != NULL && settle_overtaken(runner) != RUN_PLAN)
+		return RUN_NOTE;
+	if (run->operation == PLAN_REPAIR)
+		return RUN_REPAIR;
+	run->n_planned = run->n_applied + runner->plan->n_steps;
+	for (size_t i = 0; is_first && i < runner->plan->n_problems; i++)
+		if (!runner->plan->problems[i].blocks)
+			run_add_warning(run, &runner->plan->problems[i].err);
+	if (err_is_set(&runner->plan->refusal)) {
+		runner->refused = true;
+		return runner_fail(runner, &runner->plan->refusal);
+	}
+	if (runner->plan->n_steps == 0)
+		return RUN_JOURNAL;
+	if (runner_is_stopping(runner))
+		return runner_fail_stopped(runner);
+	runner->durations_us = mem_array(runner, int64_t, runner->plan->n_steps);
+	runner->attempt = 0;
+	return runner_step_begins(runner);
+}
+
+const struct runner_step runner_step_plan = { plan_enter, NULL, NULL };

@@ -35,7 +35,9 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/core/migration.c %D%/core/migration.h \
 	%D%/core/plan.c %D%/core/plan.h \
 	%D%/core/plan_judge.c %D%/core/plan_judge.h \
+	%D%/core/plan_judge_history.c \
 	%D%/core/plan_match.c %D%/core/plan_match.h \
+	%D%/core/plan_match_seconds.c \
 	%D%/core/resume.c %D%/core/resume.h \
 	%D%/core/rollback_comment.c %D%/core/rollback_comment.h \
 	%D%/core/run.c %D%/core/run.h \

@@ -190,9 +190,9 @@ choose_layout(const struct folder *folder, struct file_dir *dir,
 		err_set(err, CAT_RESOURCE_NOT_FOUND, "no migrations found in %s",
 		    folder->path);
 		err_hint(err,
-		    "known layouts: drizzle (meta/_journal.json), "
-		    "sequence (0001_description.sql); "
-		    "an empty folder that is to be filled later needs its layout named");
+		    "known layouts: %s; "
+		    "an empty folder that is to be filled later needs its layout named",
+		    layout_samples());
 	}
 	return layout;
 }

@@ -16,6 +16,13 @@
 enum history_key {
 	HISTORY_BY_VERSION, /* schema_migrations: the version; drizzle: `when`, then the hash */
 	HISTORY_BY_FILE, /* migration_log: the file name */
+	/*
+	 * drizzle1: the version alone. An equal text under another name is another migration;
+	 * or the same one renamed, which is asked.
+	 */
+	HISTORY_BY_NAME,
+	/* A table of drizzle-orm 0.x with a folder of 1.0: `when`, cut to the second. */
+	HISTORY_BY_SECOND,
 };
 
 struct history_row {
@@ -33,6 +40,8 @@ struct history_row {
 struct history {
 	bool table_exists;
 	enum history_key key;
+	const char
+	    *needs_layout; /* the one layout whose migrations it can hold, or NULL */
 	struct history_row *rows;
 	size_t n_rows;
 	int64_t read_at_us;

@@ -41,3 +41,15 @@ layout_names(void)
 		    i ? ", " : "", layouts[i]->name);
 	return names;
 }
+
+const char *
+layout_samples(void)
+{
+	static char samples[1024];
+	size_t len = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(layouts); i++)
+		len += (size_t)snprintf(samples + len, sizeof(samples) - len, "%s%s (%s)",
+		    i ? ", " : "", layouts[i]->name, layouts[i]->sample);
+	return samples;
+}

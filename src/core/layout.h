@@ -23,8 +23,13 @@ struct migration;
 struct layout {
 	const char *name;
 	const char *summary;  /* for --help and messages */
+	const char *sample;   /* a name that such folders have: "meta/_journal.json" */
 	const char *tracking; /* the tracking table its own tool keeps: the default */
-	const char *remedy;   /* what to do about a migration that is out of order */
+	/*
+	 * What to do about a migration that is out of order; NULL: there is no such thing, what
+	 * is not recorded is pending wherever it stands, as this layout's own tool has it.
+	 */
+	const char *remedy;
 
 	/*
 	 * Its own tool runs only what has a higher `order` than the newest recorded, and that is
@@ -62,3 +67,6 @@ const struct layout *layout_detect(struct file_dir *dir, const struct file_list 
 
 /* "drizzle, sequence": for messages and --help. Static. */
 const char *layout_names(void);
+
+/* "drizzle (meta/_journal.json), sequence (0001_description.sql)". Static. */
+const char *layout_samples(void);

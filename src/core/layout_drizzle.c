@@ -398,6 +398,7 @@ drizzle_snapshot_file(const void *ctx, const struct migration *m)
 const struct layout layout_drizzle = {
 	.name = "drizzle",
 	.summary = "drizzle-kit 0.x: meta/_journal.json lists <tag>.sql files",
+	.sample = "meta/_journal.json",
 	.tracking = "drizzle",
 	.remedy =
 	    "regenerate it on top of the others: delete the file and its journal entry, "

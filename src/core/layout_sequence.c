@@ -221,6 +221,7 @@ const struct layout layout_sequence = {
 	.name = "sequence",
 	.summary =
 	    "numbered files: 0001_description.sql, 001-description.sql, 14-digit timestamps",
+	.sample = "0001_description.sql",
 	.tracking = "schema_migrations",
 	.remedy =
 	    "give it a number above the newest applied one; or run with out_of_order = apply",

@@ -21,6 +21,13 @@ plan_row_label(const struct history_row *row)
 
 /* ---- the newest applied ---- */
 
+/* A folder whose own tool applies what is not recorded, wherever it stands. */
+static bool
+is_any_order(const struct folder *folder)
+{
+	return folder->layout != NULL && folder->layout->remedy == NULL;
+}
+
 static void
 find_newest(struct plan_draft *draft)
 {
@@ -96,7 +103,8 @@ open_state(
     struct plan_draft *draft, const struct migration *m, const struct plan_found *found)
 {
 	const struct plan_input *input = draft->input;
-	bool older = draft->has_newest && m->order <= draft->newest;
+	bool older = !is_any_order(input->folder) && draft->has_newest &&
+	    m->order <= draft->newest;
 	bool may_run = older && may_be_late(draft, m);
 
 	draft->may_be_late[m->position] = may_run;
@@ -268,6 +276,7 @@ mark_commits(struct plan_draft *draft)
 	struct plan *plan = draft->plan;
 	bool together = input->operation == PLAN_BASELINE ||
 	    input->policy.transaction == TRANSACTION_RUN;
+	bool any_order = is_any_order(input->folder);
 	int64_t *later = mem_array(plan, int64_t, plan->n_steps + 1);
 	int64_t highest = INT64_MIN;
 
@@ -284,7 +293,8 @@ mark_commits(struct plan_draft *draft)
 
 		if (step->migration->order > highest)
 			highest = step->migration->order;
-		step->commit = last || (!together && highest < later[i + 1]);
+		step->commit =
+		    last || (!together && (any_order || highest < later[i + 1]));
 		if (step->commit)
 			continue;
 		if (is_split(step))

@@ -17,6 +17,9 @@
  *	3. other or NULL key, equal checksum of a migration without a row
  *	   (a journal whose `when` was edited): applied
  *
+ * Of a drizzle-orm 1.0 table (HISTORY_BY_NAME) 3 is for NULL keys alone; of a 0.x table
+ * with a 1.0 folder (HISTORY_BY_SECOND) see plan_match.h.
+ *
  * What is left of the rows is `missing`; rows that record a failure never count.
  *
  *	struct plan *plan = plan_build(ctx, &input);
@@ -137,6 +140,8 @@ struct plan {
  *	    (OUT_OF_ORDER; layout->remedy as hint)
  *	modified, with policy refuse (CHECKSUM_MISMATCH)
  *	a baseline over a history, without force (CONFIGURATION, 409, exit code 8)
+ *	what another version of the table's own tool would run again, or has made
+ *	    unknowable (plan_judge_history.c; likewise)
  *
  * Warnings: modified or invalid files that are applied, rows without a file,
  * what policy skip leaves out, notes of the folder, files in segments where one

@@ -9,17 +9,8 @@
 
 /* ---- ids for a sentence: the first five, and how many more ---- */
 
-#define LISTED 5
-
-struct id_list {
-	const struct plan_item *first;
-	size_t n;
-	char text[LISTED * (BOUND_NAME_BYTES + 2) +
-	    sizeof(" and 18446744073709551615 more")];
-};
-
 static void
-list_append(struct id_list *list, const char *before, const char *id)
+list_append(struct plan_list *list, const char *before, const char *id)
 {
 	size_t used = strlen(list->text);
 
@@ -27,26 +18,36 @@ list_append(struct id_list *list, const char *before, const char *id)
 	    (int)BOUND_NAME_BYTES, id);
 }
 
-static void
-list_end(struct id_list *list)
+void
+plan_list_add(struct plan_list *list, const struct plan_item *item)
+{
+	if (list->n == 0)
+		list->first = item;
+	if (list->n++ < PLAN_LISTED)
+		list_append(list, list->n > 1 ? ", " : "", item->id);
+}
+
+const char *
+plan_list_end(struct plan_list *list)
 {
 	char more[64];
 
-	if (list->n <= LISTED)
-		return;
-	snprintf(more, sizeof(more), " and %zu more", list->n - LISTED);
+	if (list->n <= PLAN_LISTED)
+		return list->text;
+	snprintf(more, sizeof(more), " and %zu more", list->n - PLAN_LISTED);
 	list_append(list, more, "");
+	return list->text;
 }
 
 /*
  * The items in that state before position `scope`; those without a migration
  * have no position. Those that may be out of order are not listed as such.
  */
-static struct id_list
+static struct plan_list
 list_items(const struct plan_draft *draft, enum migration_state state, size_t scope)
 {
 	const struct plan *plan = draft->plan;
-	struct id_list list = { 0 };
+	struct plan_list list = { 0 };
 
 	for (size_t i = 0; i < plan->n_items; i++) {
 		const struct plan_item *item = &plan->items[i];
@@ -55,12 +56,9 @@ list_items(const struct plan_draft *draft, enum migration_state state, size_t sc
 		    (item->migration != NULL && item->migration->position >= scope) ||
 		    (state == MIGRATION_OUT_OF_ORDER && draft->may_be_late[i]))
 			continue;
-		if (list.n == 0)
-			list.first = item;
-		if (list.n++ < LISTED)
-			list_append(&list, list.n > 1 ? ", " : "", item->id);
+		plan_list_add(&list, item);
 	}
-	list_end(&list);
+	plan_list_end(&list);
 	return list;
 }
 
@@ -80,8 +78,8 @@ find_listed(const struct plan *plan, const struct err *err)
 	return NULL;
 }
 
-static void
-add_problem(struct plan_draft *draft, enum migration_state state, bool blocks,
+void
+plan_add_problem(struct plan_draft *draft, enum migration_state state, bool blocks,
     const struct err *err)
 {
 	struct plan *plan = draft->plan;
@@ -97,8 +95,8 @@ add_problem(struct plan_draft *draft, enum migration_state state, bool blocks,
 	    (struct plan_problem){ .state = state, .blocks = blocks, .err = *err };
 }
 
-static void
-name_migration(struct err *err, const struct migration *m)
+void
+plan_name_migration(struct err *err, const struct migration *m)
 {
 	snprintf(err->migration, sizeof(err->migration), "%s", m->id);
 	err_where(err, m->file, 0);
@@ -113,7 +111,7 @@ add_folder_problems(struct plan_draft *draft, bool blocks)
 		const struct folder_problem *problem = &folder->problems[i];
 
 		if (problem->blocks == blocks)
-			add_problem(draft, problem->state, blocks, &problem->err);
+			plan_add_problem(draft, problem->state, blocks, &problem->err);
 	}
 }
 
@@ -129,7 +127,7 @@ judge_target(struct plan_draft *draft)
 	    draft->input->target);
 	err_hint(
 	    &err, "GET /migrations lists them: an id, a file name or a version will do");
-	add_problem(draft, MIGRATION_MISSING, true, &err);
+	plan_add_problem(draft, MIGRATION_MISSING, true, &err);
 }
 
 /* Over a history a baseline would hide what never ran. */
@@ -147,7 +145,7 @@ judge_baseline(struct plan_draft *draft)
 	err_hint(&err,
 	    "a baseline is for a database that has the objects and no record of them; "
 	    "force records what is not recorded yet, without running it");
-	add_problem(draft, MIGRATION_APPLIED, true, &err);
+	plan_add_problem(draft, MIGRATION_APPLIED, true, &err);
 }
 
 /* ---- what a file must not do ---- */
@@ -163,9 +161,9 @@ judge_step(struct plan_draft *draft, const struct plan_step *step)
 
 	if (m->problem != NULL) {
 		if (!baseline || m->checksum[0] == '\0')
-			add_problem(draft, MIGRATION_INVALID, true, m->problem);
+			plan_add_problem(draft, MIGRATION_INVALID, true, m->problem);
 	} else if (step->script != NULL && step->script->problem != NULL) {
-		add_problem(draft, MIGRATION_INVALID, true, step->script->problem);
+		plan_add_problem(draft, MIGRATION_INVALID, true, step->script->problem);
 	}
 }
 
@@ -185,8 +183,8 @@ warn_of_split(struct plan_draft *draft)
 	err_hint(&err,
 	    "what is before it is committed first, and stays when it fails: it has its "
 	    "own BEGIN and COMMIT, or statements that no transaction can hold");
-	name_migration(&err, draft->split);
-	add_problem(draft, MIGRATION_PENDING, false, &err);
+	plan_name_migration(&err, draft->split);
+	plan_add_problem(draft, MIGRATION_PENDING, false, &err);
 }
 
 /* ---- what the history says ---- */
@@ -196,7 +194,7 @@ judge_out_of_order(struct plan_draft *draft)
 {
 	const struct layout *layout = draft->input->folder->layout;
 	enum plan_out_of_order policy = draft->input->policy.out_of_order;
-	struct id_list list = list_items(draft, MIGRATION_OUT_OF_ORDER, draft->scope);
+	struct plan_list list = list_items(draft, MIGRATION_OUT_OF_ORDER, draft->scope);
 	struct err err = { 0 };
 
 	if (list.n == 0 || draft->input->operation == PLAN_BASELINE)
@@ -205,10 +203,11 @@ judge_out_of_order(struct plan_draft *draft)
 	    "%zu migration%s not newer than the newest applied, %.*s%s: %s", list.n,
 	    list.n == 1 ? " is" : "s are", (int)BOUND_NAME_BYTES, draft->newest_id,
 	    policy == OUT_OF_ORDER_SKIP ? ", and left out" : "", list.text);
-	name_migration(&err, list.first->migration);
+	plan_name_migration(&err, list.first->migration);
 	if (layout != NULL)
 		err_hint(&err, "%s", layout->remedy);
-	add_problem(draft, MIGRATION_OUT_OF_ORDER, policy == OUT_OF_ORDER_REFUSE, &err);
+	plan_add_problem(
+	    draft, MIGRATION_OUT_OF_ORDER, policy == OUT_OF_ORDER_REFUSE, &err);
 }
 
 static void
@@ -217,7 +216,7 @@ judge_modified(struct plan_draft *draft)
 	const struct plan_input *input = draft->input;
 	bool blocks = input->operation == PLAN_APPLY &&
 	    input->policy.on_modified == ON_MODIFIED_REFUSE;
-	struct id_list list = list_items(draft, MIGRATION_MODIFIED, SIZE_MAX);
+	struct plan_list list = list_items(draft, MIGRATION_MODIFIED, SIZE_MAX);
 	struct err err = { 0 };
 
 	if (list.n == 0)
@@ -226,48 +225,24 @@ judge_modified(struct plan_draft *draft)
 	    list.n, list.n == 1 ? " was" : "s were", list.text);
 	err_hint(&err,
 	    "put the file back as it was applied, and the change into a new migration");
-	name_migration(&err, list.first->migration);
-	add_problem(draft, MIGRATION_MODIFIED, blocks, &err);
+	plan_name_migration(&err, list.first->migration);
+	plan_add_problem(draft, MIGRATION_MODIFIED, blocks, &err);
 }
 
 static void
 warn_of_missing(struct plan_draft *draft)
 {
-	struct id_list list = list_items(draft, MIGRATION_MISSING, SIZE_MAX);
+	struct plan_list list = list_items(draft, MIGRATION_MISSING, SIZE_MAX);
 	struct err err = { 0 };
 
-	if (list.n == 0)
-		return;
+	if (list.n == 0 || draft->input->history->key == HISTORY_BY_SECOND)
+		return; /* there it is more than a warning */
 	err_set(&err, CAT_RESOURCE_NOT_FOUND,
 	    "%zu recorded migration%s no file in the folder: %s", list.n,
 	    list.n == 1 ? " has" : "s have", list.text);
 	err_hint(
 	    &err, "right when a newer release has applied them; else put the files back");
-	add_problem(draft, MIGRATION_MISSING, false, &err);
-}
-
-/*
- * Only a Drizzle table allows NULL there. Its migrator orders by created_at
- * DESC, which sorts NULL first, and takes the NULL for 0.
- */
-static void
-warn_of_null_keys(struct plan_draft *draft)
-{
-	const struct history *history = draft->input->history;
-	struct err err = { 0 };
-	size_t n = 0;
-
-	for (size_t i = 0; i < history->n_rows; i++)
-		n += history->rows[i].key == NULL && !history->rows[i].failed;
-	if (n == 0 || history->key != HISTORY_BY_VERSION)
-		return;
-	err_set(&err, CAT_SQL_ERROR,
-	    "%zu row%s of the tracking table without created_at: drizzle-orm 0.x "
-	    "would run all migrations again",
-	    n, n == 1 ? "" : "s");
-	err_hint(
-	    &err, "set created_at to the `when` of its journal entry, or delete the row");
-	add_problem(draft, MIGRATION_MISSING, false, &err);
+	plan_add_problem(draft, MIGRATION_MISSING, false, &err);
 }
 
 static void
@@ -277,7 +252,7 @@ warn_of_applied_files(struct plan_draft *draft)
 		const struct migration *m = draft->plan->items[i].migration;
 
 		if (m != NULL && m->problem != NULL && draft->match->found[i].row != NULL)
-			add_problem(draft, MIGRATION_INVALID, false, m->problem);
+			plan_add_problem(draft, MIGRATION_INVALID, false, m->problem);
 	}
 }
 
@@ -311,8 +286,8 @@ plan_judge(struct plan_draft *draft)
 	judge_out_of_order(draft);
 	judge_modified(draft);
 	if (draft->input->history != NULL) {
+		plan_judge_history(draft);
 		warn_of_missing(draft);
-		warn_of_null_keys(draft);
 		warn_of_applied_files(draft);
 	}
 	warn_of_split(draft);

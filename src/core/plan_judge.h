@@ -7,6 +7,7 @@
  * problems and sets the refusal.
  */
 
+#include "base/bounds.h"
 #include "core/plan.h"
 #include "core/plan_match.h"
 
@@ -36,3 +37,25 @@ const char *plan_row_label(const struct history_row *row);
 
 /* Add the problems and set plan->refusal. Items and steps are there. */
 void plan_judge(struct plan_draft *draft);
+
+/* In plan_judge_history.c: whose tracking table it is, and what its own tool would make of it. */
+void plan_judge_history(struct plan_draft *draft);
+
+/* ---- for both ---- */
+
+/* Ids for a sentence: the first five, and how many more. Begins as { 0 }. */
+#define PLAN_LISTED 5
+struct plan_list {
+	const struct plan_item *first;
+	size_t n;
+	char text[PLAN_LISTED * (BOUND_NAME_BYTES + 2) +
+	    sizeof(" and 18446744073709551615 more")];
+};
+
+void plan_list_add(struct plan_list *list, const struct plan_item *item);
+const char *plan_list_end(struct plan_list *list); /* its text */
+
+/* What is said already is not said again. */
+void plan_add_problem(struct plan_draft *draft, enum migration_state state, bool blocks,
+    const struct err *err);
+void plan_name_migration(struct err *err, const struct migration *m);

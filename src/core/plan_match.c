@@ -14,9 +14,17 @@ enum match_key {
 	MATCH_NO_KEY
 };
 
+/* Which rows a rule is for, and what it tells. */
+enum match_rows {
+	MATCH_ROWS,     /* all */
+	MATCH_NAMELESS, /* those without a key */
+	MATCH_RENAMED,  /* all, but they are only suspected to be the migration's */
+};
+
 struct match_rule {
 	enum match_key key;
 	bool checksum; /* the checksums must be equal, too */
+	enum match_rows rows;
 };
 
 /*
@@ -24,18 +32,39 @@ struct match_rule {
  * next, so that the better match wins whatever the order of the rows. A file
  * name is stored as it is, or without ".sql", which is the id.
  */
-static const struct match_rule rules_by_version[] = {
-	{ MATCH_VERSION, true },
-	{ MATCH_VERSION, false },
-	{ MATCH_NO_KEY, true },
-};
-
-static const struct match_rule rules_by_file[] = {
-	{ MATCH_FILE, true },
-	{ MATCH_FILE, false },
-	{ MATCH_ID, true },
-	{ MATCH_ID, false },
-	{ MATCH_NO_KEY, true },
+#define RULES 5
+static const struct match_rules {
+	struct match_rule rules[RULES];
+	size_t n;
+} rules_of[] = {
+	[HISTORY_BY_VERSION] = {
+		.rules = {
+			{ MATCH_VERSION, true, MATCH_ROWS },
+			{ MATCH_VERSION, false, MATCH_ROWS },
+			{ MATCH_NO_KEY, true, MATCH_ROWS },
+		},
+		.n = 3,
+	},
+	[HISTORY_BY_FILE] = {
+		.rules = {
+			{ MATCH_FILE, true, MATCH_ROWS },
+			{ MATCH_FILE, false, MATCH_ROWS },
+			{ MATCH_ID, true, MATCH_ROWS },
+			{ MATCH_ID, false, MATCH_ROWS },
+			{ MATCH_NO_KEY, true, MATCH_ROWS },
+		},
+		.n = 5,
+	},
+	[HISTORY_BY_NAME] = {
+		.rules = {
+			{ MATCH_VERSION, true, MATCH_ROWS },
+			{ MATCH_VERSION, false, MATCH_ROWS },
+			{ MATCH_NO_KEY, true, MATCH_NAMELESS },
+			{ MATCH_NO_KEY, true, MATCH_RENAMED },
+		},
+		.n = 4,
+	},
+	[HISTORY_BY_SECOND] = { .n = 0 }, /* plan_match_seconds */
 };
 
 /*
@@ -185,6 +214,10 @@ match_applied(const struct matcher *matcher, struct match_entry *head, size_t ro
 	}
 	m = matcher->folder->migrations[entry->position];
 	found = &matcher->match->found[entry->position];
+	if (matcher->rule->rows == MATCH_RENAMED) {
+		found->renamed = row;
+		return;
+	}
 	found->row = row;
 	found->modified = has_text(row->checksum) && m->checksum[0] != '\0' &&
 	    strcmp(row->checksum, m->checksum) != 0;
@@ -199,6 +232,8 @@ match_row(const struct matcher *matcher, size_t row_number)
 	struct match_entry wanted = { .key = "", .checksum = "" };
 	struct match_entry *head;
 
+	if (rule->rows == MATCH_NAMELESS && row->key != NULL)
+		return;
 	if (rule->key != MATCH_NO_KEY)
 		wanted.key = row->key;
 	if (rule->checksum)
@@ -214,28 +249,33 @@ match_row(const struct matcher *matcher, size_t row_number)
 		matcher->match->found[head->position].failed = row;
 }
 
+static void
+match_by_rules(struct matcher *matcher, const struct match_rules *rules)
+{
+	matcher->index.entries =
+	    mem_array(matcher->match, struct match_entry, matcher->folder->n_migrations);
+	for (size_t i = 0; i < rules->n; i++) {
+		matcher->rule = &rules->rules[i];
+		fill_index(matcher);
+		for (size_t row = 0; row < matcher->history->n_rows; row++) {
+			if (matcher->match->owner[row] == NULL)
+				match_row(matcher, row);
+		}
+	}
+	talloc_free(matcher->index.entries);
+}
+
 struct plan_match *
 plan_match(const void *ctx, const struct folder *folder, const struct history *history)
 {
 	struct plan_match *match = mem_zero(ctx, struct plan_match);
 	struct matcher matcher = { .folder = folder, .history = history, .match = match };
-	bool by_file = history->key == HISTORY_BY_FILE;
-	const struct match_rule *rules = by_file ? rules_by_file : rules_by_version;
-	size_t n_rules =
-	    by_file ? ARRAY_SIZE(rules_by_file) : ARRAY_SIZE(rules_by_version);
 
 	match->found = mem_array(match, struct plan_found, folder->n_migrations);
 	match->owner = mem_array(match, const struct migration *, history->n_rows);
-	matcher.index.entries =
-	    mem_array(match, struct match_entry, folder->n_migrations);
-	for (size_t i = 0; i < n_rules; i++) {
-		matcher.rule = &rules[i];
-		fill_index(&matcher);
-		for (size_t row = 0; row < history->n_rows; row++) {
-			if (match->owner[row] == NULL)
-				match_row(&matcher, row);
-		}
-	}
-	talloc_free(matcher.index.entries);
+	if (history->key == HISTORY_BY_SECOND)
+		plan_match_seconds(match, folder, history);
+	else
+		match_by_rules(&matcher, &rules_of[history->key]);
 	return match;
 }

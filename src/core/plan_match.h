@@ -22,6 +22,11 @@ struct plan_found {
 	const struct history_row
 	    *failed;   /* the last row that records a failure, or NULL */
 	bool modified; /* `row` has another checksum than the file */
+	/*
+	 * HISTORY_BY_NAME, and no row: one of the same text that is nobody's. Perhaps the
+	 * migration was applied under that name.
+	 */
+	const struct history_row *renamed;
 };
 
 struct plan_match {
@@ -32,3 +37,17 @@ struct plan_match {
 /* Owned by `ctx`; points into folder and history. */
 struct plan_match *plan_match(
     const void *ctx, const struct folder *folder, const struct history *history);
+
+/*
+ * The same for HISTORY_BY_SECOND, into the empty `match`, in plan_match_seconds.c: the rows
+ * of a drizzle-orm 0.x table and the folders that drizzle-kit up has made of its journal. As
+ * drizzle-orm 1.0 (rc.5, up-migrations) finds them, for it gives the rows their names by it:
+ *
+ *	1. one migration of the second that created_at lies in: that one, whatever its text
+ *	2. several: the first of them with the row's checksum
+ *	3. none: the last migration with the row's checksum
+ *
+ * Any number of rows may be one migration's.
+ */
+void plan_match_seconds(
+    struct plan_match *match, const struct folder *folder, const struct history *history);

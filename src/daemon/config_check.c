@@ -79,7 +79,7 @@ check_identifier(const char *option, const char *name, struct err *err)
 	    option, name, IDENTIFIER_BYTES);
 }
 
-/* A tracking table that records the `when` of a Drizzle journal needs a layout that has one. */
+/* A tracking table that records what one layout alone has does not go with another. */
 static int
 check_tracking(struct config *config, struct err *err)
 {
@@ -102,12 +102,12 @@ check_tracking(struct config *config, struct err *err)
 		return 0;
 	layout = layout_find(config->layout_name);
 	kind = tracking_find(config->tracking_name);
-	if (!kind->needs_when || tracking_find(layout->tracking)->needs_when)
+	if (!kind->needs_layout || strcmp(kind->needs_layout, layout->name) == 0)
 		return 0;
 	err_set(err, CAT_CONFIGURATION,
 	    "tracking = %s does not go with layout = %s: "
-	    "its rows need the \"when\" of a Drizzle journal",
-	    kind->name, layout->name);
+	    "its rows hold what only layout = %s has",
+	    kind->name, layout->name, kind->needs_layout);
 	err_hint(err, "use tracking = %s, or auto", layout->tracking);
 	return -1;
 }

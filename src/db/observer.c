@@ -205,8 +205,8 @@ read_table(struct observer *observer, const struct pgconn_reply *reply)
 	tracking_read_look(observer->look, reply->result, &look);
 	seen->tracking.exists = look.table_exists;
 	if (!look.table_exists) {
-		seen->history = history_new(observer->look, observer->table.kind->key);
-		seen->history->read_at_us = clock_now_us();
+		seen->history = tracking_new_history(
+		    observer->look, &observer->table, clock_now_us());
 		return LOOK_HOLDER;
 	}
 	if (tracking_check(&observer->table, &look, &seen->database.err) < 0)

@@ -138,6 +138,16 @@ tracking_check(
 	return refuse(err);
 }
 
+struct history *
+tracking_new_history(const void *ctx, const struct tracking_table *table, int64_t now_us)
+{
+	struct history *history = history_new(ctx, table->kind->key);
+
+	history->needs_layout = table->kind->needs_layout;
+	history->read_at_us = now_us;
+	return history;
+}
+
 int
 tracking_read_history(const void *ctx, const struct tracking_table *table,
     const PGresult *result, int64_t now_us, struct history **out, struct err *err)
@@ -149,9 +159,8 @@ tracking_read_history(const void *ctx, const struct tracking_table *table,
 		return err_set(err, CAT_CONFIGURATION,
 		    "table %s.%s has more than %u rows", table->schema, table->table,
 		    BOUND_HISTORY_ROWS);
-	history = history_new(ctx, table->kind->key);
+	history = tracking_new_history(ctx, table, now_us);
 	history->table_exists = true;
-	history->read_at_us = now_us;
 	for (int row = 0; row < n; row++)
 		table->kind->read_row(history, result, row);
 	*out = history;

@@ -46,8 +46,8 @@ struct tracking {
 	const char *default_table;
 	enum history_key key;
 	bool keeps_time; /* rows say when they were written */
-	/* Rows hold the `when` of a Drizzle journal: no other layout has one. */
-	bool needs_when;
+	/* The one layout whose migrations have what the rows hold; NULL: any has. */
+	const char *needs_layout;
 	const char *const *columns; /* that must be there, NULL-terminated */
 	/*
 	 * What a unique index must be on to keep its tool from recording a migration
@@ -126,6 +126,10 @@ struct pgconn_statement tracking_unguard(
  * goes on without it, with what to do.
  */
 void tracking_guard_refused(const struct tracking_table *table, struct err *err);
+
+/* The history of a table that is not there yet: no rows. */
+struct history *tracking_new_history(
+    const void *ctx, const struct tracking_table *table, int64_t now_us);
 
 /* All rows of a `read` answer. At most BOUND_HISTORY_ROWS, else CONFIGURATION. */
 int tracking_read_history(const void *ctx, const struct tracking_table *table,

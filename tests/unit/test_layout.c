@@ -39,6 +39,7 @@ test_rows_are_complete(void **state)
 		assert_non_null(strstr(layout_names(), rows[i]->name));
 		assert_string_not_equal(rows[i]->summary, "");
 		assert_string_not_equal(rows[i]->tracking, "");
+		assert_non_null(strstr(layout_samples(), rows[i]->sample));
 		/* the way on that the plan prints */
 		assert_non_null(strstr(rows[i]->remedy, "out_of_order = apply"));
 	}

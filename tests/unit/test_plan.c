@@ -26,6 +26,7 @@
  */
 
 static const struct layout remedy_layout = { .name = "test", .remedy = "renumber it" };
+static const struct layout any_layout = { .name = "any", .tracking = "any's" };
 
 static struct migration *
 add_migration(struct folder *folder, const char *id, int64_t order, const char *checksum)
@@ -205,7 +206,8 @@ struct plan_case {
 	const char *steps;   /* see steps_of */
 	enum category refusal;
 	struct plan_input input;
-	bool by_file;
+	enum history_key key;
+	bool any_order; /* the layout has no "out of order" */
 };
 
 static void
@@ -215,13 +217,14 @@ check_cases(const struct plan_case *cases, size_t n)
 		const struct plan_case *c = &cases[i];
 		void *ctx = mem_context(NULL, "case");
 		struct plan_input input = c->input;
+		struct folder *folder = folder_of(ctx, c->folder);
 		struct plan *plan;
 
-		input.folder = folder_of(ctx, c->folder);
+		if (c->any_order)
+			folder->layout = &any_layout;
+		input.folder = folder;
 		if (c->history != NULL)
-			input.history = history_of(ctx,
-			    c->by_file ? HISTORY_BY_FILE : HISTORY_BY_VERSION,
-			    c->history);
+			input.history = history_of(ctx, c->key, c->history);
 		plan = plan_build(ctx, &input);
 		if (strcmp(letters_of(ctx, plan), c->states) != 0 ||
 		    strcmp(steps_of(ctx, plan), c->steps) != 0 ||
@@ -294,19 +297,100 @@ test_matching_by_file(void **state)
 {
 	static const struct plan_case cases[] = {
 		/* clang-format off */
-		{ .folder = "1-a 2-c", "1-a.sql", "AP", "2-c.", .by_file = true },
-		{ .folder = "1-a 2-c", "1-a", "AP", "2-c.", .by_file = true },
-		{ .folder = "1-a 2-c", "1-a.sql 2-c", "AA", "", .by_file = true },
-		{ .folder = "1-a 2-c", "1-a:1 2-c.sql:z", "AM", "", .by_file = true },
+		{ .folder = "1-a 2-c", "1-a.sql", "AP", "2-c.", .key = HISTORY_BY_FILE },
+		{ .folder = "1-a 2-c", "1-a", "AP", "2-c.", .key = HISTORY_BY_FILE },
+		{ .folder = "1-a 2-c", "1-a.sql 2-c", "AA", "", .key = HISTORY_BY_FILE },
+		{ .folder = "1-a 2-c", "1-a:1 2-c.sql:z", "AM", "", .key = HISTORY_BY_FILE },
 		/* the exact name comes before the one without .sql */
-		{ .folder = "a.sql@1 a@2", "a.sql", "OA", "", CAT_OUT_OF_ORDER, .by_file = true },
-		{ .folder = "a c", "q", "PP?", "a. c.", .by_file = true },
-		{ .folder = "a c", "q.sql:a", "AP", "c.", .by_file = true },
+		{ .folder = "a.sql@1 a@2", "a.sql", "OA", "", CAT_OUT_OF_ORDER, .key = HISTORY_BY_FILE },
+		{ .folder = "a c", "q", "PP?", "a. c.", .key = HISTORY_BY_FILE },
+		{ .folder = "a c", "q.sql:a", "AP", "c.", .key = HISTORY_BY_FILE },
 		/* clang-format on */
 	};
 
 	(void)state;
 	check_cases(cases, ARRAY_SIZE(cases));
+}
+
+/* The same for a layout without an order of time. */
+static void
+check_any_order(const struct plan_case *cases, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct plan_case any_order = cases[i];
+
+		any_order.any_order = true;
+		check_cases(&any_order, 1);
+	}
+}
+
+static void
+test_matching_by_name(void **state)
+{
+	static const struct plan_case cases[] = {
+		/* clang-format off */
+		{ .folder = "a b", "", "PP", "a. b.", .key = HISTORY_BY_NAME },
+		{ .folder = "a b", "1:a", "AP", "b.", .key = HISTORY_BY_NAME },
+		{ .folder = "a b", "1:z 1:a", "AP", "b.", .key = HISTORY_BY_NAME },
+		{ .folder = "a b", "1:z", "MP", "b.", .key = HISTORY_BY_NAME },
+		{ .folder = "a", "1:a 7:z", "A?", "", .key = HISTORY_BY_NAME },
+		/* drizzle-orm 0.x has written it: the text tells, or nobody does */
+		{ .folder = "a b", "1:a -:b", "AA", "", .key = HISTORY_BY_NAME },
+		{ .folder = "a b", "1:a -:z", "AP?", "", CAT_CONFIGURATION, .key = HISTORY_BY_NAME },
+		{ .folder = "a b", "1:a -:z -:y", "AP??", "", CAT_CONFIGURATION, .key = HISTORY_BY_NAME },
+		/* the text of a row that is another's, and of one that is nobody's */
+		{ .folder = "a:s b:s", "1:s", "AP", "b.", .key = HISTORY_BY_NAME },
+		{ .folder = "a b", "7:b", "PP?", "", CAT_CONFIGURATION, .key = HISTORY_BY_NAME },
+		{ .folder = "a b", "7:b", "PP?", "a.", .key = HISTORY_BY_NAME,
+			.input.target = "a" },
+		{ .folder = "a b", "7:b", "PP?", "a b.", .key = HISTORY_BY_NAME,
+			.input.operation = PLAN_BASELINE, .input.force = true },
+		/* clang-format on */
+	};
+
+	(void)state;
+	check_any_order(cases, ARRAY_SIZE(cases));
+}
+
+/* As up-migrations/pg.js of drizzle-orm 1.0.0-rc.5 gives names to the rows of 0.x. */
+static void
+test_matching_by_second(void **state)
+{
+	static const struct plan_case cases[] = {
+		/* clang-format off */
+		{ .folder = "a@1000", "", "P", "a.", .key = HISTORY_BY_SECOND },
+		{ .folder = "a@1000 b@2000", "1000:a", "AP", "b.", .key = HISTORY_BY_SECOND },
+		{ .folder = "a@1000 b@2000", "1999:a", "AP", "b.", .key = HISTORY_BY_SECOND },
+		{ .folder = "a@0 b@2000", "7:a", "AP", "b.", .key = HISTORY_BY_SECOND },
+		{ .folder = "a@0 b@-1000", "-7:a -1700:b", "AA", "", .key = HISTORY_BY_SECOND },
+		/* the only one of its second, whatever its text */
+		{ .folder = "a@1000", "1500:z", "M", "", .key = HISTORY_BY_SECOND },
+		/* several: the text tells */
+		{ .folder = "a@1000 b@1000 c@2000", "1001:b", "PAP", "a. c.",
+			.key = HISTORY_BY_SECOND },
+		{ .folder = "a@1000 b@1000", "1001:z", "PP?", "", CAT_CONFIGURATION,
+			.key = HISTORY_BY_SECOND },
+		{ .folder = "a@1000:s b@1000:s", "1001:s", "AP", "b.", .key = HISTORY_BY_SECOND },
+		{ .folder = "a@1000 b@1000", "1001", "PP?", "", CAT_CONFIGURATION,
+			.key = HISTORY_BY_SECOND },
+		/* none: the last of that text */
+		{ .folder = "a@1000:s b@2000:s", "5000:s", "PA", "a.", .key = HISTORY_BY_SECOND },
+		{ .folder = "a@2000:s b@1000:s", "5000:s", "AP", "b.", .key = HISTORY_BY_SECOND },
+		{ .folder = "a@1000 b@2000", "-:b", "PA", "a.", .key = HISTORY_BY_SECOND },
+		{ .folder = "a@1000", "5000:z", "P?", "", CAT_CONFIGURATION, .key = HISTORY_BY_SECOND },
+		{ .folder = "a@1000", "5000", "P?", "", CAT_CONFIGURATION, .key = HISTORY_BY_SECOND },
+		{ .folder = "a@1000", "-:z 1000:a", "A?", "", CAT_CONFIGURATION,
+			.key = HISTORY_BY_SECOND },
+		{ .folder = "", "5000:z", "?", "", CAT_CONFIGURATION, .key = HISTORY_BY_SECOND },
+		/* rows that are there twice are one migration's */
+		{ .folder = "a@1000 b@2000", "1000:a 1000:a 1001:a", "AP", "b.",
+			.key = HISTORY_BY_SECOND },
+		{ .folder = "a@1000!", "1000:z", "M", "", .key = HISTORY_BY_SECOND },
+		/* clang-format on */
+	};
+
+	(void)state;
+	check_any_order(cases, ARRAY_SIZE(cases));
 }
 
 static void
@@ -321,6 +405,11 @@ test_order_and_policy(void **state)
 			.input.policy.out_of_order = OUT_OF_ORDER_SKIP },
 		{ .folder = "a c d e", "1:a 3:d", "AOAP", "c. e.",
 			.input.policy.out_of_order = OUT_OF_ORDER_APPLY },
+		/* layouts that know no order of time */
+		{ .folder = "a c d", "1:a 3:d", "APA", "c.", .any_order = true },
+		{ .folder = "a@9 c@3 d@5", "", "PPP", "a. c. d.", .any_order = true },
+		{ .folder = "a c", "99:z", "PP?", "a. c.", .any_order = true,
+			.input.policy.out_of_order = OUT_OF_ORDER_SKIP },
 		/*
 		 * a row from the future blocks all, whoever wrote it; without
 		 * an order it says nothing
@@ -450,7 +539,7 @@ test_running_failed_invalid(void **state)
 		{ .folder = "a c", "1!", "PP", "a. c.",
 			.input = { .failed = "a", .failed_checksum = "z" } },
 		{ .folder = "a c", "-:a!", "PP", "a. c." },
-		{ .folder = "a c", "a.sql!", "FP", "a. c.", .by_file = true },
+		{ .folder = "a c", "a.sql!", "FP", "a. c.", .key = HISTORY_BY_FILE },
 		/* out of order: whether it may run at all is the greater news */
 		{ .folder = "a c", "2:c", "OA", "", CAT_OUT_OF_ORDER, .input.failed = "a" },
 		{ .folder = "a c", "2:c", "FA", "a.",
@@ -636,6 +725,116 @@ test_null_keys_are_a_warning(void **state)
 	input.history = history_of(*state, HISTORY_BY_FILE, "-:a");
 	plan = plan_build(*state, &input);
 	assert_int_equal(plan->n_problems, 0);
+}
+
+/* ---- whose table it is ---- */
+
+static void
+check_only_problem(void *ctx, struct plan_input *input, enum history_key key,
+    const char *rows, bool blocks, const char *text, const char *hint)
+{
+	struct plan *plan;
+
+	input->history = history_of(ctx, key, rows);
+	plan = plan_build(ctx, input);
+	assert_string_equal(only_problem(plan)->err.text, text);
+	assert_non_null(strstr(only_problem(plan)->err.hint, hint));
+	assert_int_equal(only_problem(plan)->blocks, blocks);
+	if (!blocks)
+		return;
+	assert_int_equal(err_http_status(&plan->refusal), 409);
+	assert_int_equal(err_exit_code(&plan->refusal), EXIT_REFUSED);
+	assert_int_equal(plan->n_steps, 0);
+}
+
+static void
+test_a_table_of_another_layout(void **state)
+{
+	struct folder *folder = folder_of(*state, "a");
+	struct history *history = history_of(*state, HISTORY_BY_VERSION, "");
+	struct plan_input input = { .folder = folder, .history = history };
+	struct plan *plan;
+
+	folder->layout = &any_layout;
+	history->needs_layout = "drizzle";
+	plan = plan_build(*state, &input);
+	assert_string_equal(plan->refusal.text,
+	    "the tracking table holds what layout drizzle alone has, and the layout of "
+	    "this folder is any");
+	assert_string_equal(plan->refusal.hint, "set tracking = any's, or auto");
+	assert_int_equal(err_http_status(&plan->refusal), 409);
+	history->needs_layout = "any";
+	assert_int_equal(plan_build(*state, &input)->n_problems, 0);
+	folder->layout = NULL;
+	assert_int_equal(plan_build(*state, &input)->n_problems, 0);
+}
+
+static void
+test_an_older_table(void **state)
+{
+	struct folder *folder = folder_of(*state, "a@1000 c@2000");
+	struct plan_input input = { .folder = folder };
+
+	folder->layout = &any_layout;
+	check_only_problem(*state, &input, HISTORY_BY_SECOND, "1000:a", false,
+	    "the tracking table is drizzle-orm 0.x's, this folder is 1.0's: the next run "
+	    "upgrades the table, as drizzle-orm 1.0 does",
+	    "drizzle-orm 0.x must not run");
+	check_only_problem(*state, &input, HISTORY_BY_SECOND, "1000:a 5001:x 6002:y",
+	    true,
+	    "the tracking table is drizzle-orm 0.x's and cannot be upgraded: no migration of "
+	    "this folder is created_at 5001, 6002",
+	    "drizzle-kit up");
+}
+
+static void
+test_rows_without_a_name(void **state)
+{
+	struct plan_input input = { .folder = folder_of(*state, "a c d") };
+
+	check_only_problem(*state, &input, HISTORY_BY_NAME, "1:a -:c", false,
+	    "1 row of the tracking table without a name, known by the text alone: c",
+	    "drizzle-orm 1.0 would run them again");
+	check_only_problem(*state, &input, HISTORY_BY_NAME, "-:a -:c", false,
+	    "2 rows of the tracking table without a name, known by the text alone: a, c",
+	    "set the name");
+}
+
+static void
+test_rows_without_a_name_that_nobody_knows(void **state)
+{
+	struct plan_input input = { .folder = folder_of(*state, "a c"),
+		.history = history_of(*state, HISTORY_BY_NAME, "-:x") };
+	struct plan *plan = plan_build(*state, &input);
+
+	assert_string_equal(plan->refusal.text,
+	    "1 row of the tracking table without a name, and no migration with that text: "
+	    "x");
+	assert_non_null(strstr(plan->refusal.hint, "delete the row"));
+	input.history = history_of(*state, HISTORY_BY_NAME, "-:x -:y");
+	plan = plan_build(*state, &input);
+	assert_non_null(strstr(plan->refusal.text, "2 rows of"));
+	assert_int_equal(err_exit_code(&plan->refusal), EXIT_REFUSED);
+}
+
+static void
+test_renamed_says_which(void **state)
+{
+	struct plan_input input = {
+		.folder = folder_of(*state, "a c d"),
+		.history = history_of(*state, HISTORY_BY_NAME, "1:a old:c"),
+	};
+	struct plan *plan = plan_build(*state, &input);
+
+	assert_string_equal(plan->refusal.text,
+	    "1 migration has the text of what is recorded under another name, old: c");
+	assert_string_equal(plan->refusal.migration, "c");
+	assert_non_null(strstr(plan->refusal.hint, "its old name"));
+	assert_int_equal(err_http_status(&plan->refusal), 409);
+	input.history = history_of(*state, HISTORY_BY_NAME, "1:a old:c older:d");
+	plan = plan_build(*state, &input);
+	assert_string_equal(plan->refusal.text,
+	    "2 migrations have the text of what is recorded under another name, old: c, d");
 }
 
 static void
@@ -1009,6 +1208,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_matching_by_version),
 		TEST(test_matching_by_file),
+		TEST(test_matching_by_name),
+		TEST(test_matching_by_second),
 		TEST(test_order_and_policy),
 		TEST(test_targets),
 		TEST(test_transactions),
@@ -1022,6 +1223,11 @@ main(void)
 		TEST(test_missing_rows_are_a_warning),
 		TEST(test_a_row_is_called_by_what_it_has),
 		TEST(test_null_keys_are_a_warning),
+		TEST(test_a_table_of_another_layout),
+		TEST(test_an_older_table),
+		TEST(test_rows_without_a_name),
+		TEST(test_rows_without_a_name_that_nobody_knows),
+		TEST(test_renamed_says_which),
 		TEST(test_baseline_over_a_history),
 		TEST(test_an_unknown_target_is_quoted),
 		TEST(test_a_script_that_cannot_be_run),

@@ -52,12 +52,12 @@ test_defaults(void **state)
 	(void)state;
 	assert_string_equal(tracking_drizzle.default_schema, "drizzle");
 	assert_string_equal(tracking_drizzle.default_table, "__drizzle_migrations");
-	assert_true(tracking_drizzle.needs_when);
+	assert_string_equal(tracking_drizzle.needs_layout, "drizzle");
 	assert_null(tracking_drizzle.record_failure);
 	assert_null(tracking_schema_migrations.default_schema);
 	assert_string_equal(
 	    tracking_schema_migrations.default_table, "schema_migrations");
-	assert_false(tracking_schema_migrations.needs_when);
+	assert_null(tracking_schema_migrations.needs_layout);
 	assert_null(tracking_migration_log.default_schema);
 	assert_string_equal(tracking_migration_log.default_table, "migration_log");
 	assert_int_equal(tracking_migration_log.key, HISTORY_BY_FILE);

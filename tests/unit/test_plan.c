@@ -210,6 +210,10 @@ struct plan_case {
 	bool any_order; /* the layout has no "out of order" */
 };
 
+#define BY_FILE   .key = HISTORY_BY_FILE
+#define BY_NAME   .key = HISTORY_BY_NAME
+#define BY_SECOND .key = HISTORY_BY_SECOND
+
 static void
 check_cases(const struct plan_case *cases, size_t n)
 {
@@ -297,14 +301,14 @@ test_matching_by_file(void **state)
 {
 	static const struct plan_case cases[] = {
 		/* clang-format off */
-		{ .folder = "1-a 2-c", "1-a.sql", "AP", "2-c.", .key = HISTORY_BY_FILE },
-		{ .folder = "1-a 2-c", "1-a", "AP", "2-c.", .key = HISTORY_BY_FILE },
-		{ .folder = "1-a 2-c", "1-a.sql 2-c", "AA", "", .key = HISTORY_BY_FILE },
-		{ .folder = "1-a 2-c", "1-a:1 2-c.sql:z", "AM", "", .key = HISTORY_BY_FILE },
+		{ .folder = "1-a 2-c", "1-a.sql", "AP", "2-c.", BY_FILE },
+		{ .folder = "1-a 2-c", "1-a", "AP", "2-c.", BY_FILE },
+		{ .folder = "1-a 2-c", "1-a.sql 2-c", "AA", "", BY_FILE },
+		{ .folder = "1-a 2-c", "1-a:1 2-c.sql:z", "AM", "", BY_FILE },
 		/* the exact name comes before the one without .sql */
-		{ .folder = "a.sql@1 a@2", "a.sql", "OA", "", CAT_OUT_OF_ORDER, .key = HISTORY_BY_FILE },
-		{ .folder = "a c", "q", "PP?", "a. c.", .key = HISTORY_BY_FILE },
-		{ .folder = "a c", "q.sql:a", "AP", "c.", .key = HISTORY_BY_FILE },
+		{ .folder = "a.sql@1 a@2", "a.sql", "OA", "", CAT_OUT_OF_ORDER, BY_FILE },
+		{ .folder = "a c", "q", "PP?", "a. c.", BY_FILE },
+		{ .folder = "a c", "q.sql:a", "AP", "c.", BY_FILE },
 		/* clang-format on */
 	};
 
@@ -329,21 +333,21 @@ test_matching_by_name(void **state)
 {
 	static const struct plan_case cases[] = {
 		/* clang-format off */
-		{ .folder = "a b", "", "PP", "a. b.", .key = HISTORY_BY_NAME },
-		{ .folder = "a b", "1:a", "AP", "b.", .key = HISTORY_BY_NAME },
-		{ .folder = "a b", "1:z 1:a", "AP", "b.", .key = HISTORY_BY_NAME },
-		{ .folder = "a b", "1:z", "MP", "b.", .key = HISTORY_BY_NAME },
-		{ .folder = "a", "1:a 7:z", "A?", "", .key = HISTORY_BY_NAME },
+		{ .folder = "a b", "", "PP", "a. b.", BY_NAME },
+		{ .folder = "a b", "1:a", "AP", "b.", BY_NAME },
+		{ .folder = "a b", "1:z 1:a", "AP", "b.", BY_NAME },
+		{ .folder = "a b", "1:z", "MP", "b.", BY_NAME },
+		{ .folder = "a", "1:a 7:z", "A?", "", BY_NAME },
 		/* drizzle-orm 0.x has written it: the text tells, or nobody does */
-		{ .folder = "a b", "1:a -:b", "AA", "", .key = HISTORY_BY_NAME },
-		{ .folder = "a b", "1:a -:z", "AP?", "", CAT_CONFIGURATION, .key = HISTORY_BY_NAME },
-		{ .folder = "a b", "1:a -:z -:y", "AP??", "", CAT_CONFIGURATION, .key = HISTORY_BY_NAME },
+		{ .folder = "a b", "1:a -:b", "AA", "", BY_NAME },
+		{ .folder = "a b", "1:a -:z", "AP?", "", CAT_CONFIGURATION, BY_NAME },
+		{ .folder = "a b", "1:a -:z -:y", "AP??", "", CAT_CONFIGURATION, BY_NAME },
 		/* the text of a row that is another's, and of one that is nobody's */
-		{ .folder = "a:s b:s", "1:s", "AP", "b.", .key = HISTORY_BY_NAME },
-		{ .folder = "a b", "7:b", "PP?", "", CAT_CONFIGURATION, .key = HISTORY_BY_NAME },
-		{ .folder = "a b", "7:b", "PP?", "a.", .key = HISTORY_BY_NAME,
+		{ .folder = "a:s b:s", "1:s", "AP", "b.", BY_NAME },
+		{ .folder = "a b", "7:b", "PP?", "", CAT_CONFIGURATION, BY_NAME },
+		{ .folder = "a b", "7:b", "PP?", "a.", BY_NAME,
 			.input.target = "a" },
-		{ .folder = "a b", "7:b", "PP?", "a b.", .key = HISTORY_BY_NAME,
+		{ .folder = "a b", "7:b", "PP?", "a b.", BY_NAME,
 			.input.operation = PLAN_BASELINE, .input.force = true },
 		/* clang-format on */
 	};
@@ -358,34 +362,29 @@ test_matching_by_second(void **state)
 {
 	static const struct plan_case cases[] = {
 		/* clang-format off */
-		{ .folder = "a@1000", "", "P", "a.", .key = HISTORY_BY_SECOND },
-		{ .folder = "a@1000 b@2000", "1000:a", "AP", "b.", .key = HISTORY_BY_SECOND },
-		{ .folder = "a@1000 b@2000", "1999:a", "AP", "b.", .key = HISTORY_BY_SECOND },
-		{ .folder = "a@0 b@2000", "7:a", "AP", "b.", .key = HISTORY_BY_SECOND },
-		{ .folder = "a@0 b@-1000", "-7:a -1700:b", "AA", "", .key = HISTORY_BY_SECOND },
+		{ .folder = "a@1000", "", "P", "a.", BY_SECOND },
+		{ .folder = "a@1000 b@2000", "1000:a", "AP", "b.", BY_SECOND },
+		{ .folder = "a@1000 b@2000", "1999:a", "AP", "b.", BY_SECOND },
+		{ .folder = "a@0 b@2000", "7:a", "AP", "b.", BY_SECOND },
+		{ .folder = "a@0 b@-1000", "-7:a -1700:b", "AA", "", BY_SECOND },
 		/* the only one of its second, whatever its text */
-		{ .folder = "a@1000", "1500:z", "M", "", .key = HISTORY_BY_SECOND },
+		{ .folder = "a@1000", "1500:z", "M", "", BY_SECOND },
 		/* several: the text tells */
-		{ .folder = "a@1000 b@1000 c@2000", "1001:b", "PAP", "a. c.",
-			.key = HISTORY_BY_SECOND },
-		{ .folder = "a@1000 b@1000", "1001:z", "PP?", "", CAT_CONFIGURATION,
-			.key = HISTORY_BY_SECOND },
-		{ .folder = "a@1000:s b@1000:s", "1001:s", "AP", "b.", .key = HISTORY_BY_SECOND },
-		{ .folder = "a@1000 b@1000", "1001", "PP?", "", CAT_CONFIGURATION,
-			.key = HISTORY_BY_SECOND },
+		{ .folder = "a@1000 b@1000 c@2000", "1001:b", "PAP", "a. c.", BY_SECOND },
+		{ .folder = "a@1000 b@1000", "1001:z", "PP?", "", CAT_CONFIGURATION, BY_SECOND },
+		{ .folder = "a@1000:s b@1000:s", "1001:s", "AP", "b.", BY_SECOND },
+		{ .folder = "a@1000 b@1000", "1001", "PP?", "", CAT_CONFIGURATION, BY_SECOND },
 		/* none: the last of that text */
-		{ .folder = "a@1000:s b@2000:s", "5000:s", "PA", "a.", .key = HISTORY_BY_SECOND },
-		{ .folder = "a@2000:s b@1000:s", "5000:s", "AP", "b.", .key = HISTORY_BY_SECOND },
-		{ .folder = "a@1000 b@2000", "-:b", "PA", "a.", .key = HISTORY_BY_SECOND },
-		{ .folder = "a@1000", "5000:z", "P?", "", CAT_CONFIGURATION, .key = HISTORY_BY_SECOND },
-		{ .folder = "a@1000", "5000", "P?", "", CAT_CONFIGURATION, .key = HISTORY_BY_SECOND },
-		{ .folder = "a@1000", "-:z 1000:a", "A?", "", CAT_CONFIGURATION,
-			.key = HISTORY_BY_SECOND },
-		{ .folder = "", "5000:z", "?", "", CAT_CONFIGURATION, .key = HISTORY_BY_SECOND },
+		{ .folder = "a@1000:s b@2000:s", "5000:s", "PA", "a.", BY_SECOND },
+		{ .folder = "a@2000:s b@1000:s", "5000:s", "AP", "b.", BY_SECOND },
+		{ .folder = "a@1000 b@2000", "-:b", "PA", "a.", BY_SECOND },
+		{ .folder = "a@1000", "5000:z", "P?", "", CAT_CONFIGURATION, BY_SECOND },
+		{ .folder = "a@1000", "5000", "P?", "", CAT_CONFIGURATION, BY_SECOND },
+		{ .folder = "a@1000", "-:z 1000:a", "A?", "", CAT_CONFIGURATION, BY_SECOND },
+		{ .folder = "", "5000:z", "?", "", CAT_CONFIGURATION, BY_SECOND },
 		/* rows that are there twice are one migration's */
-		{ .folder = "a@1000 b@2000", "1000:a 1000:a 1001:a", "AP", "b.",
-			.key = HISTORY_BY_SECOND },
-		{ .folder = "a@1000!", "1000:z", "M", "", .key = HISTORY_BY_SECOND },
+		{ .folder = "a@1000 b@2000", "1000:a 1000:a 1001:a", "AP", "b.", BY_SECOND },
+		{ .folder = "a@1000!", "1000:z", "M", "", BY_SECOND },
 		/* clang-format on */
 	};
 
@@ -539,7 +538,7 @@ test_running_failed_invalid(void **state)
 		{ .folder = "a c", "1!", "PP", "a. c.",
 			.input = { .failed = "a", .failed_checksum = "z" } },
 		{ .folder = "a c", "-:a!", "PP", "a. c." },
-		{ .folder = "a c", "a.sql!", "FP", "a. c.", .key = HISTORY_BY_FILE },
+		{ .folder = "a c", "a.sql!", "FP", "a. c.", BY_FILE },
 		/* out of order: whether it may run at all is the greater news */
 		{ .folder = "a c", "2:c", "OA", "", CAT_OUT_OF_ORDER, .input.failed = "a" },
 		{ .folder = "a c", "2:c", "FA", "a.",

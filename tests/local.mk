@@ -17,6 +17,7 @@ unit_tests = \
 	%D%/unit/test_file \
 	%D%/unit/test_log \
 	%D%/unit/test_mem \
+	%D%/unit/test_spelling \
 	%D%/unit/test_text \
 	%D%/unit/test_utf8 \
 	%D%/unit/test_directive \

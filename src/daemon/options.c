@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/spelling.h"
 #include "core/layout.h"
 #include "daemon/config.h"
 #include "db/tracking.h"
@@ -271,36 +272,6 @@ option_find_flag(const char *flag)
 	return NULL;
 }
 
-static unsigned
-least(unsigned a, unsigned b)
-{
-	return a < b ? a : b;
-}
-
-/* Levenshtein's distance: how many characters to add, drop or change. `to` is below
- * OPTION_NAME long. */
-static unsigned
-distance(const char *from, const char *to)
-{
-	unsigned row[OPTION_NAME];
-	size_t len = strlen(to);
-
-	for (unsigned j = 0; j <= len; j++)
-		row[j] = j;
-	for (unsigned i = 1; from[i - 1]; i++) {
-		unsigned diagonal = row[0];
-
-		row[0] = i;
-		for (size_t j = 1; j <= len; j++) {
-			unsigned change = diagonal + (from[i - 1] != to[j - 1]);
-
-			diagonal = row[j];
-			row[j] = least(change, least(row[j], row[j - 1]) + 1);
-		}
-	}
-	return row[len];
-}
-
 const char *
 option_nearest(const char *name)
 {
@@ -314,15 +285,12 @@ option_nearest(const char *name)
 	for (size_t i = 0; i <= len; i++)
 		spelled[i] = name[i] == '-' ? '_' : (char)tolower((unsigned char)name[i]);
 	for (size_t i = 0; i < option_count; i++) {
-		/* the beginning of a name is as good as one slip of the finger */
-		bool begins =
-		    len >= 3 && strncmp(option_table[i].name, spelled, len) == 0;
-		unsigned off = begins ? 1 : distance(spelled, option_table[i].name);
+		unsigned off = spelling_distance(spelled, option_table[i].name);
 
 		if (!nearest || off < best) {
 			nearest = option_table[i].name;
 			best = off;
 		}
 	}
-	return best <= 1 + len / 4 ? nearest : NULL;
+	return spelling_is_near(spelled, best) ? nearest : NULL;
 }

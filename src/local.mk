@@ -145,6 +145,30 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/daemon/target_run.c \
 	%D%/daemon/watch.c %D%/daemon/watch.h
 
+# migrationctl
+%C%_libmigrationd_a_SOURCES += \
+	%D%/ctl/args.c %D%/ctl/args.h \
+	%D%/ctl/ask.c %D%/ctl/ask.h \
+	%D%/ctl/ask_http.c \
+	%D%/ctl/ask_local.c \
+	%D%/ctl/cmd_read.c \
+	%D%/ctl/cmd_wait.c \
+	%D%/ctl/cmd_write.c \
+	%D%/ctl/command.c %D%/ctl/command.h \
+	%D%/ctl/completion.c \
+	%D%/ctl/ctl.c %D%/ctl/ctl.h \
+	%D%/ctl/document.c %D%/ctl/document.h \
+	%D%/ctl/follow.c \
+	%D%/ctl/help.c \
+	%D%/ctl/paint.c %D%/ctl/paint.h \
+	%D%/ctl/print.c \
+	%D%/ctl/progress.c %D%/ctl/progress.h \
+	%D%/ctl/render.h \
+	%D%/ctl/render_facts.c \
+	%D%/ctl/render_migrations.c \
+	%D%/ctl/render_run.c \
+	%D%/ctl/words.c %D%/ctl/words.h
+
 # The library with what it leans on, for each program to link. libpq stands apart: the tests in tests/fake bring
 # their own.
 migrationd_libs = %D%/libmigrationd.a $(CURL_LIBS) $(CONFUSE_LIBS) $(MHD_LIBS) $(UV_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS) $(TALLOC_LIBS)
@@ -152,3 +176,7 @@ migrationd_libs = %D%/libmigrationd.a $(CURL_LIBS) $(CONFUSE_LIBS) $(MHD_LIBS) $
 sbin_PROGRAMS += %D%/migrationd
 %C%_migrationd_SOURCES = %D%/migrationd.c
 %C%_migrationd_LDADD = $(migrationd_libs) $(PQ_LIBS)
+
+bin_PROGRAMS += %D%/migrationctl
+%C%_migrationctl_SOURCES = %D%/migrationctl.c
+%C%_migrationctl_LDADD = $(migrationd_libs) $(PQ_LIBS)

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include <string.h>
+
+#include "base/digest.h"
+#include "base/mem.h"
+#include "ctl/ctl.h"
+#include "ctl/document.h"
+
+/* Of the table in a status: one screen. */
+#define SCREEN_ROWS 20u
+
+#define WATCH_MS 2000
+
+/* Ask for a document, and print it. */
+static int
+show(struct ctl *ctl, const char *path, render_fn *render)
+{
+	struct answer answer;
+
+	if (ctl_ask(ctl, "GET", path, NULL, &answer) < 0)
+		return ctl->exit_code;
+	return ctl_show(ctl, &answer, render);
+}
+
+static int
+status_exit_code(const struct answer *answer)
+{
+	return strcmp(doc_text(answer->document, "verdict"), "unreachable") == 0
+	    ? EXIT_UNREACHABLE
+	    : EXIT_FINE;
+}
+
+static int
+show_status(struct ctl *ctl)
+{
+	struct answer status, migrations;
+	struct paint out;
+
+	if (ctl_ask(ctl, "GET", "/status", NULL, &status) < 0)
+		return ctl->exit_code;
+	if (ctl->is_json) {
+		ctl_print_raw(&status);
+		return status_exit_code(&status);
+	}
+	if (ctl_ask(ctl, "GET", "/migrations", NULL, &migrations) < 0)
+		return ctl->exit_code;
+	ctl_paint(ctl, stdout, &out);
+	if (args_has(&ctl->args, "watch"))
+		paint_addf(&out, "%s", out.has_colour ? "\x1b[H\x1b[J" : "\n");
+	render_status(&out, status.document);
+	render_screenful(&out, migrations.document, SCREEN_ROWS);
+	if (doc_text(status.document, "advice")[0]) {
+		paint_addf(&out, "\n");
+		paint_advice(&out, "next", doc_text(status.document, "advice"));
+	}
+	ctl_print(&out, stdout);
+	return status_exit_code(&status);
+}
+
+int
+ctl_run_status(struct ctl *ctl)
+{
+	bool watches = args_has(&ctl->args, "watch");
+	int exit_code = EXIT_FINE;
+
+	do {
+		void *look = mem_context(ctl, "look");
+
+		ctl->scratch = look;
+		exit_code = show_status(ctl);
+		ctl->scratch = ctl;
+		talloc_free(look);
+		if (watches)
+			ask_pause(ctl->ask, WATCH_MS);
+	} while (watches && ask_interrupts(ctl->ask) == 0);
+	return exit_code;
+}
+
+int
+ctl_run_list(struct ctl *ctl)
+{
+	const char *state = args_text(&ctl->args, "state");
+
+	return show(ctl, ctl_path(ctl, "/migrations", "state", state), render_migrations);
+}
+
+/* Whether it is the id of a run: no migration has a name of that form. */
+static bool
+is_run_id(const char *id)
+{
+	return strlen(id) == UUID_TEXT - 1 &&
+	    strspn(id, "0123456789abcdef-") == UUID_TEXT - 1 && id[8] == '-' &&
+	    id[13] == '-' && id[18] == '-' && id[23] == '-';
+}
+
+int
+ctl_run_show(struct ctl *ctl)
+{
+	const char *id = args_operand(&ctl->args, 0);
+	bool is_run = is_run_id(id);
+
+	return show(ctl, mem_printf(ctl, is_run ? "/runs/%s" : "/migrations/%s", id),
+	    is_run ? render_run : render_migration);
+}
+
+int
+ctl_run_plan(struct ctl *ctl)
+{
+	const char *target = args_text(&ctl->args, "target");
+	struct answer answer = { 0 };
+
+	if (ctl_ask(ctl, "GET", ctl_path(ctl, "/plan", "target", target), NULL, &answer) <
+	    0)
+		return ctl->exit_code;
+	ctl_show(ctl, &answer, render_plan);
+	answer.document = (json_t *)doc_get(answer.document, "refused");
+	if (!answer.document)
+		return EXIT_FINE;
+	answer.status = 409;
+	return ctl_exit_code_of(&answer);
+}
+
+int
+ctl_run_history(struct ctl *ctl)
+{
+	const char *limit = args_text(&ctl->args, "limit");
+
+	return show(
+	    ctl, ctl_path(ctl, "/runs", "limit", limit ? limit : "20"), render_runs);
+}
+
+static int
+show_offline(struct ctl *ctl, const char *path, render_fn *render)
+{
+	struct answer answer;
+
+	if (ctl_ask_offline(ctl, path, &answer) < 0)
+		return ctl->exit_code;
+	return ctl_show(ctl, &answer, render);
+}
+
+int
+ctl_run_config(struct ctl *ctl)
+{
+	return show_offline(ctl, "/config", render_config);
+}
+
+int
+ctl_run_version(struct ctl *ctl)
+{
+	return show_offline(ctl, "/version", render_version);
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "ctl/ctl.h"
+#include "ctl/document.h"
+#include "ctl/progress.h"
+
+/* Between two looks at the run: short runs are told of at once, long ones cost little. */
+#define FIRST_PAUSE_MS 20
+#define LONGEST_MS     250
+#define LONGEST_BAR_MS 100 /* the bar moves */
+
+#define COLUMNS 80u
+
+/* Whether a bar can be drawn, and how wide. 0: no. */
+static size_t
+bar_columns(const struct ctl *ctl)
+{
+	struct winsize size = { 0 };
+
+	if (ctl->is_quiet || !isatty(STDERR_FILENO))
+		return 0;
+	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col < 20)
+		return COLUMNS;
+	return size.ws_col - 1u;
+}
+
+static void
+erase_bar(size_t columns)
+{
+	if (columns > 0)
+		fputs("\r\x1b[K", stderr);
+	fflush(stderr);
+}
+
+/* The lines of what is new, and the bar below them. */
+static void
+tell(struct ctl *ctl, struct progress *progress, const json_t *run, size_t columns)
+{
+	int64_t now_us = clock_mono_us();
+	struct paint lines, bar;
+
+	if (ctl->is_quiet)
+		return;
+	ctl_paint(ctl, stdout, &lines);
+	progress_feed(progress, run, now_us, &lines);
+	erase_bar(columns);
+	ctl_print(&lines, stdout);
+	if (columns == 0 || doc_get(run, "outcome"))
+		return;
+	ctl_paint(ctl, stderr, &bar);
+	progress_bar(progress, run, now_us, columns, &bar);
+	ctl_print(&bar, stderr);
+}
+
+/*
+ * What a signal means: a run of the daemon is left alone; one of our own ends by itself,
+ * and we wait for that. True: leave.
+ */
+static bool
+leaves(struct ctl *ctl, const char *path, unsigned *told)
+{
+	const char *id = path + strlen("/runs/");
+	unsigned n = ask_interrupts(ctl->ask);
+
+	if (n == *told)
+		return false;
+	*told = n;
+	if (!ask_is_local(ctl->ask)) {
+		ctl->exit_code = ASK_INTERRUPTED;
+		fprintf(stderr,
+		    "\nno longer watched: run %s goes on, migrationctl cancel %s ends it\n",
+		    id, id);
+		return true;
+	}
+	fputs(n == 1 ? "\nends after the migration in hand; again to cancel it\n"
+		     : "\ncancelling\n",
+	    stderr);
+	return false;
+}
+
+static int
+end(struct ctl *ctl, const struct answer *answer)
+{
+	const json_t *error = doc_get(answer->document, "error");
+	struct paint out;
+
+	if (error) {
+		ctl_paint(ctl, stderr, &out);
+		render_problem(&out, error);
+		ctl_print(&out, stderr);
+	}
+	return ctl_exit_code_of(answer);
+}
+
+/* The next document of the run. The one before goes, so a long run costs no memory. */
+static int
+look(struct ctl *ctl, const char *path, void **kept, struct answer *answer)
+{
+	void *before = *kept;
+	int rc;
+
+	*kept = mem_context(ctl, "look");
+	ctl->scratch = *kept;
+	rc = ctl_ask(ctl, "GET", path, NULL, answer);
+	talloc_free(before);
+	return rc;
+}
+
+int
+ctl_follow(struct ctl *ctl, const json_t *run)
+{
+	char *path = mem_printf(ctl, "/runs/%.64s", doc_text(run, "id"));
+	size_t columns = bar_columns(ctl);
+	int64_t longest_ms = columns > 0 ? LONGEST_BAR_MS : LONGEST_MS;
+	int64_t pause_ms = FIRST_PAUSE_MS;
+	struct progress progress = { 0 };
+	struct answer answer = { .document = (json_t *)run };
+	void *kept = NULL;
+	unsigned told = 0;
+	int rc = 0;
+
+	for (;;) {
+		tell(ctl, &progress, answer.document, columns);
+		if (doc_get(answer.document, "outcome"))
+			break;
+		ask_pause(ctl->ask, pause_ms);
+		pause_ms = pause_ms * 2 < longest_ms ? pause_ms * 2 : longest_ms;
+		rc = leaves(ctl, path, &told) ? -1 : look(ctl, path, &kept, &answer);
+		if (leaves(ctl, path, &told))
+			rc = -1;
+		if (rc < 0)
+			break;
+	}
+	erase_bar(columns);
+	if (rc == 0)
+		ctl->exit_code = end(ctl, &answer);
+	ctl->scratch = ctl;
+	talloc_free(kept);
+	return ctl->exit_code;
+}
+
+/* Wait without a word until it is over, and print the document. */
+static int
+run_for_programs(struct ctl *ctl, const char *path, json_t *body)
+{
+	struct answer answer;
+
+	if (ctl_ask(ctl, "POST", path, body, &answer) < 0)
+		return ctl->exit_code;
+	if (ctl->is_json)
+		ctl_print_raw(&answer);
+	return ctl_exit_code_of(&answer);
+}
+
+int
+ctl_do_run(struct ctl *ctl, const char *path, json_t *body)
+{
+	struct answer answer;
+
+	if (ctl->is_json || ctl->is_quiet)
+		return run_for_programs(ctl, path, body);
+	if (ctl_ask(ctl, "POST", ctl_path(ctl, path, "async", "1"), body, &answer) < 0)
+		return ctl->exit_code;
+	return ctl_follow(ctl, answer.document);
+}

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "ctl/document.h"
+#include "ctl/render.h"
+#include "http/plain_line.h"
+
+#define ID_WIDTH 60 /* longer ones push their row to the right */
+
+/* ---- the table ---- */
+
+struct widths {
+	int id;
+	int state;
+};
+
+static int
+larger(int width, const char *s, int max)
+{
+	int len = (int)strlen(s);
+
+	return len > width && len <= max ? len : width;
+}
+
+static struct widths
+measure(const json_t *list)
+{
+	struct widths widths = { (int)strlen("MIGRATION"), (int)strlen("STATE") };
+	const json_t *item;
+	size_t i;
+
+	doc_each(i, item, list)
+	{
+		widths.id = larger(widths.id, doc_text(item, "id"), ID_WIDTH);
+		widths.state = larger(widths.state, doc_text(item, "state"), ID_WIDTH);
+	}
+	return widths;
+}
+
+static void
+add_head(struct paint *out, const struct widths *widths)
+{
+	paint_cell(out, INK_DIM, "MIGRATION", widths->id);
+	paint_cell(out, INK_DIM, "STATE", widths->state);
+	paint_add(out, INK_DIM, "APPLIED");
+	paint_addf(out, "\n");
+}
+
+static void
+add_row(struct paint *out, const struct widths *widths, const json_t *item)
+{
+	const char *state = doc_text(item, "state");
+	char when[CLOCK_TEXT];
+
+	paint_cell(out, INK_PLAIN, doc_text(item, "id"), widths->id);
+	if (doc_time(item, "applied_at", when)[0])
+		paint_cell(out, paint_ink_of(state), state, widths->state);
+	else
+		paint_add(out, paint_ink_of(state), state);
+	paint_addf(out, "%s\n", when);
+}
+
+void
+render_migrations(struct paint *out, const json_t *document)
+{
+	const json_t *list = doc_get(document, "migrations");
+	struct widths widths = measure(list);
+	const json_t *item;
+	size_t i;
+
+	if (json_array_size(list) == 0) {
+		paint_addf(out, "no migrations\n");
+		return;
+	}
+	add_head(out, &widths);
+	doc_each(i, item, list)
+	{
+		add_row(out, &widths, item);
+	}
+}
+
+static bool
+is_settled(const json_t *item)
+{
+	const char *state = doc_text(item, "state");
+
+	return strcmp(state, "applied") == 0 || strcmp(state, "baseline") == 0;
+}
+
+static size_t
+count_open(const json_t *list)
+{
+	const json_t *item;
+	size_t i, n = 0;
+
+	doc_each(i, item, list)
+	{
+		n += !is_settled(item);
+	}
+	return n;
+}
+
+void
+render_screenful(struct paint *out, const json_t *document, size_t rows)
+{
+	const json_t *list = doc_get(document, "migrations");
+	struct widths widths = measure(list);
+	size_t n = json_array_size(list);
+	size_t open = count_open(list);
+	size_t open_left = open < rows ? open : rows;
+	size_t settled_left = rows - open_left;
+	size_t skip = n - open > settled_left ? n - open - settled_left : 0;
+	const json_t *item;
+	size_t i;
+
+	if (n == 0)
+		return;
+	paint_addf(out, "\n");
+	add_head(out, &widths);
+	doc_each(i, item, list)
+	{
+		bool settled = is_settled(item);
+
+		if (settled && skip > 0) {
+			skip--;
+		} else if (settled || open_left > 0) {
+			open_left -= !settled;
+			add_row(out, &widths, item);
+		}
+	}
+	if (n > rows)
+		paint_addf(out, "... %zu more: migrationctl list\n", n - rows);
+}
+
+/* ---- one ---- */
+
+void
+render_migration(struct paint *out, const json_t *document)
+{
+	const char *state = doc_text(document, "state");
+	const json_t *problem = doc_get(document, "problem");
+	char when[CLOCK_TEXT];
+
+	paint_line(out, "migration", INK_BOLD, doc_text(document, "id"));
+	paint_line(out, "state", paint_ink_of(state), state);
+	paint_line(out, "version", INK_PLAIN, doc_text(document, "version"));
+	paint_line(out, "file", INK_PLAIN, doc_text(document, "file"));
+	paint_line(out, "checksum", INK_PLAIN, doc_text(document, "checksum"));
+	paint_line(out, "recorded", INK_PLAIN, doc_text(document, "recorded_checksum"));
+	paint_line(out, "applied", INK_PLAIN, doc_time(document, "applied_at", when));
+	paint_line(out, "failed", INK_BAD, doc_text(document, "recorded_error"));
+	if (problem)
+		render_problem(out, problem);
+}
+
+/* ---- the plan ---- */
+
+static void
+add_problems(struct paint *out, const json_t *list)
+{
+	const json_t *item;
+	size_t i;
+
+	doc_each(i, item, list)
+	{
+		bool blocks = doc_is(item, "blocks");
+
+		paint_line(out, blocks ? "problem" : "warning",
+		    blocks ? INK_BAD : INK_WARN, doc_text(item, "detail"));
+		paint_advice(out, "hint", doc_text(item, "hint"));
+	}
+}
+
+void
+render_plan(struct paint *out, const json_t *document)
+{
+	const json_t *steps = doc_get(document, "steps");
+	const json_t *refused = doc_get(document, "refused");
+	const json_t *step;
+	size_t i;
+
+	add_problems(out, doc_get(document, "problems"));
+	doc_each(i, step, steps)
+	{
+		paint_addf(out, "%4zu  ", i + 1);
+		paint_add(out, INK_PLAIN, doc_text(step, "id"));
+		paint_addf(out, "\n");
+	}
+	if (refused)
+		render_problem(out, refused);
+	else
+		paint_addf(out, "%zu to apply\n", json_array_size(steps));
+}
+
+/* ---- the status ---- */
+
+static void
+add_database(struct paint *out, const json_t *document)
+{
+	const json_t *database = doc_get(document, "database");
+	const char *name = doc_text(database, "name");
+	bool reachable = doc_is(database, "reachable");
+	char when[CLOCK_TEXT];
+	struct text line;
+
+	text_init(&line, out->text.ctx, 1024);
+	text_addf(&line, "%s%s%s%s%s, %sreachable%s%s", name[0] ? name : "not known yet",
+	    name[0] ? ", " : "", doc_text(database, "engine"), name[0] ? " " : "",
+	    doc_text(database, "server_version"), reachable ? "" : "not ",
+	    doc_is(database, "in_recovery") ? ", a standby" : "",
+	    doc_is(database, "pooled") ? ", through a pooler" : "");
+	paint_line(out, "database", reachable ? INK_PLAIN : INK_BAD, line.data);
+	if (!doc_get(database, "error"))
+		return;
+	text_reset(&line);
+	text_addf(&line, "%s (last seen %s)", doc_text(database, "error.detail"),
+	    doc_time(database, "refreshed_at", when)[0] ? when : "never");
+	paint_line(out, "", INK_BAD, line.data);
+}
+
+/* "pending   2   applied 41   failed 1": pending always, the others when there are any. */
+static void
+add_counts(struct paint *out, const json_t *counts)
+{
+	const char *state;
+	json_t *count;
+
+	paint_addf(out, PLAIN_LABEL "%d", "pending", (int)doc_number(counts, "pending"));
+	json_object_foreach((json_t *)counts, state, count) {
+		if (strcmp(state, "pending") == 0 || json_integer_value(count) == 0)
+			continue;
+		paint_addf(out, "   ");
+		paint_add(out, paint_ink_of(state), state);
+		paint_addf(out, " %d", (int)json_integer_value(count));
+	}
+	paint_addf(out, "\n");
+}
+
+static void
+add_runs(struct paint *out, const json_t *document)
+{
+	const json_t *run = doc_get(document, "run");
+	const json_t *last = doc_get(document, "last_run");
+
+	paint_addf(out, PLAIN_LABEL, "run");
+	if (run)
+		render_run_line(out, run);
+	else
+		paint_addf(out, "none in progress");
+	paint_addf(out, "\n");
+	if (run)
+		render_wait(out, run);
+	else if (doc_is(document, "lock.held"))
+		paint_line(out, "lock", INK_WARN, doc_text(document, "lock.holder"));
+	if (!last)
+		return;
+	paint_addf(out, PLAIN_LABEL, "last run");
+	render_run_line(out, last);
+	paint_addf(out, "\n");
+	if (doc_get(last, "error"))
+		render_problem(out, doc_get(last, "error"));
+}
+
+void
+render_status(struct paint *out, const json_t *document)
+{
+	const char *verdict = doc_text(document, "verdict");
+	const json_t *warning;
+	size_t i;
+
+	paint_addf(out, PLAIN_LABEL, "verdict");
+	paint_add(out, paint_ink_of(verdict), verdict);
+	paint_addf(out, ": ");
+	paint_add(out, INK_PLAIN, doc_text(document, "sentence"));
+	paint_addf(out, "\n");
+	add_database(out, document);
+	paint_addf(out, PLAIN_LABEL, "folder");
+	paint_add(out, INK_PLAIN, doc_text(document, "folder.path"));
+	paint_addf(out, " (");
+	paint_add(out, INK_PLAIN, doc_text(document, "folder.layout"));
+	paint_addf(out, ")\n");
+	paint_line(out, "tracking", INK_PLAIN, doc_text(document, "tracking.table"));
+	add_counts(out, doc_get(document, "counts"));
+	add_runs(out, document);
+	doc_each(i, warning, doc_get(document, "warnings"))
+	{
+		paint_line(out, "warning", INK_WARN, json_string_value(warning));
+	}
+	add_problems(out, doc_get(document, "folder.problems"));
+}

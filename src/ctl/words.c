@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "ctl/words.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "base/bounds.h"
+#include "base/macros.h"
+#include "base/text.h"
+#include "ctl/command.h"
+
+/* Letters of a path, and of the id in it; a full stop at the end is the sentence's. */
+#define PATH_LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-/"
+
+static size_t
+path_length(const char *s)
+{
+	size_t len = strspn(s, PATH_LETTERS);
+
+	while (len > 0 && s[len - 1] == '.')
+		len--;
+	return len;
+}
+
+/*
+ * Whether `request` ("POST /runs/{id}/cancel") is the one at `s`, `len` bytes long; then
+ * the id in it is `*id_len` bytes at `*id`, none where it has none.
+ */
+static bool
+matches(const char *request, const char *s, size_t len, const char **id, size_t *id_len)
+{
+	size_t head = strcspn(request, "{");
+	const char *tail = strchr(request, '}');
+	size_t tail_len = tail ? strlen(tail + 1) : 0;
+
+	*id_len = 0;
+	if (!tail)
+		return strlen(request) == len && strncmp(request, s, len) == 0;
+	if (len <= head + tail_len || strncmp(request, s, head) != 0 ||
+	    strncmp(tail + 1, s + len - tail_len, tail_len) != 0)
+		return false;
+	*id = s + head;
+	*id_len = len - head - tail_len;
+	return memchr(*id, '/', *id_len) == NULL;
+}
+
+/* The operands out of the body at `s`, " with {...}"; how long that is, 0: there is none. */
+static size_t
+add_members(struct text *out, const struct ctl_command *command, const char *s)
+{
+	size_t with = strncmp(s, " with ", 6) == 0 ? 6 : strspn(s, " ");
+	size_t len = s[with] == '{' ? strcspn(s + with, "}") : 0;
+	json_t *body;
+
+	if (!command->members || len == 0 || !s[with + len])
+		return 0;
+	body = json_loadb(s + with, len + 1, 0, NULL);
+	if (!body)
+		return 0;
+	for (const char *p = command->members; *p; p += *p == ' ') {
+		size_t each = strcspn(p, " ");
+		char name[32];
+		const char *value;
+
+		snprintf(name, sizeof(name), "%.*s", (int)each, p);
+		value = json_string_value(json_object_get(body, name));
+		if (value)
+			text_addf(out, " %s", value);
+		p += each;
+	}
+	json_decref(body);
+	return with + len + 1;
+}
+
+/* A run is shown by the same command as a migration. */
+static const struct {
+	const char *request;
+	const char *command;
+} more[] = {
+	{ "GET /runs/{id}", "show" },
+};
+
+static const struct ctl_command *
+find_command(const char *s, size_t len, const char **id, size_t *id_len)
+{
+	for (size_t i = 0; i < ctl_command_count; i++) {
+		const char *request = ctl_commands[i].request;
+
+		if (request && matches(request, s, len, id, id_len))
+			return &ctl_commands[i];
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(more); i++) {
+		if (matches(more[i].request, s, len, id, id_len))
+			return ctl_command_find(more[i].command);
+	}
+	return NULL;
+}
+
+/* The command for the request at `s`, if there is one: how much of `s` it stands for. */
+static size_t
+add_command(struct text *out, const char *s)
+{
+	size_t method = strcspn(s, " ");
+	size_t len = method + 1 + path_length(s + method + 1);
+	const char *id = NULL;
+	size_t id_len = 0;
+	const struct ctl_command *command = find_command(s, len, &id, &id_len);
+
+	if (!command)
+		return 0;
+	text_addf(out, "migrationctl %s", command->name);
+	if (id_len > 0)
+		text_addf(out, " %.*s", (int)id_len, id);
+	return len + add_members(out, command, s + len);
+}
+
+char *
+words_as_commands(const void *ctx, const char *advice)
+{
+	struct text out;
+
+	text_init(&out, ctx, BOUND_REPLY_BYTES);
+	while (*advice) {
+		size_t took = 0;
+
+		if (strncmp(advice, "GET /", 5) == 0 || strncmp(advice, "POST /", 6) == 0)
+			took = add_command(&out, advice);
+		if (took == 0) {
+			text_add_char(&out, *advice);
+			took = 1;
+		}
+		advice += took;
+	}
+	return out.data;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: PostgreSQL */
+
+/*
+ * migrationctl: asks a migrationd, or does the work of one by itself.
+ */
+
+#include <locale.h>
+#include <signal.h>
+
+#include "ctl/ctl.h"
+
+extern char **environ;
+
+int
+main(int argc, char **argv)
+{
+	/* a server or a reader that went away is an error code, not a death */
+	sigaction(SIGPIPE, &(struct sigaction){ .sa_handler = SIG_IGN }, NULL);
+	setlocale(LC_CTYPE, "C.UTF-8");
+	return ctl_main(argc, argv, environ);
+}

@@ -195,6 +195,23 @@ runner_fail_or_retry(struct runner *runner, const struct err *err)
 	return RUN_ROLLBACK;
 }
 
+/* What no transaction can do is a matter of how the file is run. */
+static void
+add_remedy(struct err *err)
+{
+	if (strcmp(err->sqlstate, "25001") == 0)
+		err_hint(err,
+		    "say so in the file's first line: -- migrationd: no-transaction");
+	if (strcmp(err->sqlstate, "55P04") != 0)
+		return;
+	/* the server's own hint names the rule, not what to do about it here */
+	err->hint[0] = '\0';
+	err_hint(err,
+	    "a new enum value has to be committed before it is used: move what uses it "
+	    "to a migration of its own, or begin the file with the line "
+	    "-- migrationd: no-transaction");
+}
+
 /* What it makes is there: perhaps another's migrator made it, while this one waited. */
 static bool
 is_there_already(const struct err *err)
@@ -226,9 +243,7 @@ part_failed(struct runner *runner, const struct pgconn_reply *reply)
 	 */
 	if (!reply->lost && err.category == CAT_NETWORK_ERROR)
 		err.category = CAT_SQL_ERROR;
-	if (strcmp(err.sqlstate, "25001") == 0)
-		err_hint(&err,
-		    "say so in the file's first line: -- migrationd: no-transaction");
+	add_remedy(&err);
 	if (runner->segment > 0)
 		err_hint(&err,
 		    "the %zu segments before it are done and noted; mend what follows and "

@@ -58,6 +58,26 @@ def test_runs_and_is_recorded_once(serve, drizzle, database, case):
         assert statements(database) == [], "its notes are done with"
 
 
+def test_enum_value_used_where_nothing_shows_it(serve, database, drizzle):
+    """The scanner does not look into the body of a DO: then the answer says
+    what to do, and doing it works."""
+    adds = "ALTER TYPE mood ADD VALUE 'fine'"
+    uses = "DO $$ BEGIN EXECUTE 'INSERT INTO m VALUES (''fi' || 'ne'')'; END $$"
+    database.execute("CREATE TYPE mood AS ENUM ('ok'); CREATE TABLE m (a mood)")
+    folder = drizzle([
+        ("0000_a", f"DO $$ BEGIN EXECUTE $x${adds}$x$; END $$; {uses};")])
+    daemon = serve(folder)
+    hint = daemon.apply().problem(422, "SQL_ERROR")["hint"]
+    assert "-- migrationd: no-transaction" in hint, hint
+    assert "a migration of its own" in hint, hint
+
+    write(folder / "0000_a.sql",
+          f"-- migrationd: no-transaction\n{adds}; {uses};\n")
+    got = daemon.apply()
+    assert got.status == 200, repr(got)
+    assert database.value("SELECT a::text FROM m") == "fine"
+
+
 def test_enum_value_used_later(once, database, drizzle):
     """drizzle-orm fails with 55P04: it has all files in one transaction."""
     folder = drizzle([

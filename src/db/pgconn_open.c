@@ -100,6 +100,25 @@ read_failure(const char *message, struct err *err)
 	    *text ? text : "the connection failed");
 }
 
+/*
+ * libpq (13 to 17) speaks of the connection string, or of the environment that adds to it:
+ * no other try makes that right. Its messages are not translated here.
+ */
+static bool
+is_bad_option(const char *text)
+{
+	static const char *const phrases[] = { " for connection option \"",
+		" invalid when ", "could not match ", "weak sslmode ",
+		"definition of service ", "service file \"" };
+
+	if (strncmp(text, "invalid ", 8) == 0)
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(phrases); i++)
+		if (strstr(text, phrases[i]) != NULL)
+			return true;
+	return false;
+}
+
 /* The error is set: end the attempt. */
 static enum want
 fail(struct pgconn *conn)
@@ -107,8 +126,10 @@ fail(struct pgconn *conn)
 	struct err *err = &conn->reply.err;
 
 	n_failures++;
-	err->http_status = 503;
-	err->exit_code = EXIT_UNREACHABLE;
+	if (err->http_status == 0)
+		err->http_status = 503;
+	if (err->exit_code == 0)
+		err->exit_code = EXIT_UNREACHABLE;
 	conn->reply.lost = true;
 	return WANT_CLOSED;
 }
@@ -135,6 +156,14 @@ fail_by_libpq(struct pgconn *conn)
 	/* 3D000 no such database and the like: what the string asks for is not there */
 	if (err->category == CAT_SQL_ERROR)
 		err->category = CAT_CONFIGURATION;
+	if (*err->sqlstate == '\0' && is_bad_option(err->text)) {
+		err->category = CAT_CONFIGURATION;
+		err->http_status = 422;
+		err->exit_code = EXIT_CONFIGURATION;
+		err_hint(err,
+		    "mend it in database_url or database_direct_url, or in the PG... "
+		    "variable of the environment that says it");
+	}
 	if (PQconnectionNeedsPassword(conn->pq)) {
 		err->category = CAT_PERMISSION_DENIED;
 		err_hint(err,

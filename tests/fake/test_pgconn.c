@@ -385,6 +385,38 @@ test_open_fails(void **state)
 	assert_int_equal(pgconn_connect_failures() - failures, ARRAY_SIZE(rows));
 }
 
+/* What no other try makes right is not worth one. */
+static void
+test_open_bad_option(void **state)
+{
+	static const char *const messages[] = {
+		"invalid sslmode value: \"bogus\"\n",
+		"invalid port number: \"99999\"\n",
+		"sslmode value \"require\" invalid when SSL support is not compiled in\n",
+		"could not match 2 port numbers to 3 hosts\n",
+		"weak sslmode \"prefer\" may not be used with sslrootcert=system\n",
+		"definition of service \"app\" not found\n",
+		"syntax error in service file \"/etc/pg_service.conf\", line 3\n",
+		"connection to server at \"h\" failed: invalid integer value \"x\" for "
+		"connection option \"keepalives_idle\"\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(messages); i++) {
+		struct caller caller;
+		const struct err *err = &caller.reply.err;
+
+		begin(&caller);
+		fakepq_connection("f", messages[i]);
+		open_with(&caller, "host=/run", 5000);
+		assert_int_equal(err->category, CAT_CONFIGURATION);
+		assert_int_equal(err_http_status(err), 422);
+		assert_int_equal(err_exit_code(err), EXIT_CONFIGURATION);
+		assert_non_null(strstr(err->hint, "database_url"));
+		end(&caller);
+	}
+}
+
 static void
 test_open_unreadable(void **state)
 {
@@ -1201,6 +1233,7 @@ main(void)
 		cmocka_unit_test(test_open),
 		cmocka_unit_test(test_open_settings),
 		cmocka_unit_test(test_open_fails),
+		cmocka_unit_test(test_open_bad_option),
 		cmocka_unit_test(test_open_unreadable),
 		cmocka_unit_test(test_open_deadline),
 		cmocka_unit_test(test_open_then_quiet),

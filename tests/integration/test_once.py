@@ -47,6 +47,18 @@ def test_prints_a_failure_as_json_too(once, drizzle):
     assert document["error"]["category"] == "SQL_SYNTAX_ERROR"
 
 
+@pytest.mark.parametrize("option", ["sslmode=bogus", "keepalives_idle=soon"])
+def test_a_wrong_connection_option_is_4_at_once(once, sample, database,
+                                                option):
+    """Not after connect_wait, a minute: it never gets better."""
+    begin = time.monotonic()
+    done = once(sample, url=f"{database.url}?{option}")
+    assert time.monotonic() - begin < 15
+    assert done.returncode == CONFIGURATION, done
+    assert option.split("=")[0] in done.stdout, done
+    assert "database_url" in done.stdout, done
+
+
 def test_missing_folder_is_2(once, workdir):
     done = once(workdir / "nowhere")
     assert done.returncode == FILES, done

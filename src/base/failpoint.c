@@ -12,6 +12,9 @@
 
 #include "base/log.h"
 
+#define POINTS_VARIABLE "MIGRATIOND_FAILPOINT"
+#define MUTANT_VARIABLE "MIGRATIOND_MUTANT"
+
 #define POINTS      16
 #define POINT_BYTES 256 /* of one item of the list, and of one name */
 #define SLEEP_MS    600000
@@ -172,9 +175,9 @@ read_environment(void)
 {
 	struct err err = { 0 };
 
-	if (failpoint_set(getenv("MIGRATIOND_FAILPOINT"), &err) == 0)
+	if (failpoint_set(getenv(POINTS_VARIABLE), &err) == 0)
 		return;
-	log_error_with(&err, "MIGRATIOND_FAILPOINT");
+	log_error_with(&err, POINTS_VARIABLE);
 	exit(EXIT_USAGE);
 }
 
@@ -202,9 +205,15 @@ failpoint_pass(int sock, const char *fmt, ...)
 }
 
 bool
+failpoint_variable(const char *name)
+{
+	return strcmp(name, POINTS_VARIABLE) == 0 || strcmp(name, MUTANT_VARIABLE) == 0;
+}
+
+bool
 failpoint_mutant(const char *name)
 {
-	const char *list = getenv("MIGRATIOND_MUTANT");
+	const char *list = getenv(MUTANT_VARIABLE);
 	size_t len = strlen(name);
 
 	while (list && *list) {

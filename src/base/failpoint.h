@@ -38,10 +38,12 @@
 #define FAILPOINT(...)               failpoint_pass(-1, __VA_ARGS__)
 #define FAILPOINT_SOCKET(name, sock) failpoint_pass((sock), "%s", (name))
 #define MUTANT(name)                 failpoint_mutant(name)
+#define FAILPOINT_VARIABLE(name)     failpoint_variable(name)
 #else
 #define FAILPOINT(...)               ((void)0)
 #define FAILPOINT_SOCKET(name, sock) ((void)0)
 #define MUTANT(name)                 false
+#define FAILPOINT_VARIABLE(name)     false
 #endif
 
 /*
@@ -55,6 +57,9 @@ int failpoint_set(const char *spec, struct err *err) MUST_CHECK;
  * EXIT_USAGE where that cannot be read. `sock` is -1 where there is none.
  */
 void failpoint_pass(int sock, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* Whether that environment variable is one of ours; FAILPOINT_VARIABLE where they count. */
+bool failpoint_variable(const char *name);
 
 /* Whether the environment asks for this mutant; it may list several. */
 bool failpoint_mutant(const char *name);

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/bounds.h"
+#include "base/failpoint.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "daemon/config_sources.h"
@@ -135,7 +136,8 @@ warn_of_unknown(struct config *config, const char *variable)
 		return;
 	memcpy(name, variable, len);
 	name[len] = '\0';
-	if (is_known(name + strlen(PREFIX)) || is_from_kubernetes(name + strlen(PREFIX)))
+	if (is_known(name + strlen(PREFIX)) ||
+	    is_from_kubernetes(name + strlen(PREFIX)) || FAILPOINT_VARIABLE(name))
 		return;
 	nearest = option_nearest(name + strlen(PREFIX));
 	row = nearest ? option_find(nearest) : NULL;

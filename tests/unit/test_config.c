@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "base/failpoint.h"
 #include "base/mem.h"
 #include "daemon/config.h"
 #include "daemon/options.h"
@@ -517,6 +518,11 @@ test_warnings(void **state)
 		    "MIGRATIOND_LAYOT is not read: did you mean MIGRATIOND_LAYOUT?" },
 		{ { .environ = { "MIGRATIOND_FROBNICATE=x" } },
 		    "MIGRATIOND_FROBNICATE is not read: no option has that name" },
+		/* a build with failpoints reads it, elsewhere */
+		{ { .environ = { "MIGRATIOND_FAILPOINT=x" } },
+		    FAILPOINT_VARIABLE("MIGRATIOND_FAILPOINT")
+			? NULL
+			: "MIGRATIOND_FAILPOINT is not read: no option has that name" },
 		{ { .environ = { "MIGRATIOND_CONFIG=x" } },
 		    "MIGRATIOND_CONFIG is not read: there is the flag --config" },
 		{ { .environ = { "MIGRATIOND_LOCK_WAIT_FILE=x" } },

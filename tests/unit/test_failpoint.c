@@ -228,6 +228,15 @@ test_mutant(void **state)
 	(void)unsetenv("MIGRATIOND_MUTANT");
 }
 
+static void
+test_variable(void **state)
+{
+	(void)state;
+	assert_true(failpoint_variable("MIGRATIOND_FAILPOINT"));
+	assert_true(failpoint_variable("MIGRATIOND_MUTANT"));
+	assert_false(failpoint_variable("MIGRATIOND_MUTANTS"));
+}
+
 static int
 setup(void **state)
 {
@@ -254,6 +263,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_trace, setup, teardown),
 		cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_mutant),
+		cmocka_unit_test(test_variable),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -74,6 +74,7 @@ EXTRA_DIST += %D%/unit/fake_api.h %D%/unit/pgresult.h %D%/unit/tempdir.h
 
 # On a scripted libpq, which takes the place of the real one: three lines make a test.
 fake_tests = \
+	%D%/fake/test_keeper \
 	%D%/fake/test_monitor \
 	%D%/fake/test_observer \
 	%D%/fake/test_pgconn \
@@ -91,6 +92,8 @@ fake_scenes = $(fake_script) %D%/fake/model.c %D%/fake/model.h \
 fake_scene_flags = $(AM_LDFLAGS) -Wl,--wrap=uv_timer_start
 fake_libs = $(migrationd_libs) $(CMOCKA_LIBS)
 
+%C%_fake_test_keeper_SOURCES = %D%/fake/test_keeper.c $(fake_script)
+%C%_fake_test_keeper_LDADD = $(fake_libs)
 %C%_fake_test_monitor_SOURCES = %D%/fake/test_monitor.c $(fake_script)
 %C%_fake_test_monitor_LDADD = $(fake_libs)
 %C%_fake_test_observer_SOURCES = %D%/fake/test_observer.c $(fake_script) \

@@ -261,21 +261,6 @@ api_post_cancel(struct request *request)
 	reply_run_document(request, 202);
 }
 
-/* The migration that a repair is about: its id, whatever it was called. */
-static int
-find_repaired(struct request *request, const struct body *body, const char **id)
-{
-	const struct status *status = request->api->ops->status(request->api->app);
-	const struct plan_item *item = plan_find(status->plan, body->migration);
-
-	if (!item || !item->migration)
-		return request_refuse(request, 404, CAT_RESOURCE_NOT_FOUND,
-		    "GET /migrations lists them by id, file and version",
-		    "there is no migration %s", body->migration);
-	*id = mem_strdup(request, item->migration->id);
-	return 0;
-}
-
 void
 api_post_repair(struct request *request)
 {
@@ -293,8 +278,8 @@ api_post_repair(struct request *request)
 		    "a repair needs an action, and but for remove-guard a migration");
 		return;
 	}
-	if (!of_guard && find_repaired(request, &body, &wanted.up_to) < 0)
-		return;
+	/* The run finds out what that is: it knows the folder even where we know no plan yet. */
+	wanted.up_to = body.migration;
 	wanted.action = body.action;
 	run_and_wait(request, &wanted);
 }

@@ -83,8 +83,8 @@ const struct scenario scenarios_repair[] = {
 	    "nothing of 0001_mixed is in doubt", 0, 0, false, "1 done, 2 done", false },
 	{ "repair_no_table", repair_no_table, REPAIR CLOSE, NO_WAY,
 	    "nothing of 0001_mixed is in doubt", 0, 0, false, "1 done, 2 begun", false },
-	{ "repair_whom", repair_whom, REPAIR CLOSE, NO_WAY,
-	    "nothing of 0009_nine is in doubt", 0, 0, false, "1 done, 2 begun", false },
+	{ "repair_whom", repair_whom, OPEN CLOSE, RUN_REFUSED, CAT_RESOURCE_NOT_FOUND,
+	    "there is no migration 0009_nine", 0, 0, false, "1 done, 2 begun", false },
 	{ "repair_denied", repair_denied, REPAIR "withdraw " CLOSE, DENIED,
 	    "permission denied", 0, 0, false, "1 done, 2 begun", false },
 };

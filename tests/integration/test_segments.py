@@ -2,6 +2,10 @@
 """Files that cannot be one transaction: they run in segments, and what ran is
 known whatever happens in between."""
 
+import concurrent.futures
+import json
+import re
+
 import pytest
 
 from harness.folder import write
@@ -276,6 +280,53 @@ def test_index_that_could_not_be_unique_is_dropped_first(serve, drizzle,
     database.execute("UPDATE t SET x = id")
     settled(daemon)
     assert is_valid(database, "t_x") == [(True,)]
+
+
+@pytest.mark.parametrize("name", ["0000_a", "0000_a.sql"])
+def test_a_daemon_that_knows_nothing_yet_takes_an_answer(
+        serve, drizzle, database, name):
+    """Its first look at the database hangs."""
+    folder = drizzle([("0000_a", ONCE_ONLY.format("0"))])
+    first = serve(folder)
+    first.apply(timeout=30).problem(422)
+    ask(first)
+    first.stop()
+    held = database.connect()
+    held.autocommit = False
+    held.cursor().execute("LOCK TABLE drizzle.__drizzle_migrations")
+    other = serve(folder)
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        answer = pool.submit(other.post, "/repair", json={
+            "migration": name, "action": "applied"}, timeout=30)
+        wait_until(lambda: answer.done() or other.status()["run"], 15)
+        held.rollback()
+        got = answer.result()
+    held.close()
+    assert got.status == 200, repr(got)
+    assert got.json()["migration"] == "0000_a"
+    assert other.apply(timeout=30).status == 200
+
+
+def test_a_migration_that_only_failed_needs_no_repair(serve, drizzle,
+                                                      database):
+    """The refusal says what to type instead, and typing it works."""
+    daemon = serve(drizzle([("0000_a", "CREATE TABLE a (id int);"),
+                            ("0001_b", "INSERT INTO nowhere VALUES (1);")]))
+    daemon.apply().problem(422)
+    for action in ("retry", "pending"):
+        hint = daemon.post("/repair", json={
+            "migration": "0001_b", "action": action}).problem(409)["hint"]
+        assert hint.endswith("POST /apply"), hint
+    hint = daemon.post("/repair", json={
+        "migration": "0001_b", "action": "applied"}).problem(409)["hint"]
+    path, body = re.search(r"POST (\S+) with (.*)$", hint).groups()
+    got = daemon.post(path, json=json.loads(body))
+    assert got.status == 200, repr(got)
+    assert daemon.wait_verdict("current")
+    assert daemon.states() == {"0000_a": "applied", "0001_b": "baseline"}
+    hint = daemon.post("/repair", json={
+        "migration": "0001_b", "action": "retry"}).problem(409)["hint"]
+    assert "it is recorded" in hint, hint
 
 
 def test_valid_index_of_others_is_not_taken_for_ours(serve, drizzle, database):

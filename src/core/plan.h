@@ -75,6 +75,8 @@ struct plan_input {
 	const char *failed;  /* id of the one that the last run stopped at, or NULL */
 	/* its checksum then: an edited file is pending again */
 	const char *failed_checksum;
+	/* a pooler is in between: no session keeps what is set for it */
+	bool pooled;
 	bool in_doubt; /* it stopped there to ask what became of a statement */
 };
 
@@ -136,6 +138,8 @@ struct plan {
  *	a step whose file is invalid; in a baseline, one without a checksum
  *	a step whose script has a problem (with file and line; exit code 8, for
  *	    nothing has run)
+ *	behind a pooler, a step that sets something for its session before a statement
+ *	    that runs alone (CONFIGURATION, 409, exit code 8)
  *	out of order, with policy refuse and without the directive that allows it
  *	    (OUT_OF_ORDER; layout->remedy as hint)
  *	modified, with policy refuse (CHECKSUM_MISMATCH)

@@ -6,6 +6,7 @@
 
 #include "base/bounds.h"
 #include "base/mem.h"
+#include "core/locate.h"
 
 /* ---- ids for a sentence: the first five, and how many more ---- */
 
@@ -151,6 +152,43 @@ judge_baseline(struct plan_draft *draft)
 /* ---- what a file must not do ---- */
 
 /*
+ * Up to the last statement that runs alone, the first that sets something for its session:
+ * what runs alone is sent by itself, and a pooler may give it another session. NULL: none.
+ */
+static const struct script_statement *
+find_lost_setting(const struct script *script)
+{
+	size_t n = script->n_segments;
+
+	while (n > 0 && script->segments[n - 1].transactional)
+		n--;
+	for (size_t i = 0; n > 0 && i <= script->segments[n - 1].first; i++)
+		if (script->statements[i].class.sets_session)
+			return &script->statements[i];
+	return NULL;
+}
+
+static void
+judge_settings(struct plan_draft *draft, const struct plan_step *step)
+{
+	const struct script_statement *setting = find_lost_setting(step->script);
+	struct err err = { .http_status = 409, .exit_code = EXIT_REFUSED };
+
+	if (setting == NULL)
+		return;
+	err_set(&err, CAT_CONFIGURATION,
+	    "%s sets something for its session, and a statement of it that runs alone may "
+	    "get another session from the connection pooler",
+	    step->migration->id);
+	err_hint(&err,
+	    "set database_direct_url to the way past the pooler; or take the SET out, and "
+	    "write names with their schema (app.users)");
+	snprintf(err.migration, sizeof(err.migration), "%s", step->migration->id);
+	locate_statement(step->migration, setting, 0, &err);
+	plan_add_problem(draft, MIGRATION_INVALID, true, &err);
+}
+
+/*
  * A baseline needs of a file no more than the checksum that goes into the row.
  */
 static void
@@ -164,6 +202,8 @@ judge_step(struct plan_draft *draft, const struct plan_step *step)
 			plan_add_problem(draft, MIGRATION_INVALID, true, m->problem);
 	} else if (step->script != NULL && step->script->problem != NULL) {
 		plan_add_problem(draft, MIGRATION_INVALID, true, step->script->problem);
+	} else if (step->script != NULL && draft->input->pooled) {
+		judge_settings(draft, step);
 	}
 }
 

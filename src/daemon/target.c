@@ -33,6 +33,7 @@ target_plan(struct target *target)
 			.failed = parked != NULL ? parked->err.migration : NULL,
 			.failed_checksum =
 			    parked != NULL ? parked->failed_checksum : NULL,
+			.pooled = target->status.database.pooled,
 			.in_doubt = parked != NULL && parked->in_doubt,
 		};
 

@@ -83,6 +83,7 @@ make_plan(struct runner *runner)
 		.operation = run->operation,
 		.target = run->up_to,
 		.force = run->force,
+		.pooled = runner->engine.pooled,
 	};
 
 	return plan_build(runner, &input);

@@ -292,6 +292,34 @@ def test_what_runs_outside_a_transaction(pooler, behind, drizzle, database,
                           " WHERE NOT indisvalid") == 0
 
 
+@pytest.mark.parametrize("sql, line", [
+    ("CREATE TABLE app.b (id int);\nSET search_path = app;\n"
+     "CREATE INDEX CONCURRENTLY a_id ON a (id);", 2),
+    ("-- migrationd: no-transaction\nSET search_path = app;\n"
+     "CREATE INDEX a_id ON a (id);", 2)], ids=["segments", "no-transaction"])
+def test_what_a_session_would_have_to_keep(pooler, behind, drizzle, database,
+                                           sql, line):
+    """Refused before anything of it ran; both ways out work. Run, it would
+    not find its table, or another's of that name."""
+    database.execute("CREATE TABLE public.a (id int)")
+    folder = drizzle([(A, "CREATE SCHEMA app; CREATE TABLE app.a (id int);"),
+                      (B, sql)])
+    daemon = behind(pooler, folder)
+    problem = daemon.apply(timeout=60).problem(409, "CONFIGURATION")
+    assert problem["statement"]["line"] == line, problem
+    assert "pooler" in problem["detail"], problem
+    for way in ("database_direct_url", "app.users"):
+        assert way in problem["hint"], problem
+    assert not database.has_table("app.a")
+    assert database.drizzle_rows() == []
+
+    direct = behind(pooler, folder, "--database-direct-url", database.url)
+    got = direct.apply(timeout=60)
+    assert got.status == 200, repr(got)
+    assert database.query("SELECT tablename FROM pg_indexes WHERE indexname"
+                          " = 'a_id' AND schemaname = 'app'") == [("a",)]
+
+
 # -- the ways out ---------------------------------------------------------------------
 
 def test_direct_url(shared, behind, drizzle, database):

@@ -924,6 +924,48 @@ test_each_step_has_its_script(void **state)
 	assert_int_equal(plan->n_problems, 0);
 }
 
+/* Behind a pooler what runs alone finds nothing of what was set before it. */
+static void
+test_a_setting_that_a_pooler_loses(void **state)
+{
+	static const struct {
+		const char *text;
+		unsigned line; /* of the setting; 0: it is right */
+	} rows[] = {
+		{ "SELECT 1;\nSET search_path = app;\nVACUUM;\nSELECT 2;", 2 },
+		{ "VACUUM;\nSELECT set_config('search_path', 'app', false);\nVACUUM;",
+		    2 },
+		{ "-- migrationd: no-transaction\nSET search_path = app;\nSELECT 1;", 2 },
+		{ "VACUUM;\nSET search_path = app;\nSELECT 1;", 0 },
+		{ "SET LOCAL search_path = app;\nSELECT 1;\nVACUUM;", 0 },
+		{ "SET search_path = app;\nSELECT 1;", 0 },
+		{ "CREATE INDEX CONCURRENTLY i ON app.t (x);", 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct folder *folder = folder_of(*state, "a");
+		struct plan_input input = {
+			.folder = folder,
+			.history = history_of(*state, HISTORY_BY_VERSION, ""),
+			.pooled = true,
+		};
+		struct plan *plan;
+
+		set_text(folder->migrations[0], rows[i].text);
+		plan = plan_build(*state, &input);
+		assert_int_equal(plan->refusal.category,
+		    rows[i].line > 0 ? CAT_CONFIGURATION : CAT_NONE);
+		assert_int_equal(plan->refusal.line, rows[i].line);
+		assert_int_equal(plan->n_steps, rows[i].line == 0);
+		if (rows[i].line > 0)
+			assert_non_null(
+			    strstr(plan->refusal.hint, "database_direct_url"));
+		/* a session of our own keeps it */
+		input.pooled = false;
+		assert_int_equal(plan_build(*state, &input)->refusal.category, CAT_NONE);
+	}
+}
+
 /* A file in segments ends the transaction before it, and its own. */
 static void
 test_a_script_in_segments_commits(void **state)
@@ -1231,6 +1273,7 @@ main(void)
 		TEST(test_an_unknown_target_is_quoted),
 		TEST(test_a_script_that_cannot_be_run),
 		TEST(test_each_step_has_its_script),
+		TEST(test_a_setting_that_a_pooler_loses),
 		TEST(test_a_script_in_segments_commits),
 		TEST(test_the_out_of_order_directive),
 		TEST(test_folder_problems),

@@ -132,16 +132,23 @@ add_item(struct plan *plan, struct plan_item item)
 static void
 add_migrations(struct plan_draft *draft)
 {
-	const struct folder *folder = draft->input->folder;
+	const struct plan_input *input = draft->input;
+	const struct folder *folder = input->folder;
+	size_t n_committed = 0;
 
 	for (size_t i = 0; i < folder->n_migrations; i++) {
 		const struct migration *m = folder->migrations[i];
 		const struct plan_found *found = &draft->match->found[i];
 		bool recorded = found->row != NULL;
+		/* the history may be older than the run in progress */
+		bool committed = n_committed < input->n_committed &&
+		    strcmp(input->committed[n_committed], m->id) == 0;
 
+		n_committed += committed;
 		add_item(draft->plan,
 		    (struct plan_item){
 			.state = recorded ? recorded_state(found)
+			    : committed   ? MIGRATION_APPLIED
 					  : open_state(draft, m, found),
 			.migration = m,
 			.row = recorded ? found->row : found->failed,

@@ -72,7 +72,10 @@ struct plan_input {
 	const char *target;  /* up to this one (id, file or version); NULL: all */
 	bool force;          /* baseline: although the history is not empty */
 	const char *running; /* id of the migration in hand, or NULL */
-	const char *failed;  /* id of the one that the last run stopped at, or NULL */
+	/* ids that the run in progress has committed, as the folder has them in order */
+	const char *const *committed;
+	size_t n_committed;
+	const char *failed; /* id of the one that the last run stopped at, or NULL */
 	/* its checksum then: an edited file is pending again */
 	const char *failed_checksum;
 	/* a pooler is in between: no session keeps what is set for it */

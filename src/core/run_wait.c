@@ -75,18 +75,22 @@ const char *
 run_progress_text(const struct run_progress *progress, char *buf, size_t size)
 {
 	char percent[32] = "";
+	char rate[48] = "";
 	char left[48] = "";
 	char span[CLOCK_TEXT];
 
 	if (progress->percent >= 0)
 		snprintf(percent, sizeof(percent), ", %.1f %%", progress->percent);
+	if (progress->rate_per_second >= 1 && progress->rate_per_second < 1e18)
+		snprintf(rate, sizeof(rate), ", %.0f %s/s", progress->rate_per_second,
+		    progress->unit);
 	/* below a year: beyond it the rate says nothing, and the span overflows */
 	if (progress->eta_seconds >= 0 && progress->eta_seconds < 3.2e7)
 		snprintf(left, sizeof(left), ", %s left",
 		    clock_format_span(
 			(int64_t)(progress->eta_seconds * 1e6), span, sizeof(span)));
-	snprintf(buf, size, "%s%s%s%s%s", progress->command,
-	    progress->phase[0] != '\0' ? ", " : "", progress->phase, percent, left);
+	snprintf(buf, size, "%s%s%s%s%s%s", progress->command,
+	    progress->phase[0] != '\0' ? ", " : "", progress->phase, percent, rate, left);
 	return buf;
 }
 

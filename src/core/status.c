@@ -342,8 +342,11 @@ running_advice(const struct run *run, char *buf, size_t size)
 		    run->id, run->id);
 	else
 		snprintf(buf, size,
-		    "GET /runs/%s follows it, POST /runs/%s/cancel ends it", run->id,
-		    run->id);
+		    "%sGET /runs/%s follows it, POST /runs/%s/cancel ends it",
+		    run->state == RUN_LOCK && run->lock_holder != NULL
+			? "wait, or look there what that one does; "
+			: "",
+		    run->id, run->id);
 }
 
 const char *

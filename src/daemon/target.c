@@ -20,16 +20,31 @@ target_changed(struct target *target)
 
 /* ---- what is known ---- */
 
+/* The ids that the run in progress has committed, for the plan to know. */
+static const char **
+committed_ids(const void *ctx, const struct run *run)
+{
+	const char **ids = mem_array(ctx, const char *, run->n_applied);
+
+	for (size_t i = 0; i < run->n_applied; i++)
+		ids[i] = run->applied[i].id;
+	return ids;
+}
+
 const struct plan *
 target_plan(struct target *target)
 {
 	if (target->plan == NULL) {
 		const struct run *parked = run_list_parked(&target->runs);
+		const struct run *run = target->run;
+		const char **committed = run != NULL ? committed_ids(target, run) : NULL;
 		struct plan_input input = {
 			.folder = target->folder,
 			.history = target->history,
 			.policy = target->params->policy,
-			.running = target->run != NULL ? target->run->current : NULL,
+			.running = run != NULL ? run->current : NULL,
+			.committed = committed,
+			.n_committed = run != NULL ? run->n_applied : 0,
 			.failed = parked != NULL ? parked->err.migration : NULL,
 			.failed_checksum =
 			    parked != NULL ? parked->failed_checksum : NULL,
@@ -38,6 +53,7 @@ target_plan(struct target *target)
 		};
 
 		target->plan = plan_build(target, &input);
+		talloc_free(committed);
 		if (target->plan->counts[MIGRATION_PENDING] == 0)
 			target->status.oldest_pending_seen_us = 0;
 		else if (target->status.oldest_pending_seen_us == 0)

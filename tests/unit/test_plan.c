@@ -510,10 +510,16 @@ test_baseline(void **state)
 static void
 test_running_failed_invalid(void **state)
 {
+	static const char *const committed[] = { "b" };
 	static const struct plan_case cases[] = {
 		/* clang-format off */
 		{ .folder = "a c", "", "RP", "a. c.", .input.running = "a" },
 		{ .folder = "a c", "1:a", "AP", "c.", .input.running = "a" },
+		/* what the run has committed is known before it is read again */
+		{ .folder = "a b c", "1:a", "AAR", "c.", .input.running = "c",
+		    .input.committed = committed, .input.n_committed = 1 },
+		{ .folder = "b c", "", "AP", "c.", .input.committed = committed,
+		    .input.n_committed = 1 },
 		{ .folder = "a c", "", "FP", "a. c.",
 			.input = { .failed = "a", .failed_checksum = "a" } },
 		{ .folder = "a c", "", "FP", "a. c.", .input = { .failed = "a" } },

@@ -92,8 +92,8 @@ test_progress_text(void **state)
 		const char *text;
 	} rows[] = {
 		{ { "CREATE INDEX", "scanning", "blocks", 25, 10, 12.4, 1, 4 },
-		    "CREATE INDEX, scanning, 25.0 %, 12.4 s left" },
-		{ { "CREATE INDEX", "scanning", "blocks", 99.96, 10, 0, 1, 4 },
+		    "CREATE INDEX, scanning, 25.0 %, 10 blocks/s, 12.4 s left" },
+		{ { "CREATE INDEX", "scanning", "blocks", 99.96, 0.4, 0, 1, 4 },
 		    "CREATE INDEX, scanning, 100.0 %, 0 ms left" },
 		{ { "VACUUM", "truncating heap", "", -1, -1, -1, 0, 0 },
 		    "VACUUM, truncating heap" },
@@ -186,7 +186,9 @@ test_long_names(void **state)
 {
 	struct run run = { .n_blockers = 8 };
 	struct run_blocker *blocker = &run.blockers[0];
-	struct run_progress progress = { .percent = 12.5, .eta_seconds = 3e7 };
+	struct run_progress progress = {
+		.percent = 12.5, .rate_per_second = 9e17, .eta_seconds = 3e7
+	};
 	char blocked[RUN_BLOCKED_TEXT];
 	char text[RUN_PROGRESS_TEXT];
 
@@ -201,6 +203,7 @@ test_long_names(void **state)
 
 	memset(progress.command, 'c', sizeof(progress.command) - 1);
 	memset(progress.phase, 'p', sizeof(progress.phase) - 1);
+	memset(progress.unit, 'u', sizeof(progress.unit) - 1);
 	assert_non_null(
 	    strstr(run_progress_text(&progress, text, sizeof(text)), " left"));
 }

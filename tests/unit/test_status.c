@@ -361,7 +361,8 @@ test_a_run_in_progress_is_the_news(void **state)
 	run.lock_holder = (char[]){ "pid 4711" };
 	check(world, VERDICT_PENDING,
 	    "apply in progress: waiting for another migrationd to finish (pid 4711)",
-	    "GET /runs/0190 follows it, POST /runs/0190/cancel ends it");
+	    "wait, or look there what that one does; GET /runs/0190 follows it, "
+	    "POST /runs/0190/cancel ends it");
 
 	run.state = RUN_PART;
 	run.current = (char[]){ "0002_b" };

@@ -110,6 +110,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/http/metrics_process.c \
 	%D%/http/metrics_render.c \
 	%D%/http/plain.c %D%/http/plain.h \
+	%D%/http/plain_commands.c \
 	%D%/http/plain_line.h \
 	%D%/http/plain_run.c \
 	%D%/http/problem.c %D%/http/problem.h \

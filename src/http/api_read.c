@@ -130,6 +130,15 @@ api_get_config(struct request *request)
 
 /* ---- the target ---- */
 
+/* Host and port as the client knows them; NULL on a unix socket, which has none. */
+static const char *
+called_at(const struct request *request)
+{
+	if (request->listener.is_unix)
+		return NULL;
+	return request->authority ? request->authority : request_header(request, "Host");
+}
+
 void
 api_get_status(struct request *request)
 {
@@ -140,7 +149,7 @@ api_get_status(struct request *request)
 		return;
 	}
 	start_text(request, &out);
-	plain_status(&out, status_of(request));
+	plain_status(&out, status_of(request), called_at(request));
 	reply_text(request, &out);
 }
 

@@ -250,7 +250,7 @@ add_problems(struct text *out, const struct status *status)
 }
 
 void
-plain_status(struct text *out, const struct status *status)
+plain_status(struct text *out, const struct status *status, const char *host)
 {
 	char line[LONG_TEXT];
 	char sentence[LONG_TEXT];
@@ -275,6 +275,7 @@ plain_status(struct text *out, const struct status *status)
 	add_screenful(out, status->plan);
 	if (status_advice(status, line, sizeof(line))[0])
 		text_addf(out, "\nnext: %s\n", line);
+	plain_add_commands(out, line, host);
 }
 
 void

@@ -14,7 +14,8 @@
 /* Rows of the table in the status: one screen. */
 #define PLAIN_STATUS_ROWS 40u
 
-void plain_status(struct text *out, const struct status *status);
+/* `host`: as the client called us, for the commands under the advice; NULL: none. */
+void plain_status(struct text *out, const struct status *status, const char *host);
 void plain_migrations(struct text *out, const struct status *status, const char *state);
 void plain_migration(struct text *out, const struct plan_item *item);
 void plain_plan(

@@ -124,6 +124,18 @@ plain_add_wait(struct text *out, const struct run *run)
 		    run_progress_text(&run->progress, progress, sizeof(progress)));
 }
 
+/* What a person decided, and what follows from it. */
+static void
+add_repair(struct text *out, const struct run *run)
+{
+	if (run->operation != PLAN_REPAIR)
+		return;
+	plain_add_line(out, "action", run->action);
+	plain_add_line(out, "migration", run->up_to);
+	if (run->up_to && run_is_done(run) && !err_is_set(&run->err))
+		plain_add_line(out, "next", "POST /apply");
+}
+
 void
 plain_run(struct text *out, const struct run *run)
 {
@@ -133,6 +145,7 @@ plain_run(struct text *out, const struct run *run)
 	plain_add_run(out, run);
 	text_add_char(out, '\n');
 	plain_add_line(out, "asked by", run->requested_by);
+	add_repair(out, run);
 	plain_add_line(out, "lock", run_is_done(run) ? NULL : run->lock_holder);
 	plain_add_wait(out, run);
 	if (run->attempts > 0)

@@ -44,7 +44,7 @@ test_status_on_one_screen(void **state)
 	struct text out = new_text(fake);
 
 	(void)state;
-	plain_status(&out, &fake->status);
+	plain_status(&out, &fake->status, NULL);
 	assert_int_equal(strncmp(out.data, "verdict   pending: ", 19), 0);
 	assert_true(has_line(&out, "database  orders, postgresql 15.20, reachable"));
 	assert_true(has_line(&out, "folder    /srv/migrations (sequence)"));
@@ -75,7 +75,7 @@ test_status_of_an_empty_world(void **state)
 	fake->status.database = (struct database_facts){ 0 };
 	fake->status.tracking.exists = false;
 	fake_plan(fake);
-	plain_status(&out, &fake->status);
+	plain_status(&out, &fake->status, NULL);
 	assert_true(has_line(&out, "database  not known yet, not looked at yet"));
 	assert_true(has_line(&out, "folder    /srv/migrations (layout not recognised)"));
 	assert_true(has_line(&out, "tracking  public.schema_migrations, not there yet"));
@@ -114,7 +114,7 @@ test_status_when_it_is_on_fire(void **state)
 	fake->status.database.refreshed_at_us = FAKE_TIME_US;
 	fake->status.database.pooled = true;
 	fake->status.lock = (struct lock_facts){ .held = true, .holder = "pid 4711" };
-	plain_status(&out, &fake->status);
+	plain_status(&out, &fake->status, NULL);
 	assert_true(has_line(
 	    &out, "database  orders, postgresql 15.20, not reachable, through a pooler"));
 	assert_true(has_line(
@@ -142,7 +142,7 @@ test_a_refused_status(void **state)
 	fake->history->rows[1] = fake->history->rows[2];
 	fake->history->n_rows = 2;
 	fake_plan(fake);
-	plain_status(&out, &fake->status);
+	plain_status(&out, &fake->status, NULL);
 	assert_non_null(strstr(out.data, "\nproblem   "));
 	assert_non_null(strstr(out.data, "\nrefused   "));
 	assert_true(has_line(&out, "0001_files  out_of_order"));
@@ -171,7 +171,7 @@ test_long_lists(void **state)
 
 	(void)state;
 	make_long(fake, 100, 95);
-	plain_status(&out, &fake->status);
+	plain_status(&out, &fake->status, NULL);
 	assert_null(strstr(out.data, "\n0059_m"));
 	assert_true(has_line(&out, "0060_m     applied  2025-11-20 05:58:12Z"));
 	assert_true(has_line(&out, "0094_m     applied  2025-11-20 05:58:12Z"));
@@ -180,7 +180,7 @@ test_long_lists(void **state)
 
 	text_reset(&out);
 	make_long(fake, 100, 10);
-	plain_status(&out, &fake->status);
+	plain_status(&out, &fake->status, NULL);
 	assert_null(strstr(out.data, "\n0009_m"));
 	assert_true(has_line(&out, "0010_m     pending"));
 	assert_true(has_line(&out, "0049_m     pending"));
@@ -189,7 +189,7 @@ test_long_lists(void **state)
 
 	text_reset(&out);
 	make_long(fake, PLAIN_STATUS_ROWS, 10);
-	plain_status(&out, &fake->status);
+	plain_status(&out, &fake->status, NULL);
 	assert_true(has_line(&out, "0000_m     applied  2025-11-20 05:58:12Z"));
 	assert_null(strstr(out.data, "more:"));
 
@@ -304,7 +304,7 @@ test_runs(void **state)
 	    fake->run->id, run_state_sentence(RUN_NEW));
 	assert_true(has_line(&out, line));
 	text_reset(&out);
-	plain_status(&out, &fake->status);
+	plain_status(&out, &fake->status, NULL);
 	assert_true(has_line(&out, line));
 
 	run_add_warning(fake->run, &warning);
@@ -325,6 +325,20 @@ test_runs(void **state)
 	text_reset(&out);
 	plain_runs(&out, &fake->status, 50, fake->run->id);
 	assert_string_equal(out.data, "no runs\n");
+
+	/* a repair says what was decided, and what follows */
+	fake_start_run(fake, PLAN_REPAIR);
+	fake->run->action = "retry";
+	fake->run->up_to = "0001_files";
+	text_reset(&out);
+	plain_run(&out, fake->run);
+	assert_true(has_line(&out, "action    retry"));
+	assert_true(has_line(&out, "migration 0001_files"));
+	assert_null(strstr(out.data, "next"));
+	fake_end_run(fake, NULL);
+	text_reset(&out);
+	plain_run(&out, fake->run);
+	assert_true(has_line(&out, "next      POST /apply"));
 
 	fake_start_run(fake, PLAN_APPLY);
 	fake_end_run(fake, &failure);
@@ -355,7 +369,7 @@ test_a_run_that_waits(void **state)
 		if (page == 0)
 			plain_run(&out, run);
 		else
-			plain_status(&out, &fake->status);
+			plain_status(&out, &fake->status, NULL);
 		assert_true(has_line(&out,
 		    "blocker   pid 4711 (psql as app, idle in transaction for 3 min); to "
 		    "end it: SELECT pg_terminate_backend(4711); its query: SELECT "
@@ -363,8 +377,8 @@ test_a_run_that_waits(void **state)
 		assert_true(has_line(&out,
 		    "blocker   pid 4712; to end it: SELECT pg_terminate_backend(4712)"));
 		assert_true(has_line(&out, "queued    1 session behind its locks"));
-		assert_true(has_line(
-		    &out, "progress  CREATE INDEX, scanning, 25.0 %, 12.5 s left"));
+		assert_true(has_line(&out,
+		    "progress  CREATE INDEX, scanning, 25.0 %, 10 blocks/s, 12.5 s left"));
 	}
 	run->n_queued = 2;
 	text_reset(&out);
@@ -391,6 +405,48 @@ test_an_error(void **state)
 	talloc_free(fake);
 }
 
+/* What the advice says to send, ready for a shell. */
+static void
+test_commands(void **state)
+{
+	static const struct {
+		const char *advice;
+		const char *host;
+		const char *commands;
+	} rows[] = {
+		{ "mend a.sql, then POST /apply; GET /runs/1 has the error", "db:8432",
+		    "      curl -X POST http://db:8432/apply\n" },
+		{ "POST /repair with {\"migration\": \"a\"} if it ran; then POST /apply",
+		    "[::1]:80",
+		    "      curl --json '{\"migration\": \"a\"}' http://[::1]:80/repair\n"
+		    "      curl -X POST http://[::1]:80/apply\n" },
+		/* nothing gets out of the quotes, or moves the cursor */
+		{ "POST /repair with {\"m\": \"'; rm }\\\"\033\"}, or not", "db",
+		    "      curl --json '{\"m\": \"'\\''; rm }\\\"\"}' http://db/repair\n" },
+		{ "POST /repair with {\"cut", "db",
+		    "      curl --json '{\"cut' http://db/repair\n" },
+		{ "POST /repair with {\"cut\\", "db",
+		    "      curl --json '{\"cut\\' http://db/repair\n" },
+		{ "GET /plan", "db", "" },
+		{ "POST /apply", "db;reboot", "" },
+		{ "POST /apply", "", "" },
+		{ "POST /apply", NULL, "" },
+	};
+	struct fake *fake = fake_new();
+	struct text out = new_text(fake);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		text_reset(&out);
+		plain_add_commands(&out, rows[i].advice, rows[i].host);
+		assert_string_equal(out.data, rows[i].commands);
+	}
+	text_reset(&out);
+	plain_status(&out, &fake->status, "localhost:8432");
+	assert_true(has_line(&out, "      curl -X POST http://localhost:8432/apply"));
+	talloc_free(fake);
+}
+
 int
 main(void)
 {
@@ -407,6 +463,7 @@ main(void)
 		cmocka_unit_test(test_runs),
 		cmocka_unit_test(test_a_run_that_waits),
 		cmocka_unit_test(test_an_error),
+		cmocka_unit_test(test_commands),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,9 +19,11 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/base/log.c %D%/base/log.h \
 	%D%/base/macros.h \
 	%D%/base/mem.c %D%/base/mem.h \
+	%D%/base/secret.c %D%/base/secret.h \
 	%D%/base/spelling.c %D%/base/spelling.h \
 	%D%/base/text.c %D%/base/text.h \
-	%D%/base/utf8.c %D%/base/utf8.h
+	%D%/base/utf8.c %D%/base/utf8.h \
+	%D%/base/words.c %D%/base/words.h
 
 # the domain: pure functions
 %C%_libmigrationd_a_SOURCES += \
@@ -53,6 +55,8 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 
 # libpq on the loop
 %C%_libmigrationd_a_SOURCES += \
+	%D%/db/child.c %D%/db/child.h \
+	%D%/db/child_fork.c %D%/db/child_fork.h \
 	%D%/db/connect.c %D%/db/connect.h \
 	%D%/db/engine.c %D%/db/engine.h \
 	%D%/db/index_lookup.c %D%/db/index_lookup.h \
@@ -64,9 +68,11 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/db/monitor.c %D%/db/monitor.h \
 	%D%/db/monitor_look.c %D%/db/monitor_look.h \
 	%D%/db/observer.c %D%/db/observer.h \
+	%D%/db/password.c %D%/db/password.h \
 	%D%/db/pgconn.c %D%/db/pgconn.h \
 	%D%/db/pgconn_cancel.c \
 	%D%/db/pgconn_command.c \
+	%D%/db/pgconn_failure.c \
 	%D%/db/pgconn_info.c %D%/db/pgconn_info.h \
 	%D%/db/pgconn_internal.h \
 	%D%/db/pgconn_open.c \
@@ -127,6 +133,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/daemon/config_file.c \
 	%D%/daemon/config_flags.c \
 	%D%/daemon/config_print.c \
+	%D%/daemon/config_secrets.c \
 	%D%/daemon/config_sources.h \
 	%D%/daemon/conninfo.c %D%/daemon/conninfo.h \
 	%D%/daemon/ephemeral.c %D%/daemon/ephemeral.h \
@@ -144,6 +151,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/daemon/target.c %D%/daemon/target.h \
 	%D%/daemon/target_internal.h \
 	%D%/daemon/target_run.c \
+	%D%/daemon/token.c %D%/daemon/token.h \
 	%D%/daemon/watch.c %D%/daemon/watch.h
 
 # migrationctl

@@ -47,7 +47,8 @@ print_error(const struct err *err)
 int
 main(int argc, char **argv)
 {
-	struct config_source source = { .argc = argc, .argv = argv, .environ = environ };
+	char **own = config_take_argv(NULL, argc, argv);
+	struct config_source source = { .argc = argc, .argv = own, .environ = environ };
 	struct config *config = NULL;
 	struct err err = { 0 };
 
@@ -56,8 +57,10 @@ main(int argc, char **argv)
 	    NULL); /* a client or a log reader that went away is an error code, not a death */
 	setlocale(LC_CTYPE, "C.UTF-8");
 	log_init(STDERR_FILENO, LOG_FORMAT_TEXT, LOG_INFO);
-	if (config_load(NULL, &source, &config, &err) < 0)
+	if (config_load(NULL, &source, &config, &err) < 0) {
+		talloc_free(own);
 		return (int)print_error(&err);
+	}
 
 	int exit_code = EXIT_FINE;
 
@@ -75,9 +78,10 @@ main(int argc, char **argv)
 	} else if (config->once) {
 		exit_code = (int)once_run(config);
 	} else {
-		return (int)app_run(
-		    config, &source); /* it owns the configuration from here on */
+		exit_code = (int)app_run(config, &source);
+		config = NULL; /* the app's */
 	}
 	talloc_free(config);
+	talloc_free(own);
 	return exit_code;
 }

@@ -17,9 +17,11 @@ unit_tests = \
 	%D%/unit/test_file \
 	%D%/unit/test_log \
 	%D%/unit/test_mem \
+	%D%/unit/test_secret \
 	%D%/unit/test_spelling \
 	%D%/unit/test_text \
 	%D%/unit/test_utf8 \
+	%D%/unit/test_words \
 	%D%/unit/test_directive \
 	%D%/unit/test_folder \
 	%D%/unit/test_history \
@@ -37,6 +39,7 @@ unit_tests = \
 	%D%/unit/test_sqlclass \
 	%D%/unit/test_sqlscan \
 	%D%/unit/test_status \
+	%D%/unit/test_child \
 	%D%/unit/test_engine \
 	%D%/unit/test_index_lookup \
 	%D%/unit/test_journal \
@@ -67,6 +70,7 @@ unit_tests = \
 	%D%/unit/test_run_list \
 	%D%/unit/test_options \
 	%D%/unit/test_target_params \
+	%D%/unit/test_token \
 	%D%/unit/test_watch
 
 LDADD = $(migrationd_libs) $(PQ_LIBS) $(CMOCKA_LIBS)

@@ -48,5 +48,7 @@
 #define BOUND_CONFIG_VALUE 8192u
 #define BOUND_SECRET_BYTES 8192u /* token or password file */
 #define BOUND_LISTENERS    8u
+/* kept of what a command of the operator prints; the rest is read and dropped */
+#define BOUND_CHILD_OUTPUT (16u << 10)
 /* A pipe takes PIPE_BUF bytes in one piece or not at all, so a line is never torn. */
 #define BOUND_LOG_LINE 4096u

@@ -11,6 +11,7 @@
 #include "base/bounds.h"
 #include "base/file_beneath.h"
 #include "base/mem.h"
+#include "base/secret.h"
 
 /* O_NONBLOCK: opening a fifo must not wait for its writer. */
 #define READ_FLAGS (O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)
@@ -268,14 +269,7 @@ file_read_secret(
 	if (read_regular(open(path, READ_FLAGS), ctx, path, BOUND_SECRET_BYTES, &st,
 		&data, &len, err) < 0)
 		return -1;
-	if (len > 0 && data[len - 1] == '\n')
-		data[--len] = '\0';
-	if (len > 0 && data[len - 1] == '\r')
-		data[--len] = '\0';
-	if (len == 0)
-		problem = "is empty, a secret was expected";
-	else if (strcspn(data, "\r\n") != len) /* stops at a NUL byte too */
-		problem = "has more than the one line that a secret is";
+	problem = secret_take(data, len);
 	if (problem) {
 		err_set(err, CAT_CONFIGURATION, "%s", problem);
 		err_where(err, path, 0);

@@ -32,7 +32,10 @@ struct config {
 	const char *migrations;
 	const char *database_url;
 	const char *database_direct_url;
+	const char *database_url_file;
+	const char *database_direct_url_file;
 	const char *password_file;
+	const char *password_command;
 	bool ephemeral;
 	int layout; /* 0: auto; else the layout of that number in layout_names, from 1 */
 	int tracking; /* 0: auto; else likewise in tracking_names */
@@ -77,7 +80,7 @@ struct config {
 	/* By index of option_table: "default", "file:12", "env NAME", "flag", "credential
 	 * NAME". */
 	const char **origins;
-	const char *token; /* read from token_file at load; NULL: none */
+	const char *token; /* as token_file held it at load; NULL: none */
 	/* What `layout` and `tracking` stand for; NULL for auto. */
 	const char *layout_name;
 	const char *tracking_name;
@@ -100,6 +103,12 @@ struct config_source {
  */
 int config_load(const void *ctx, const struct config_source *source, struct config **out,
     struct err *err) MUST_CHECK;
+
+/*
+ * A copy of the command line, owned by `ctx`. In the original, which ps and /proc show to everybody
+ * on the machine, stars take the place of secrets.
+ */
+char **config_take_argv(const void *ctx, int argc, char **argv);
 
 /* What was odd but no error: one line each. */
 void config_log_warnings(const struct config *config);

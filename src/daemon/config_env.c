@@ -55,6 +55,16 @@ put_content(struct config *config, const struct option_row *row, const char *pat
 	return err_wrap(err, "%s=%s", origin, path);
 }
 
+/* Whether the file with the value is an option of its own, which is read again and again. */
+static bool
+has_file_option(const struct option_row *row)
+{
+	char name[OPTION_NAME + 5];
+
+	snprintf(name, sizeof(name), "%s_file", row->name);
+	return option_find(name) != NULL;
+}
+
 /* Take the row's value from `name` or NAME_FILE. `*found` tells whether one of them was there. */
 static int
 read_variable(struct config *config, const struct option_row *row, char *const *environ,
@@ -67,7 +77,7 @@ read_variable(struct config *config, const struct option_row *row, char *const *
 
 	snprintf(name_file, sizeof(name_file), "%s_FILE", name);
 	/* MIGRATIOND_TOKEN_FILE is an option, not the place of a MIGRATIOND_TOKEN */
-	if (row->type == OPTION_STRING)
+	if (row->type == OPTION_STRING && !has_file_option(row))
 		path = find(environ, name_file);
 	*found = text || path;
 	if (text && path)

@@ -108,6 +108,24 @@ put_flag(struct config *config, const struct option_row *row, const struct given
 	return 0;
 }
 
+char **
+config_take_argv(const void *ctx, int argc, char **argv)
+{
+	char **copy = mem_array(ctx, char *, (size_t)argc + 1);
+
+	for (int i = 0; i < argc; i++)
+		copy[i] = mem_strdup(copy, argv[i]);
+	for (int i = 1; i < argc; i++) {
+		size_t name_len = strcspn(argv[i], "=");
+		const struct option_row *row = find_row(argv[i], name_len);
+		char *value = argv[i][name_len] ? argv[i] + name_len + 1 : argv[i + 1];
+
+		if (row && (row->flags & OPTION_SECRET) && value)
+			memset(value, '*', strlen(value));
+	}
+	return copy;
+}
+
 int
 config_read_flags(struct config *config, int argc, char *const *argv, struct err *err)
 {

@@ -3,12 +3,28 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "base/words.h"
 #include "daemon/config.h"
 #include "daemon/conninfo.h"
 #include "daemon/options.h"
 
 #define HELP_COLUMNS 80
 #define HELP_INDENT  6
+
+/* Arguments may be secrets; the program is not. */
+static char *
+mask_command(const void *ctx, const char *line)
+{
+	struct err err = { 0 };
+	char **words = NULL;
+	char *masked = NULL;
+
+	if (words_split(ctx, line, &words, &err) < 0)
+		return mem_strdup(ctx, line[0] ? "****" : "");
+	masked = mem_printf(ctx, "%s%s", words[0], words[1] ? " ****" : "");
+	talloc_free(words);
+	return masked;
+}
 
 char *
 config_value_text(const void *ctx, const struct config *config, size_t row)
@@ -18,7 +34,8 @@ config_value_text(const void *ctx, const struct config *config, size_t row)
 
 	if (!(option_table[row].flags & OPTION_SECRET))
 		return text;
-	masked = conninfo_mask(ctx, text);
+	masked = option_table[row].flags & OPTION_COMMAND ? mask_command(ctx, text)
+							  : conninfo_mask(ctx, text);
 	talloc_free(text);
 	return masked;
 }

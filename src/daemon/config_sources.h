@@ -43,5 +43,14 @@ int config_read_credentials(
 /* config_file.c: the file at `path`. */
 int config_read_file(struct config *config, const char *path, struct err *err) MUST_CHECK;
 
-/* config_check.c: what no single option can know; reads the token. */
+/* config_check.c: what no single option can know. */
 int config_check(struct config *config, struct err *err) MUST_CHECK;
+
+/* Say which option the error is about, and where its value stands. Returns -1. */
+int config_wrap(const struct config *config, const char *name, struct err *err);
+
+/*
+ * config_secrets.c: connection strings, the files and commands that secrets come from; reads
+ * the token.
+ */
+int config_check_secrets(struct config *config, struct err *err) MUST_CHECK;

@@ -34,6 +34,7 @@ enum {
 	OPTION_RELOAD = 2, /* a reload may change it */
 	OPTION_FLAG_ONLY =
 	    4, /* an action, not a setting: not in file, environment, /config */
+	OPTION_COMMAND = 8, /* a command line: of it only the program is shown */
 };
 
 struct option_row {

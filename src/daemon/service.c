@@ -40,6 +40,12 @@ op_refresh(void *arg)
 	target_refresh(service_of(arg)->target);
 }
 
+static const char *
+op_token(void *arg)
+{
+	return token_now(&service_of(arg)->token);
+}
+
 static int64_t
 op_heartbeat_age_us(void *arg)
 {
@@ -81,6 +87,7 @@ static const struct api_ops service_ops = {
 	.refresh = op_refresh,
 	.reload = op_reload,
 	.settings = op_settings,
+	.token = op_token,
 	.heartbeat_age_us = op_heartbeat_age_us,
 };
 
@@ -92,6 +99,7 @@ service_init(struct service *service, const void *ctx, uv_loop_t *loop,
 
 	*service = (struct service){
 		.owner = *owner,
+		.ctx = ctx,
 		.metrics = metrics,
 		.target = target_new(loop, metrics, owner->on_change, owner->arg),
 		.heartbeat_us = clock_mono_us(),
@@ -108,7 +116,8 @@ void
 service_configure(struct service *service, const struct config *config)
 {
 	service->config = config;
-	service->api.token = config->token;
+	service->api.guard.has_token = config->token != NULL;
+	token_use(&service->token, service->ctx, config->token_file, config->token);
 	service->api.guard.allowed_hosts = config->allowed_hosts;
 	target_configure(service->target, config);
 }

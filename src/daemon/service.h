@@ -18,6 +18,7 @@
 
 #include "daemon/config.h"
 #include "daemon/target.h"
+#include "daemon/token.h"
 #include "http/api.h"
 
 /* What the service needs of whoever has it. */
@@ -33,6 +34,8 @@ struct service {
 	struct metrics *metrics;
 	struct target *target;
 	struct api api;
+	struct token token;
+	const void *ctx; /* of what is read again */
 	int64_t
 	    heartbeat_us; /* when the loop last turned, monotonic: the owner sets it */
 };

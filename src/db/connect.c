@@ -7,23 +7,52 @@
 #include "base/file.h"
 #include "base/mem.h"
 
+/* One line of a file, as it is now. */
+static int
+read_line(
+    const void *ctx, const char *path, const char *what, char **line, struct err *err)
+{
+	if (path == NULL || file_read_secret(ctx, path, line, NULL, err) == 0)
+		return 0;
+	err->category = CAT_CONFIGURATION; /* it is no migration that is missing */
+	return err_wrap(err, "%s", what);
+}
+
+/* Runs and looks go past the pooler where a way past it is named. */
+static int
+read_conninfo(const void *ctx, const struct target_params *params, const char **conninfo,
+    struct err *err)
+{
+	bool direct = params->direct_url != NULL || params->direct_url_file != NULL;
+	const char *path = direct ? params->direct_url_file : params->database_url_file;
+	char *line = NULL;
+
+	if (read_line(ctx, path,
+		direct ? "database_direct_url_file" : "database_url_file", &line,
+		err) < 0)
+		return -1;
+	*conninfo = line != NULL ? line
+	    : direct             ? params->direct_url
+				 : params->database_url;
+	return 0;
+}
+
 int
 connect_start(struct pgconn *conn, const struct target_params *params,
     pgconn_reply_fn *fn, void *arg, struct err *err)
 {
 	void *ctx = mem_context(NULL, "connect");
+	const char *conninfo = NULL;
 	char *password = NULL;
 	int ret = -1;
 
-	if (params->password_file != NULL &&
-	    file_read_secret(ctx, params->password_file, &password, NULL, err) < 0) {
-		err_wrap(err, "password file");
+	if (read_conninfo(ctx, params, &conninfo, err) < 0 ||
+	    read_line(ctx, params->password_file, "password_file", &password, err) < 0)
 		goto out;
-	}
 	struct pgconn_params where = {
-		.conninfo = params->direct_url != NULL ? params->direct_url
-						       : params->database_url,
+		.conninfo = conninfo,
 		.password = password,
+		.password_command = params->password_command,
 		.application_name = params->instance != NULL
 		    ? mem_printf(ctx, "migrationd %s", params->instance)
 		    : "migrationd",

@@ -12,9 +12,9 @@
 #include "db/tracking.h"
 
 /*
- * Start connecting; `fn` gets the answer. The password file is read again each
- * time, so that it can be rotated. -1 with err, and `fn` is not called, when it
- * cannot be read.
+ * Start connecting; `fn` gets the answer. The files with connection string and
+ * password are read again each time, and password_command run, so that both can be
+ * rotated. -1 with err, and `fn` is not called, when a file cannot be read.
  */
 int connect_start(struct pgconn *conn, const struct target_params *params,
     pgconn_reply_fn *fn, void *arg, struct err *err) MUST_CHECK;

@@ -43,6 +43,8 @@ struct pgconn_params {
 	const char *conninfo;
 	const char *password; /* overrides; NULL: as conninfo, PGPASSFILE ... say */
 	const char
+	    *password_command; /* run to get the password (db/password.h); or NULL */
+	const char
 	    *application_name; /* shown in pg_stat_activity, unless conninfo has one */
 	int64_t connect_timeout_ms; /* of one pgconn_open, all hosts and addresses */
 };

@@ -3,8 +3,8 @@
 
 /*
  * The inside of a connection. pgconn.c has its life and its handles, pgconn_open.c
- * conninfo, host names and connecting, pgconn_command.c commands and their results,
- * pgconn_cancel.c the request to end one.
+ * conninfo, host names and connecting, pgconn_failure.c why that failed, pgconn_command.c
+ * commands and their results, pgconn_cancel.c the request to end one.
  * Nobody else includes it.
  *
  * A connection is always in one stage. A stage is a function that does as much as it
@@ -12,7 +12,7 @@
  * is the only place where a want becomes uv_poll and uv_timer calls. A stage that has
  * finished sets the next one.
  *
- *	open:     resolve -> connect -> idle
+ *	open:     [password ->] resolve -> connect -> idle
  *	command:  idle -> command [-> hold] -> idle
  *	the end:  any -> NULL
  */
@@ -25,7 +25,7 @@ enum want {
 	WANT_WRITE,  /* the socket, writable */
 	WANT_BOTH,   /* the socket, either */
 	WANT_TURN,   /* the next turn of the loop */
-	WANT_LOOKUP, /* the answer of a name server: its callback goes on */
+	WANT_LOOKUP, /* a name server's answer, or a command's: its callback goes on */
 	WANT_CLOSED, /* the connection is over: tear down, reply */
 };
 
@@ -123,6 +123,9 @@ enum want pgconn_stage_idle(struct pgconn *conn);
 /* A command is in progress; it is finished, but its cancel request is still under way. */
 enum want pgconn_stage_command(struct pgconn *conn);
 enum want pgconn_stage_hold(struct pgconn *conn);
+
+/* Why libpq could not connect: category, text, detail and hint, where its message tells them. */
+void pgconn_read_failure(PGconn *pq, struct err *err);
 
 /* Forget the attempt; a lookup that is still under way finds nobody. */
 void pgconn_drop_attempt(struct pgconn *conn);

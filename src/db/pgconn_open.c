@@ -12,9 +12,9 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "db/password.h"
 #include "db/pgconn_info.h"
 #include "db/pgconn_internal.h"
-#include "db/sqlstate.h"
 
 #define LOOKUP_MAGIC 0x6c6f6f6bu
 
@@ -34,7 +34,8 @@ struct lookup {
 /* One pgconn_open: what libpq shall get, and how far the host names are resolved. */
 struct attempt {
 	struct pgconn_info *info;
-	size_t next; /* host to resolve */
+	struct password *asking; /* NULL: the password is there, or none is asked for */
+	size_t next;             /* host to resolve */
 	struct lookup *lookup;
 	struct text names, addresses,
 	    ports; /* of the resolved hosts, comma lists for libpq */
@@ -47,77 +48,6 @@ static uint64_t n_connects;
 static uint64_t n_failures;
 
 /* ---- failing ---- */
-
-/* Cut ":  28P01: " down to ":  " where the server's SQLSTATE is, and note it. */
-static void
-cut_sqlstate(char *line, struct err *err)
-{
-	for (char *p = strstr(line, ":  "); p; p = strstr(p + 1, ":  ")) {
-		char *state = p + 3;
-
-		if (strspn(state, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 5 ||
-		    state[5] != ':')
-			continue;
-		memcpy(err->sqlstate, state, 5);
-		memmove(state, state + 7, strlen(state + 7) + 1);
-		return;
-	}
-}
-
-/*
- * libpq keeps no SQLSTATE of a failed connection, but in verbose mode its message has
- * it. The message has a line for each address tried, lines of their own for DETAIL,
- * HINT and LOCATION, and a question after a tab.
- */
-static void
-read_failure(const char *message, struct err *err)
-{
-	char text[sizeof(err->text) * 2] = "";
-	char last[512] = "";
-
-	while (*message) {
-		size_t len = strcspn(message, "\n");
-		size_t used = strlen(text);
-		char line[512];
-
-		(void)snprintf(line, sizeof(line), "%.*s", (int)len, message);
-		message += len + (message[len] == '\n');
-		cut_sqlstate(line, err);
-		if (strncmp(line, "DETAIL:  ", 9) == 0)
-			(void)snprintf(err->detail, sizeof(err->detail), "%s", line + 9);
-		else if (strncmp(line, "HINT:  ", 7) == 0)
-			err_hint(err, "%s", line + 7);
-		else if (*line == '\t')
-			err_hint(err, "%s", line + 1);
-		else if (*line && strncmp(line, "LOCATION:  ", 11) != 0 &&
-		    strcmp(line, last) != 0)
-			(void)snprintf(text + used, sizeof(text) - used, "%s%s",
-			    used ? "; " : "", line);
-		memcpy(last, line, sizeof(last));
-	}
-	err_set(err,
-	    *err->sqlstate ? sqlstate_category(err->sqlstate) : CAT_NETWORK_ERROR, "%s",
-	    *text ? text : "the connection failed");
-}
-
-/*
- * libpq (13 to 17) speaks of the connection string, or of the environment that adds to it:
- * no other try makes that right. Its messages are not translated here.
- */
-static bool
-is_bad_option(const char *text)
-{
-	static const char *const phrases[] = { " for connection option \"",
-		" invalid when ", "could not match ", "weak sslmode ",
-		"definition of service ", "service file \"" };
-
-	if (strncmp(text, "invalid ", 8) == 0)
-		return true;
-	for (size_t i = 0; i < ARRAY_SIZE(phrases); i++)
-		if (strstr(text, phrases[i]) != NULL)
-			return true;
-	return false;
-}
 
 /* The error is set: end the attempt. */
 static enum want
@@ -150,25 +80,7 @@ fail_late(struct pgconn *conn)
 static enum want
 fail_by_libpq(struct pgconn *conn)
 {
-	struct err *err = &conn->reply.err;
-
-	read_failure(PQerrorMessage(conn->pq), err);
-	/* 3D000 no such database and the like: what the string asks for is not there */
-	if (err->category == CAT_SQL_ERROR)
-		err->category = CAT_CONFIGURATION;
-	if (*err->sqlstate == '\0' && is_bad_option(err->text)) {
-		err->category = CAT_CONFIGURATION;
-		err->http_status = 422;
-		err->exit_code = EXIT_CONFIGURATION;
-		err_hint(err,
-		    "mend it in database_url or database_direct_url, or in the PG... "
-		    "variable of the environment that says it");
-	}
-	if (PQconnectionNeedsPassword(conn->pq)) {
-		err->category = CAT_PERMISSION_DENIED;
-		err_hint(err,
-		    "give a password: in the connection string, by PGPASSWORD or a password file");
-	}
+	pgconn_read_failure(conn->pq, &conn->reply.err);
 	return fail(conn);
 }
 
@@ -357,10 +269,37 @@ stage_resolve(struct pgconn *conn)
 	return start_connect(conn);
 }
 
-/* The connection string could not be read. */
+/* The connection string could not be read, or the password not be had. */
 static enum want
-stage_unreadable(struct pgconn *conn)
+stage_refused(struct pgconn *conn)
 {
+	return fail(conn);
+}
+
+/* ---- the password of a command ---- */
+
+static void
+on_password(void *arg, const char *password, const struct err *err)
+{
+	struct pgconn *conn = arg;
+
+	conn->attempt->asking = NULL;
+	conn->reply.err = *err;
+	conn->stage = password ? stage_resolve : stage_refused;
+	if (password)
+		pgconn_info_set(conn->attempt->info, "password", password);
+	pgconn_do(conn);
+}
+
+/* Until on_password. The time for connecting is its time too. */
+static enum want
+stage_password(struct pgconn *conn)
+{
+	if (!conn->expired)
+		return WANT_LOOKUP;
+	err_set(&conn->reply.err, CAT_NETWORK_ERROR,
+	    "password_command did not end within connect_timeout");
+	err_hint(&conn->reply.err, "run it by hand as the user of migrationd");
 	return fail(conn);
 }
 
@@ -381,6 +320,8 @@ pgconn_drop_attempt(struct pgconn *conn)
 {
 	struct attempt *attempt = conn->attempt;
 
+	if (attempt)
+		password_drop(attempt->asking);
 	if (attempt && attempt->lookup) {
 		attempt->lookup->conn = NULL;
 		(void)uv_cancel((uv_req_t *)&attempt->lookup->request);
@@ -409,11 +350,16 @@ pgconn_open(struct pgconn *conn, const struct pgconn_params *params, pgconn_repl
 	text_init(&attempt->ports, attempt, BOUND_ADDRESSES * (NI_MAXHOST + 1));
 	attempt->timeout_ms = params->connect_timeout_ms;
 	if (pgconn_info_read(attempt, params, &attempt->info, &conn->reply.err) < 0) {
-		conn->stage = stage_unreadable;
+		conn->stage = stage_refused;
 	} else {
 		conn->stage = stage_resolve;
 		(void)snprintf(conn->describe, sizeof(conn->describe), "%s",
 		    attempt->info->describe);
+	}
+	if (conn->stage == stage_resolve && params->password_command) {
+		conn->stage = stage_password;
+		attempt->asking = password_ask(conn->loop, params->password_command,
+		    params->connect_timeout_ms, on_password, conn);
 	}
 	/* the loop's clock may be old after long work, and the deadline counts from it */
 	uv_update_time(conn->loop);

@@ -51,7 +51,7 @@ connect_resume(struct runner *runner)
 {
 	if (runner_is_stopping(runner))
 		return runner_fail_stopped(runner);
-	if (err_is_set(&runner->run->err)) /* the password file could not be read */
+	if (err_is_set(&runner->run->err)) /* a file with a secret could not be read */
 		return runner_fail(runner, &runner->run->err);
 	runner_connect(runner);
 	return RUN_CONNECT;

@@ -23,8 +23,11 @@ struct target_params {
 	const char *name;         /* "default" */
 	const char *database_url; /* "" : PG* environment */
 	const char *direct_url;   /* where runs connect to instead; NULL: none */
-	const char *
-	    password_file; /* NULL: none; read again at each connect, so that it can be rotated */
+	/* NULL: none; else read or run at each connect, so that secrets can be rotated */
+	const char *database_url_file; /* in the place of database_url */
+	const char *direct_url_file;   /* in the place of direct_url */
+	const char *password_file;
+	const char *password_command;
 	const char *tracking;        /* kind, resolved: never "auto" */
 	const char *tracking_schema; /* NULL: the kind's default */
 	const char *tracking_table;  /* NULL: the kind's default */

@@ -50,6 +50,8 @@ struct api_ops {
 	int (*reload)(void *app, struct err *err);
 	/* All settings; owned by ctx. */
 	struct api_setting *(*settings)(void *app, const void *ctx, size_t *n);
+	/* The token that writes need now; NULL: none is configured. Until the next call. */
+	const char *(*token)(void *app);
 	/* Age of the loop's heartbeat in microseconds. */
 	int64_t (*heartbeat_age_us)(void *app);
 };
@@ -59,7 +61,6 @@ struct api {
 	void *app;
 	struct metrics *metrics;
 	struct guard_policy guard;
-	const char *token; /* NULL: none configured */
 	int64_t (*now_mono_us)(void);
 
 	/* Kept by http. */

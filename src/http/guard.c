@@ -135,8 +135,7 @@ is_exposed(const struct guard_policy *policy)
 }
 
 static bool
-is_our_host(
-    const struct request *request, const struct guard_policy *policy, const char *host)
+is_our_host(const struct guard_policy *policy, const char *host)
 {
 	static const char *const always[] = { "localhost", "127.0.0.1", "::1", NULL };
 	bool has_list = policy->allowed_hosts && policy->allowed_hosts[0];
@@ -148,7 +147,7 @@ is_our_host(
 		return true;
 	if (!is_exposed(policy))
 		return false;
-	return is_ip_literal(host) || (request->api->token && !has_list);
+	return is_ip_literal(host) || (policy->has_token && !has_list);
 }
 
 static int
@@ -171,7 +170,7 @@ check_host(struct request *request, const struct guard_policy *policy)
 	 */
 	if (request->authority)
 		value = request->authority;
-	if (split_host(value, host) && is_our_host(request, policy, host))
+	if (split_host(value, host) && is_our_host(policy, host))
 		return 0;
 	return request_refuse(request, 421, CAT_SECURITY_VIOLATION,
 	    "add the name to allowed_hosts, if it is this daemon's",

@@ -28,6 +28,7 @@
 struct guard_policy {
 	const char *const *allowed_hosts; /* "*": any */
 	const char *const *listen_hosts;  /* of the listeners, without port or brackets */
+	bool has_token;                   /* writes need one */
 };
 
 /*

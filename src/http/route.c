@@ -264,7 +264,7 @@ check_write(struct request *request)
 {
 	struct api *api = request->api;
 
-	if (auth_check(request, api->token, api->now_mono_us()) < 0 ||
+	if (auth_check(request, api->ops->token(api->app), api->now_mono_us()) < 0 ||
 	    guard_check_body(request) < 0)
 		return -1;
 	log_info("write requested", LOG_STR("path", request->path),

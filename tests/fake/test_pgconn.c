@@ -315,6 +315,56 @@ test_open_settings(void **state)
 	end(&caller);
 }
 
+/* The password of a command, and what is said where there is none. */
+static void
+test_open_password(void **state)
+{
+	static const struct {
+		const char *command;
+		int64_t timeout_ms;
+		const char *password; /* that libpq gets; NULL: none */
+		enum category category;
+		const char *text;
+	} rows[] = {
+		{ "echo s3cret", 20000, "s3cret", CAT_NONE, "" },
+		{ "sh -c 'exit 3'", 20000, NULL, CAT_NETWORK_ERROR,
+		    "password_command: sh ended with exit code 3" },
+		{ "true", 20000, NULL, CAT_CONFIGURATION, "output is empty" },
+		{ "sleep 60", 50, NULL, CAT_NETWORK_ERROR, "did not end within" },
+		{ "'", 20000, NULL, CAT_CONFIGURATION, "a quote" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct caller caller;
+		const struct pgconn_params params = {
+			.conninfo = "host=/run dbname=app",
+			.password_command = rows[i].command,
+			.connect_timeout_ms = rows[i].timeout_ms,
+		};
+
+		begin(&caller);
+		pgconn_open(caller.conn, &params, on_reply, &caller);
+		assert_int_equal(caller.n_replies, 0);
+		await(&caller);
+		assert_int_equal(caller.reply.err.category, rows[i].category);
+		assert_non_null(strstr(caller.reply.err.text, rows[i].text));
+		assert_int_equal(pgconn_is_open(caller.conn), rows[i].password != NULL);
+		if (rows[i].password)
+			assert_string_equal(fakepq_setting("password"), rows[i].password);
+		else
+			assert_int_equal(
+			    err_exit_code(&caller.reply.err), EXIT_UNREACHABLE);
+		end(&caller);
+
+		/* nobody waits for it any more */
+		begin(&caller);
+		pgconn_open(caller.conn, &params, on_reply, &caller);
+		end(&caller);
+		assert_int_equal(caller.n_replies, 0);
+	}
+}
+
 static void
 test_open_fails(void **state)
 {
@@ -353,7 +403,8 @@ test_open_fails(void **state)
 		{ "at h failed: fe_sendauth: no password supplied\n",
 		    CAT_PERMISSION_DENIED, "",
 		    "at h failed: fe_sendauth: no password supplied", "",
-		    "give a password: in the connection string, by PGPASSWORD or a password file" },
+		    "give a password: in the connection string, by PGPASSWORD, "
+		    "password_file or password_command" },
 		{ "", CAT_NETWORK_ERROR, "", "the connection failed", "", "" },
 	};
 	uint64_t connects = pgconn_connects();
@@ -1232,6 +1283,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_open),
 		cmocka_unit_test(test_open_settings),
+		cmocka_unit_test(test_open_password),
 		cmocka_unit_test(test_open_fails),
 		cmocka_unit_test(test_open_bad_option),
 		cmocka_unit_test(test_open_unreadable),

@@ -48,6 +48,7 @@ struct fake {
 
 	unsigned n_refreshes;
 	unsigned n_reloads;
+	const char *token; /* NULL: none is configured */
 	unsigned n_starts;
 	bool reload_fails;
 	bool start_refuses;
@@ -156,6 +157,12 @@ fake_heartbeat(void *app)
 	return ((struct fake *)app)->heartbeat_age_us;
 }
 
+static inline const char *
+fake_token(void *app)
+{
+	return ((struct fake *)app)->token;
+}
+
 static const struct api_ops fake_ops = {
 	.status = fake_status,
 	.run_start = fake_run_start,
@@ -163,6 +170,7 @@ static const struct api_ops fake_ops = {
 	.refresh = fake_refresh,
 	.reload = fake_reload,
 	.settings = fake_settings,
+	.token = fake_token,
 	.heartbeat_age_us = fake_heartbeat,
 };
 

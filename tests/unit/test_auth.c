@@ -139,7 +139,7 @@ test_every_write_needs_it(void **state)
 	struct fake *fake = fake_new();
 
 	(void)state;
-	fake->api.token = TOKEN;
+	fake->token = TOKEN;
 	for (size_t i = 0; i < route_count; i++) {
 		char *path = mem_strdup(fake, route_table[i].path);
 		char *id = strstr(path, "{id}");

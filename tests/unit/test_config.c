@@ -166,28 +166,39 @@ test_order(void **state)
 	}
 }
 
+/* Of two places the stronger counts; a file is not read into the configuration, but each time. */
 static void
 test_database_url(void **state)
 {
 	static const struct {
 		struct given given;
-		const char *url;
+		const char *url;  /* NULL: a file has it */
+		const char *file; /* beneath the folder */
 		const char *origin;
 	} rows[] = {
-		{ { .environ = { "DATABASE_URL=postgres://a" } }, "postgres://a",
+		{ { .environ = { "DATABASE_URL=postgres://a" } }, "postgres://a", NULL,
 		    "env DATABASE_URL" },
 		{ { .environ = { "DATABASE_URL=postgres://a",
 			"MIGRATIOND_DATABASE_URL=postgres://b" } },
-		    "postgres://b", "env MIGRATIOND_DATABASE_URL" },
+		    "postgres://b", NULL, "env MIGRATIOND_DATABASE_URL" },
 		{ { .environ = { "DATABASE_URL=postgres://a",
 			"MIGRATIOND_DATABASE_URL_FILE=~/url" } },
-		    "postgres://u:pw@file/db", "env MIGRATIOND_DATABASE_URL_FILE" },
-		{ { .environ = { "DATABASE_URL_FILE=~/url" } }, "postgres://u:pw@file/db",
+		    NULL, "url", "env MIGRATIOND_DATABASE_URL_FILE" },
+		{ { .environ = { "DATABASE_URL_FILE=~/url" } }, NULL, "url",
 		    "env DATABASE_URL_FILE" },
-		{ { .environ = { "CREDENTIALS_DIRECTORY=~/credentials" } },
-		    "postgres://u:pw@file/db", "credential database-url" },
+		{ { .environ = { "CREDENTIALS_DIRECTORY=~/credentials" } }, NULL,
+		    "credentials/database-url", "credential database-url" },
+		{ { .environ = { "CREDENTIALS_DIRECTORY=~/credentials" },
+		      .file = "database_url_file='~/url'" },
+		    NULL, "url", "file:1" },
+		{ { .environ = { "DATABASE_URL_FILE=~/url" },
+		      .args = { "--database-url=postgres://a" } },
+		    "postgres://a", NULL, "flag" },
+		{ { .environ = { "DATABASE_URL=postgres://a" },
+		      .args = { "--database-url-file=~/url" } },
+		    NULL, "url", "flag" },
 		{ { .file = "database_url='postgres://a:b@c/d?connect_timeout=9'" },
-		    "postgres://a:b@c/d?connect_timeout=9", "file:1" },
+		    "postgres://a:b@c/d?connect_timeout=9", NULL, "file:1" },
 	};
 	struct err err = { 0 };
 	char path[1024];
@@ -199,11 +210,69 @@ test_database_url(void **state)
 		struct config *config = load(*state, &rows[i].given, &err);
 
 		assert_non_null(config);
-		assert_string_equal(config->database_url, rows[i].url);
-		assert_string_equal(origin(config, "database_url"), rows[i].origin);
+		assert_string_equal(
+		    origin(config, rows[i].url ? "database_url" : "database_url_file"),
+		    rows[i].origin);
+		if (rows[i].url) {
+			assert_string_equal(config->database_url, rows[i].url);
+			assert_null(config->database_url_file);
+		} else {
+			assert_null(config->database_url);
+			assert_string_equal(config->database_url_file,
+			    tempdir_path(path, *state, rows[i].file));
+		}
 		assert_int_equal(config->n_warnings, 0);
 		talloc_free(config);
 	}
+}
+
+/* Of a command nothing but the program is shown. */
+static void
+test_commands(void **state)
+{
+	static const struct {
+		const char *command;
+		const char *shown;
+	} rows[] = {
+		{ "true", "true" },
+		{ "sh -c 'echo s3cret'", "sh ****" },
+		{ "/bin/sh -c ''", "/bin/sh ****" },
+	};
+	struct err err = { 0 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct given given = { .args = {
+					   "--password-command", rows[i].command } };
+		struct config *config = load(*state, &given, &err);
+
+		assert_non_null(config);
+		assert_string_equal(config->password_command, rows[i].command);
+		assert_string_equal(value(config, "password_command"), rows[i].shown);
+		talloc_free(config);
+	}
+}
+
+/* What ps shows has no secret any more, what we go on with has it. */
+static void
+test_argv(void **state)
+{
+	char texts[][40] = { "migrationd", "--once",
+		"--database-url=host=h password=s3cret", "--password-command",
+		"echo s3cret", "--log-level", "info", "--database-url" };
+	char *argv[] = { texts[0], texts[1], texts[2], texts[3], texts[4], texts[5],
+		texts[6], texts[7], NULL };
+	char **own = config_take_argv(NULL, 8, argv);
+
+	(void)state;
+	assert_string_equal(own[2], "--database-url=host=h password=s3cret");
+	assert_string_equal(own[4], "echo s3cret");
+	assert_string_equal(argv[1], "--once");
+	assert_string_equal(argv[2], "--database-url=**********************");
+	assert_string_equal(argv[3], "--password-command");
+	assert_string_equal(argv[4], "***********");
+	assert_string_equal(argv[6], "info");
+	assert_null(own[8]);
+	talloc_free(own);
 }
 
 static void
@@ -324,6 +393,27 @@ test_bad(void **state)
 		    NULL, 0, 0 },
 		{ { .environ = { "DATABASE_URL_FILE=~/missing" } },
 		    "env DATABASE_URL_FILE=", NULL, 0, 0 },
+		{ { .environ = { "MIGRATIOND_INSTANCE_FILE=~/missing" } },
+		    "env MIGRATIOND_INSTANCE_FILE=", NULL, 0, 0 },
+		{ { .environ = { "DATABASE_URL_FILE=~/token", "DATABASE_URL=b" } },
+		    "DATABASE_URL and DATABASE_URL_FILE are both set", NULL, 0, 0 },
+		{ { .args = { "--database-url=", "--database-url-file=~/token" } },
+		    "--database-url-file: the connection string cannot be read", NULL, 0,
+		    0 },
+		{ { .args = { "--database-direct-url-file=~/missing" } },
+		    "--database-direct-url-file: ", NULL, 0, 0 },
+		{ { .file = "password_file='~/token'\npassword_command='true'" },
+		    "password_file and password_command are both set", NULL, 0, 0 },
+		{ { .args = { "--password-command=/nonexistent/vault x" } },
+		    "--password-command: there is no program /nonexistent/vault",
+		    "whole path", 0, 0 },
+		{ { .file = "\npassword_command='sh -c \\'x'" },
+		    "password_command: a quote", NULL, 2, 0 },
+		{ { .environ = { "MIGRATIOND_PASSWORD_COMMAND=nosuchprogram" } },
+		    "MIGRATIOND_PASSWORD_COMMAND: there is no program nosuchprogram",
+		    NULL, 0, 0 },
+		{ { .args = { "--ephemeral", "--database-url-file=~/url" } },
+		    "--database-url-file and ephemeral exclude each other", NULL, 0, 0 },
 		{ { .environ = { "DATABASE_URL_FILE=~/empty" } }, "is empty", NULL, 0,
 		    0 },
 
@@ -729,6 +819,8 @@ main(void)
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_database_url),
 		cmocka_unit_test(test_target_treatment),
+		cmocka_unit_test(test_argv),
+		cmocka_unit_test(test_commands),
 		cmocka_unit_test(test_credentials),
 		cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_actions),

@@ -337,7 +337,7 @@ test_a_unix_socket(void **state)
 
 	(void)state;
 	listen_unix(server);
-	server->fake->api.token = "needed on TCP only";
+	server->fake->token = "needed on TCP only";
 	fake_start_run(server->fake, PLAN_APPLY);
 	fake_end_run(server->fake, NULL);
 	serve(server, client_unix);

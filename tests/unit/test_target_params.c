@@ -15,7 +15,10 @@ static const struct target_params full = {
 	.name = "default",
 	.database_url = "host=/run",
 	.direct_url = "host=/direct",
+	.database_url_file = "/etc/url",
+	.direct_url_file = "/etc/direct",
 	.password_file = "/etc/password",
+	.password_command = "vault",
 	.tracking = "drizzle",
 	.tracking_schema = "a",
 	.tracking_table = "b",
@@ -52,7 +55,7 @@ static void
 test_equal(void **state)
 {
 	struct target_params others[] = { full, full, full, full, full, full, full, full,
-		full, full, full };
+		full, full, full, full, full, full };
 	struct target_params treated = full;
 
 	(void)state;
@@ -67,6 +70,9 @@ test_equal(void **state)
 	others[8].connect_timeout_ms = 7;
 	others[9].direct_url = NULL;
 	others[10].lock_mode = LOCK_MODE_LEASE;
+	others[11].database_url_file = "/etc/other";
+	others[12].direct_url_file = NULL;
+	others[13].password_command = NULL;
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
 		assert_false(target_params_equal(&others[i], &full));
 		assert_false(target_params_equal(&full, &others[i]));

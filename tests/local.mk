@@ -121,6 +121,7 @@ endif
 TEST_EXTENSIONS = .sh
 lint_tests = \
 	%D%/lint/banned.sh \
+	%D%/lint/ctl.sh \
 	%D%/lint/house.sh \
 	%D%/lint/layers.sh \
 	%D%/lint/layers-selftest.sh \

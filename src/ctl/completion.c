@@ -155,7 +155,8 @@ print_zsh_text(FILE *out, const char *text)
 }
 
 static void
-print_zsh_flags(FILE *out, const struct ctl_flag *flags, const char *indent)
+print_zsh_flags(
+    FILE *out, const struct ctl_flag *flags, const char *indent, const char *end)
 {
 	for (; flags && flags->name; flags++) {
 		const char *argument = flags->argument;
@@ -168,7 +169,7 @@ print_zsh_flags(FILE *out, const struct ctl_flag *flags, const char *indent)
 			print_zsh_text(out, argument);
 			fputs(strcmp(argument, "FILE") == 0 ? ":_files" : ":", out);
 		}
-		fputs("' \\\n", out);
+		fprintf(out, "'%s", end);
 	}
 }
 
@@ -187,8 +188,8 @@ print_zsh_settings(FILE *out)
 		fputs(row->argument &&
 			    (!strcmp(row->argument, "FILE") ||
 				!strcmp(row->argument, "DIR"))
-			? "]:value:_files' \\\n"
-			: "]:value:' \\\n",
+			? "]:value:_files'\n"
+			: "]:value:'\n",
 		    out);
 	}
 }
@@ -211,9 +212,9 @@ print_zsh(FILE *out)
 		fputs("'\n", out);
 	}
 	fputs("\t)\n\tcommon=(\n", out);
-	fputs("\t)\n\t_arguments -C \\\n", out);
-	print_zsh_flags(out, ctl_flags, "\t\t");
+	print_zsh_flags(out, ctl_flags, "\t\t", "\n");
 	print_zsh_settings(out);
+	fputs("\t)\n\t_arguments -C $common \\\n", out);
 	fputs("\t\t'1:command:->command' \\\n"
 	      "\t\t'*::argument:->argument'\n"
 	      "\tcase $state in\n"
@@ -227,10 +228,8 @@ print_zsh(FILE *out)
 		const struct ctl_command *command = &ctl_commands[i];
 
 		len = find_list(command, &list);
-		if (!command->flags && len == 0)
-			continue;
-		fprintf(out, "\t\t%s)\n\t\t\t_arguments \\\n", command->name);
-		print_zsh_flags(out, command->flags, "\t\t\t\t");
+		fprintf(out, "\t\t%s)\n\t\t\t_arguments $common \\\n", command->name);
+		print_zsh_flags(out, command->flags, "\t\t\t\t", " \\\n");
 		fputs("\t\t\t\t'*:operand:(", out);
 		print_words(out, list, len);
 		fputs(")'\n\t\t\t;;\n", out);

@@ -63,6 +63,10 @@ unit_tests = \
 	%D%/unit/test_request \
 	%D%/unit/test_route \
 	%D%/unit/test_config \
+	%D%/unit/test_ctl_args \
+	%D%/unit/test_ctl_progress \
+	%D%/unit/test_ctl_render \
+	%D%/unit/test_ctl_words \
 	%D%/unit/test_connect \
 	%D%/unit/test_conninfo \
 	%D%/unit/test_listen \

@@ -27,6 +27,14 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 
 # the domain: pure functions
 %C%_libmigrationd_a_SOURCES += \
+	%D%/core/check.c %D%/core/check.h \
+	%D%/core/check_chain.c %D%/core/check_chain.h \
+	%D%/core/check_draft.h \
+	%D%/core/check_files.c \
+	%D%/core/check_fork.c \
+	%D%/core/check_snapshots.c \
+	%D%/core/check_state.c \
+	%D%/core/check_way_out.c \
 	%D%/core/directive.c %D%/core/directive.h \
 	%D%/core/folder.c %D%/core/folder.h \
 	%D%/core/history.c %D%/core/history.h \
@@ -47,6 +55,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/core/run_wait.c %D%/core/run_wait.h \
 	%D%/core/script.c %D%/core/script.h \
 	%D%/core/script_enum.c %D%/core/script_enum.h \
+	%D%/core/snapshot.c %D%/core/snapshot.h \
 	%D%/core/sqlclass.c %D%/core/sqlclass.h \
 	%D%/core/sqlscan.c %D%/core/sqlscan.h \
 	%D%/core/sqltoken.c %D%/core/sqltoken.h \
@@ -99,6 +108,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 # libmicrohttpd on the loop
 %C%_libmigrationd_a_SOURCES += \
 	%D%/http/api.h \
+	%D%/http/api_check.c \
 	%D%/http/api_probe.c \
 	%D%/http/api_read.c \
 	%D%/http/api_write.c \
@@ -109,6 +119,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/http/httpd_internal.h \
 	%D%/http/httpd_loop.c \
 	%D%/http/json.c %D%/http/json.h \
+	%D%/http/json_check.c \
 	%D%/http/json_run.c \
 	%D%/http/json_value.c %D%/http/json_value.h \
 	%D%/http/metrics.c %D%/http/metrics.h \
@@ -116,6 +127,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/http/metrics_process.c \
 	%D%/http/metrics_render.c \
 	%D%/http/plain.c %D%/http/plain.h \
+	%D%/http/plain_check.c \
 	%D%/http/plain_commands.c \
 	%D%/http/plain_line.h \
 	%D%/http/plain_run.c \

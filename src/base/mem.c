@@ -82,7 +82,13 @@ mem_printf(const void *ctx, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	s = checked(talloc_vasprintf(ctx, fmt, ap));
+	s = mem_vprintf(ctx, fmt, ap);
 	va_end(ap);
 	return s;
+}
+
+char *
+mem_vprintf(const void *ctx, const char *fmt, va_list ap)
+{
+	return checked(talloc_vasprintf(ctx, fmt, ap));
 }

@@ -16,6 +16,7 @@
  *	char *path = mem_printf(plan, "%s/%s", dir, name);
  */
 
+#include <stdarg.h>
 #include <stddef.h>
 #include <talloc.h>
 
@@ -43,3 +44,4 @@ char *mem_strdup(const void *ctx, const char *s);
 char *mem_strndup(const void *ctx, const char *s, size_t len);
 char *mem_memdup(const void *ctx, const void *data, size_t len);
 char *mem_printf(const void *ctx, const char *fmt, ...) PRINTF_LIKE(2, 3);
+char *mem_vprintf(const void *ctx, const char *fmt, va_list ap) PRINTF_LIKE(2, 0);

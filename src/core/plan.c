@@ -143,16 +143,18 @@ add_migrations(struct plan_draft *draft)
 		/* the history may be older than the run in progress */
 		bool committed = n_committed < input->n_committed &&
 		    strcmp(input->committed[n_committed], m->id) == 0;
+		enum migration_state state = recorded ? recorded_state(found)
+		    : committed                       ? MIGRATION_APPLIED
+						      : open_state(draft, m, found);
 
 		n_committed += committed;
 		add_item(draft->plan,
 		    (struct plan_item){
-			.state = recorded ? recorded_state(found)
-			    : committed   ? MIGRATION_APPLIED
-					  : open_state(draft, m, found),
+			.state = state,
 			.migration = m,
 			.row = recorded ? found->row : found->failed,
 			.id = m->id,
+			.late_allowed = draft->may_be_late[i],
 		    });
 	}
 }

@@ -93,6 +93,8 @@ struct plan_item {
 	const struct migration *migration;
 	const struct history_row *row; /* NULL when not recorded */
 	const char *id; /* the migration's, else the row's name or key, else the file */
+	/* out of order, and a run takes it all the same: by policy or directive */
+	bool late_allowed;
 };
 
 /* One migration to run or, in a baseline, to record. */

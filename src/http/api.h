@@ -78,6 +78,7 @@ void api_get_plan(struct request *request);
  * The answer of /plan and of a dry run; `up_to` is an id, file or version, NULL: all.
  */
 void api_reply_plan(struct request *request, const char *up_to);
+void api_get_check(struct request *request); /* api_check.c */
 void api_get_runs(struct request *request);
 void api_get_run(struct request *request);
 void api_get_config(struct request *request);

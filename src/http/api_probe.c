@@ -20,7 +20,7 @@
 #define HEARTBEAT_LIMIT_US 10000000
 
 /* One thing that a probe looks at; `failure` is NULL when it is well. */
-struct check {
+struct probe_check {
 	const char *name;
 	const char *failure;
 };
@@ -31,8 +31,8 @@ status_of(const struct request *request)
 	return request->api->ops->status(request->api->app);
 }
 
-static const struct check *
-first_failed(const struct check *checks, size_t n)
+static const struct probe_check *
+first_failed(const struct probe_check *checks, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		if (checks[i].failure)
@@ -44,7 +44,7 @@ first_failed(const struct check *checks, size_t n)
 /* "[+]database ok" and so on, as Kubernetes' own /readyz?verbose has it. */
 static void
 reply_check_lines(
-    struct request *request, const struct check *checks, size_t n, unsigned code)
+    struct request *request, const struct probe_check *checks, size_t n, unsigned code)
 {
 	struct text out;
 
@@ -63,9 +63,9 @@ reply_check_lines(
 }
 
 static void
-reply_check_document(struct request *request, const struct check *checks, size_t n)
+reply_check_document(struct request *request, const struct probe_check *checks, size_t n)
 {
-	const struct check *failed = first_failed(checks, n);
+	const struct probe_check *failed = first_failed(checks, n);
 	json_t *members = json_object();
 	struct err err = { 0 };
 	json_t *problem;
@@ -86,7 +86,7 @@ reply_check_document(struct request *request, const struct check *checks, size_t
 }
 
 static void
-reply_checks(struct request *request, const struct check *checks, size_t n)
+reply_checks(struct request *request, const struct probe_check *checks, size_t n)
 {
 	bool is_text = request_query(request, "verbose") || request_wants_text(request);
 
@@ -102,7 +102,7 @@ api_get_livez(struct request *request)
 {
 	struct api *api = request->api;
 	bool ok = api->ops->heartbeat_age_us(api->app) < HEARTBEAT_LIMIT_US;
-	struct check check = { "loop",
+	struct probe_check check = { "loop",
 		ok ? NULL : "the event loop has not turned for 10 s" };
 
 	reply_checks(request, &check, 1);
@@ -138,12 +138,12 @@ api_get_readyz(struct request *request)
 	const struct folder *folder = status->folder;
 	const char *exclude = request_query(request, "exclude");
 	bool has_folder = folder->device != 0 || folder->inode != 0;
-	const struct check all[] = {
+	const struct probe_check all[] = {
 		{ "database", database_failure(&status->database) },
 		{ "folder", has_folder ? NULL : "the migrations folder cannot be read" },
 		{ "running", status->stopping ? "migrationd is stopping" : NULL },
 	};
-	struct check wanted[ARRAY_SIZE(all)];
+	struct probe_check wanted[ARRAY_SIZE(all)];
 	size_t n = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {

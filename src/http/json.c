@@ -41,8 +41,8 @@ folder_document(const struct folder *folder)
 	    "problems_left_out", json_count(folder->n_problems_dropped));
 }
 
-static json_t *
-database_document(const struct database_facts *database)
+json_t *
+json_database(const struct database_facts *database)
 {
 	return json_pack("{s:b, s:o, s:o, s:o, s:b, s:b, s:o, s:o}", "reachable",
 	    database->reachable, "name", json_text_or_null(database->name),
@@ -111,7 +111,7 @@ json_status(const struct status *status)
 	json_object_set_new(object, "target", json_text(status->target));
 	json_object_set_new(
 	    object, "verdict", json_string(verdict_name(status_verdict(status))));
-	json_object_set_new(object, "database", database_document(&status->database));
+	json_object_set_new(object, "database", json_database(&status->database));
 	json_object_set_new(object, "folder", folder_document(status->folder));
 	json_object_set_new(object, "tracking",
 	    json_pack("{s:o, s:o, s:b}", "kind", json_text(status->tracking.kind),

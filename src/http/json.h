@@ -6,15 +6,22 @@
  * milliseconds, durations in seconds named *_seconds, versions as strings; what is not
  * known is null. Additions only: a member, once published, keeps its name and meaning.
  *
- * Each function gives a new reference. json.c: status, migrations, plan; json_run.c:
- * runs; json_value.c: problems.
+ * Each function gives a new reference. json.c: status, migrations, plan; json_check.c:
+ * check; json_run.c: runs; json_value.c: problems.
  */
 
 #include <jansson.h>
 
+#include "core/check.h"
 #include "core/status.h"
 
 json_t *json_status(const struct status *status);
+
+/* What the last look at the database showed: the same in each document that has it. */
+json_t *json_database(const struct database_facts *database);
+
+/* What is wrong, what to do about it, and the exit code for a CI job. json_check.c */
+json_t *json_check(const struct check *check);
 
 /*
  * {"target", "migrations": [...]}; `state` is one of migration_state_name, NULL: all.

@@ -9,6 +9,7 @@
  */
 
 #include "base/text.h"
+#include "core/check.h"
 #include "core/status.h"
 
 /* Rows of the table in the status: one screen. */
@@ -20,6 +21,12 @@ void plain_migrations(struct text *out, const struct status *status, const char 
 void plain_migration(struct text *out, const struct plan_item *item);
 void plain_plan(
     struct text *out, const struct status *status, const struct migration *up_to);
+
+/*
+ * A line for each finding, "path/file:line: error: what is wrong [kind]" as compilers
+ * write it, under it what to do and the commands; the verdict last.
+ */
+void plain_check(struct text *out, const struct check *check);
 void plain_run(struct text *out, const struct run *run);
 void plain_runs(
     struct text *out, const struct status *status, size_t limit, const char *after);

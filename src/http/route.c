@@ -24,6 +24,8 @@ const struct route route_table[] = {
 	  "one migration, by id, file or version" },
 	{ "/plan", METHOD_GET, ROUTE_FRESH, api_get_plan,
 	  "what an apply would do; ?target=ID" },
+	{ "/check", METHOD_GET, ROUTE_FRESH, api_get_check,
+	  "what is wrong with folder and database, for CI; ?strict, ?only=files" },
 	{ "/runs", METHOD_GET, 0, api_get_runs,
 	  "runs, newest first; ?limit=50&after=ID" },
 	{ "/runs/{id}", METHOD_GET, 0, api_get_run,

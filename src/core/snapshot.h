@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#pragma once
+
+/*
+ * The snapshots that a generator keeps beside the migrations: the schema as it is behind
+ * each of them, and which snapshot it was made from. Running migrations needs none; the next
+ * `drizzle-kit generate` does, and a chain that forks after a merge gives wrong migrations.
+ *
+ *	drizzle-kit 0.x	meta/NNNN_snapshot.json: "id", "prevId"
+ *	drizzle-kit 1.0	<folder>/snapshot.json: "id", "prevIds", for it joins branches
+ *
+ * Only what stands at the top of a document is read, and no tree is built: a snapshot holds
+ * the whole schema, and a folder hundreds of them.
+ *
+ *	struct snapshot_list *list = snapshot_list_read(ctx, folder);
+ *
+ *	for (size_t i = 0; list && i < list->n; i++) ... list->snapshots[i].id
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/folder.h"
+
+struct snapshot {
+	const char *file;     /* beneath the folder: "meta/0003_snapshot.json" */
+	const char *id;       /* NULL only where there is a problem */
+	const char **parents; /* ids; SNAPSHOT_ORIGIN where nothing was before */
+	size_t n_parents;
+	bool joins;          /* of a generator that lets branches be and joins them */
+	unsigned version;    /* of its format; 0: not known */
+	struct err *problem; /* why it cannot be read, or is no snapshot; NULL: fine */
+};
+
+struct snapshot_list {
+	struct snapshot *snapshots; /* sorted by file */
+	size_t n;
+};
+
+#define SNAPSHOT_ORIGIN "00000000-0000-0000-0000-000000000000"
+
+/*
+ * The snapshots in the folder as they are on disk now, owned by `ctx`. NULL when its layout
+ * keeps none, or the folder cannot be opened, which is the folder's own problem.
+ */
+struct snapshot_list *snapshot_list_read(const void *ctx, const struct folder *folder);
+
+/* The one of that file, or NULL. */
+const struct snapshot *snapshot_find(const struct snapshot_list *list, const char *file);
+
+/*
+ * Fill in what the `len` bytes at `data` say, a whole document; strings are owned by `ctx`.
+ * `s->file` is set already. For snapshot_list_read and its tests.
+ */
+void snapshot_parse(struct snapshot *s, const void *ctx, const char *data, size_t len);

@@ -9,7 +9,7 @@
  * `state`; it asserts that the table allows the step. The runner of db drives it;
  * everybody else only reads.
  *
- *	NEW -> CONNECT -> PROBE -> LOCK -> PREPARE -> HISTORY -> PLAN
+ *	NEW -> CONNECT -> PROBE -> LOCK -> PREPARE -> HISTORY -> PLAN [-> HOOK]
  *	    -> [ BEGIN -> PART* -> RECORD -> COMMIT ]*  -> JOURNAL -> UNLOCK -> DONE
  *
  * A file that runs in segments: RESUME, then for each segment
@@ -40,6 +40,7 @@ enum run_state {
 	RUN_PREPARE,
 	RUN_HISTORY,
 	RUN_PLAN,
+	RUN_HOOK,
 	RUN_REPAIR,
 	RUN_RESUME,
 	RUN_BEGIN,

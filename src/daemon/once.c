@@ -65,7 +65,9 @@ once_apply(struct once *once)
 {
 	static const int numbers[] = { SIGTERM, SIGINT };
 	const struct folder_problem *blocker = folder_blocker(once->folder);
-	struct runner_events events = { on_change, on_done, once };
+	struct runner_events events = {
+		.on_change = on_change, .on_done = on_done, .arg = once
+	};
 
 	if (blocker != NULL) {
 		once->run->err = blocker->err;

@@ -77,7 +77,9 @@ static void
 run_begin(struct target *target)
 {
 	const struct folder_problem *blocker = folder_blocker(target->folder);
-	struct runner_events events = { on_runner_change, on_runner_done, target };
+	struct runner_events events = {
+		.on_change = on_runner_change, .on_done = on_runner_done, .arg = target
+	};
 
 	if (target->stop_reason != NULL || blocker != NULL) {
 		struct err *err = &target->run->err;

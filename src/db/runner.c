@@ -19,6 +19,7 @@ static const struct runner_step *const step_table[RUN_STATE_COUNT] = {
 	[RUN_PREPARE] = &runner_step_prepare,
 	[RUN_HISTORY] = &runner_step_history,
 	[RUN_PLAN] = &runner_step_plan,
+	[RUN_HOOK] = &runner_step_hook,
 	[RUN_REPAIR] = &runner_step_repair,
 	[RUN_RESUME] = &runner_step_resume,
 	[RUN_BEGIN] = &runner_step_begin,
@@ -308,7 +309,7 @@ runner_start(uv_loop_t *loop, const struct target_params *params, struct run *ru
 static bool
 runner_is_waiting(const struct runner *runner)
 {
-	return runner->run->state == RUN_CONNECT ||
+	return runner->run->state == RUN_CONNECT || runner->run->state == RUN_HOOK ||
 	    (uv_is_active((const uv_handle_t *)&runner->timer) != 0 &&
 		runner->run->state != RUN_NEW);
 }
@@ -321,6 +322,21 @@ runner_finish_early(struct runner *runner, const char *reason)
 		runner->stop_reason = mem_strdup(runner, reason);
 	if (runner_is_waiting(runner))
 		runner_pause(runner, 0);
+}
+
+void
+runner_go_on(struct runner *runner, const struct err *err)
+{
+	assert(runner->run->state == RUN_HOOK);
+	uv_timer_stop(&runner->timer); /* told to stop in this very turn */
+	if (runner_is_stopping(runner)) {
+		runner_follow(runner, runner_fail_stopped(runner));
+	} else if (err_is_set(err)) {
+		runner->refused = true;
+		runner_follow(runner, runner_fail(runner, err));
+	} else {
+		runner_follow(runner, runner_step_begins(runner));
+	}
 }
 
 void

@@ -26,6 +26,11 @@ struct runner_events {
 	/* The run moved on: state, migration, lock holder. */
 	void (*on_change)(void *arg);
 	/*
+	 * There is something to do: the plan, once in a run, under the lock, before any of
+	 * it. True: wait for runner_go_on. NULL: nobody wants to know.
+	 */
+	bool (*on_planned)(void *arg, const struct plan *plan);
+	/*
 	 * The run is DONE. `history` is the table as last read under the lock plus
 	 * what the run recorded, or NULL; keep it by talloc_steal. The runner frees
 	 * itself afterwards.
@@ -43,6 +48,12 @@ struct runner *runner_start(uv_loop_t *loop, const struct target_params *params,
  * are left. Before the first migration it ends at once.
  */
 void runner_finish_early(struct runner *runner, const char *reason);
+
+/*
+ * What on_planned made it wait for is over: go on; or with `err` end REFUSED, nothing done.
+ * From the loop, once.
+ */
+void runner_go_on(struct runner *runner, const struct err *err);
 
 /* Cancel the statement in progress too; the transaction rolls back. */
 void runner_cancel(struct runner *runner, const char *reason);

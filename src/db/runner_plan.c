@@ -2,9 +2,9 @@
 #include "db/runner_steps.h"
 
 /*
- * What has to run: the state PLAN. Where the run comes back to it, the history also tells
- * what became of a COMMIT whose answer was lost, or of a migration that somebody else
- * seemed to have applied.
+ * What has to run: the state PLAN, and HOOK, in which the owner sees to something first.
+ * Where the run comes back to its plan, the history also tells what became of a COMMIT
+ * whose answer was lost, or of a migration that somebody else seemed to have applied.
  */
 
 #include <string.h>
@@ -89,6 +89,20 @@ make_plan(struct runner *runner)
 	return plan_build(runner, &input);
 }
 
+/* Where the run goes from its plan; who wants to see to something first may hold it up. */
+static enum run_state
+plan_announced(struct runner *runner)
+{
+	const struct runner_events *events = &runner->events;
+	bool is_first = !runner->announced;
+
+	runner->announced = true;
+	return is_first && events->on_planned != NULL &&
+		events->on_planned(events->arg, runner->plan)
+	    ? RUN_HOOK
+	    : runner_step_begins(runner);
+}
+
 static enum run_state
 plan_enter(struct runner *runner)
 {
@@ -119,7 +133,16 @@ plan_enter(struct runner *runner)
 		return runner_fail_stopped(runner);
 	runner->durations_us = mem_array(runner, int64_t, runner->plan->n_steps);
 	runner->attempt = 0;
-	return runner_step_begins(runner);
+	return plan_announced(runner);
+}
+
+/* ---- HOOK: runner_go_on ends it ---- */
+
+static enum run_state
+hook_enter(struct runner *runner UNUSED)
+{
+	return RUN_HOOK;
 }
 
 const struct runner_step runner_step_plan = { plan_enter, NULL, NULL };
+const struct runner_step runner_step_hook = { hook_enter, NULL, runner_fail_stopped };

@@ -56,7 +56,8 @@ struct runner {
 	int64_t *durations_us; /* by step */
 	unsigned notices;
 
-	bool refused;      /* the plan said no */
+	bool announced;    /* on_planned was called */
+	bool refused;      /* the plan said no, or the hook before the run */
 	unsigned stage;    /* where in a state of several queries */
 	bool finish_early; /* after the migration in hand */
 	bool cancelled;    /* now */
@@ -82,7 +83,8 @@ struct runner_step {
 
 /* runner_open.c, runner_plan.c, runner_repair.c: from nothing to a plan. */
 extern const struct runner_step runner_step_connect, runner_step_probe, runner_step_lock,
-    runner_step_prepare, runner_step_history, runner_step_plan, runner_step_repair;
+    runner_step_prepare, runner_step_history, runner_step_plan, runner_step_hook,
+    runner_step_repair;
 /* runner_apply.c: one migration after the other. */
 extern const struct runner_step runner_step_begin, runner_step_part, runner_step_record,
     runner_step_commit, runner_step_retry, runner_step_rollback, runner_step_note;

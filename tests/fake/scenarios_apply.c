@@ -5,6 +5,28 @@
 /* Migrations, and the end of a run. */
 
 static void
+hook(struct scene *scene)
+{
+	scene->has_hook = true;
+}
+
+static void
+hook_fails(struct scene *scene)
+{
+	scene->has_hook = true;
+	err_set(&scene->hook_err, CAT_CONFIGURATION, "no backup");
+}
+
+/* Nothing is to be done: nobody is asked. */
+static void
+hook_not_needed(struct scene *scene)
+{
+	scene->has_hook = true;
+	scene->n_planned = 1;
+	model_rows(scene->folder, 2);
+}
+
+static void
 part_fails(struct scene *scene)
 {
 	struct fakepq_rule *rule = fakepq_on("INSERT two");
@@ -323,6 +345,12 @@ lost_in_unlock(struct scene *scene)
 #define ONE_LOG OPEN "begin <CREATE one;> relock record(0001_one.sql) COMMIT "
 
 const struct scenario scenarios_apply[] = {
+	{ "hook", hook, OPEN ONE TWO CLOSE, RUN_SUCCEEDED, CAT_NONE, NULL, 2, 2, false,
+	    NULL, false },
+	{ "hook_fails", hook_fails, OPEN CLOSE, RUN_REFUSED, CAT_CONFIGURATION,
+	    "no backup", 0, 0, false, NULL, false },
+	{ "hook_not_needed", hook_not_needed, OPEN "unlock", RUN_SUCCEEDED, CAT_NONE,
+	    NULL, 0, 2, false, NULL, false },
 	{ "part_fails", part_fails,
 	    OPEN ONE "begin <CREATE two;> <INSERT two; SELECT two;> ROLLBACK " CLOSE,
 	    FAILED, "0002_two.sql:4:8: relation \"two\" does not exist", 1, 1, false,

@@ -71,6 +71,21 @@ early_in_history(struct scene *scene)
 	early(scene, RUN_HISTORY);
 }
 
+/* In the turn in which the hook succeeds. */
+static void
+early_in_hook(struct scene *scene)
+{
+	scene->has_hook = true;
+	early(scene, RUN_HOOK);
+}
+
+static void
+cancel_in_hook(struct scene *scene)
+{
+	scene->has_hook = scene->hook_hangs = true;
+	cancel(scene, RUN_HOOK);
+}
+
 static void
 early_in_begin(struct scene *scene)
 {
@@ -188,6 +203,9 @@ const struct scenario scenarios_stop[] = {
 	{ "early_in_prepare", early_in_prepare, "probe lock look rows " CLOSE, STOPPED, 0,
 	    0, false, NULL, false },
 	{ "early_in_history", early_in_history, OPEN CLOSE, STOPPED, 0, 0, false, NULL,
+	    false },
+	{ "early_in_hook", early_in_hook, OPEN CLOSE, STOPPED, 0, 0, false, NULL, false },
+	{ "cancel_in_hook", cancel_in_hook, OPEN CLOSE, STOPPED, 0, 0, false, NULL,
 	    false },
 	{ "early_in_begin", early_in_begin, OPEN ONE CLOSE, STOPPED, 1, 1, false, NULL,
 	    false },

@@ -98,6 +98,17 @@ on_change(void *arg)
 		act(scene);
 }
 
+static bool
+on_planned(void *arg, const struct plan *plan)
+{
+	struct scene *scene = arg;
+
+	assert_int_equal(scene->n_planned++, 0);
+	assert_true(plan->n_steps > 0);
+	assert_int_equal(scene->run->state, RUN_PLAN);
+	return scene->has_hook;
+}
+
 static void
 on_done(void *arg, struct history *history)
 {
@@ -206,7 +217,10 @@ check_run(struct scene *scene)
 void
 scene_play(struct scene *scene)
 {
-	const struct runner_events events = { on_change, on_done, scene };
+	const struct runner_events events = { .on_change = on_change,
+		.on_planned = on_planned,
+		.on_done = on_done,
+		.arg = scene };
 	int64_t until_us = clock_mono_us() + PATIENCE_US;
 
 	playing = scene;
@@ -220,6 +234,9 @@ scene_play(struct scene *scene)
 		assert_true(clock_mono_us() < until_us);
 		(void)uv_run(&scene->loop, UV_RUN_ONCE);
 		scene->n_turns++;
+		if (scene->n_done == 0 && scene->run->state == RUN_HOOK &&
+		    !scene->hook_hangs)
+			runner_go_on(scene->runner, &scene->hook_err);
 		if (scene->act && scene->n_done == 0 &&
 		    (scene->has_acted || scene->n_turns == scene->act_at_turn))
 			act(scene);
@@ -234,7 +251,7 @@ scene_play_again(struct scene *scene)
 	talloc_free(scene->history);
 	run_unref(scene->run);
 	scene->history = NULL;
-	scene->n_done = scene->n_turns = 0;
+	scene->n_done = scene->n_turns = scene->n_planned = 0;
 	scene->act = NULL;
 	scene->has_acted = false;
 	fakepq_fail_at(0);

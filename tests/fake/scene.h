@@ -64,6 +64,9 @@ struct scene {
 	scene_act_fn *act;     /* what is done to the runner, or NULL */
 	enum run_state act_in; /* in the first event of that state; RUN_NEW: at once */
 	unsigned act_at_turn;  /* or in that turn of the loop */
+	bool has_hook;         /* on_planned makes it wait, until the turn after */
+	bool hook_hangs;       /* or for ever */
+	struct err hook_err;   /* what comes of it */
 	bool is_resumed;       /* an earlier run did some of it */
 	bool hurries;          /* pauses take no time, but are added up */
 
@@ -71,6 +74,7 @@ struct scene {
 	struct run *run;
 	struct history *history;
 	unsigned n_done;
+	unsigned n_planned; /* calls of on_planned */
 	unsigned n_turns;
 	bool was_alive; /* the connection stood when the run was done */
 	bool was_in_transaction;

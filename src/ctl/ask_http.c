@@ -122,6 +122,14 @@ free_http(void *state)
 
 /* ---- where ---- */
 
+/* It may hold a password, so it is not quoted. */
+static int
+bad_server(struct err *err)
+{
+	return err_set(err, CAT_CONFIGURATION,
+	    "--server: that is no address, as http://db1:8432 or unix:/path");
+}
+
 static int
 read_server(struct ask_http *http, const char *server, struct err *err)
 {
@@ -129,10 +137,10 @@ read_server(struct ask_http *http, const char *server, struct err *err)
 	size_t len;
 
 	http->server = server;
-	if (strncmp(server, "unix:", 5) == 0 && server[5]) {
+	if (strncmp(server, "unix:", 5) == 0) {
 		http->socket = server + 5;
 		http->base = mem_strdup(http, "http://localhost");
-		return 0;
+		return server[5] ? 0 : bad_server(err);
 	}
 	if (host && strncmp(server, "http://", 7) != 0 &&
 	    strncmp(server, "https://", 8) != 0)
@@ -141,8 +149,7 @@ read_server(struct ask_http *http, const char *server, struct err *err)
 		    server);
 	host = host ? host + 3 : server;
 	if (host[strcspn(host, "@?#")] || host[0] == '\0' || host[0] == '/')
-		return err_set(err, CAT_CONFIGURATION,
-		    "--server: that is no address, as http://db1:8432 or unix:/path");
+		return bad_server(err);
 	http->base = host == server ? mem_printf(http, "http://%s", server)
 				    : mem_strdup(http, server);
 	for (len = strlen(http->base); http->base[len - 1] == '/'; len--)

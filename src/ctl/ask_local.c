@@ -103,7 +103,7 @@ put(void *state, const struct question *question, const void *ctx, struct answer
     struct err *err)
 {
 	struct ask_local *local = state;
-	struct listener_facts facts = { .is_unix = true };
+	struct listener_facts facts = { .is_unix = true, .is_local = true };
 	struct request *request;
 
 	if (!question->offline && !wait_for_first_look(local))

@@ -52,7 +52,7 @@ exit_code_of(const struct answer *answer)
 		if (strcmp(verdicts[i].verdict, verdict) == 0)
 			return (int)verdicts[i].exit_code;
 	}
-	return answer->status == 503 ? EXIT_UNREACHABLE : EXIT_PENDING;
+	return answer->status == 200 ? EXIT_PENDING : ctl_exit_code_of(answer);
 }
 
 /* The page that tells whether what is waited for has come. */
@@ -77,18 +77,26 @@ has_come(const struct answer *answer)
 	    strcmp(state, "baseline") == 0;
 }
 
+/* The time is over: what is in the way, and the exit code that says so too. */
 static int
 give_up(struct ctl *ctl, const struct answer *answer)
 {
+	const char *verdict = doc_text(answer->document, "verdict");
 	struct paint out;
 
-	if (ctl->is_json || answer->status >= 400) {
+	if (ctl->is_json || (answer->status >= 400 && !verdict[0])) {
 		ctl_print_problem(ctl, answer);
-	} else {
-		ctl_paint(ctl, stderr, &out);
-		render_migration(&out, answer->document);
-		ctl_print(&out, stderr);
+		return exit_code_of(answer);
 	}
+	ctl_paint(ctl, stderr, &out);
+	if (verdict[0]) {
+		paint_line(&out, verdict, paint_ink_of(verdict),
+		    doc_text(answer->document, "detail"));
+		paint_advice(&out, "next", doc_text(answer->document, "hint"));
+	} else {
+		render_migration(&out, answer->document);
+	}
+	ctl_print(&out, stderr);
 	return exit_code_of(answer);
 }
 

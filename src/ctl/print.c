@@ -112,6 +112,8 @@ ctl_exit_code_of(const struct answer *answer)
 
 	if (json_is_integer(code))
 		return (int)json_integer_value(code);
+	if (!answer->document)
+		return EXIT_UNREACHABLE; /* somebody answered, but no migrationd */
 	if (answer->status < 400)
 		return EXIT_FINE;
 	/* the token is ours to configure, whatever the daemon makes of it */

@@ -184,7 +184,8 @@ run_and_wait(struct request *request, struct run_request *wanted)
 		    "%u requests are waiting already", api->parked);
 		return;
 	}
-	wanted->requested_by = mem_printf(request, "http %s", request->peer);
+	wanted->requested_by = mem_printf(
+	    request, "%s%s", request->listener.is_local ? "" : "http ", request->peer);
 	request->run = api->ops->run_start(api->app, wanted, &request->joined, &err);
 	if (!request->run) {
 		const struct run *other = api->ops->status(api->app)->run;

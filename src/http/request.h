@@ -53,6 +53,7 @@ enum request_state {
 struct listener_facts {
 	bool is_probe; /* serves /livez /readyz /current /metrics only */
 	bool is_unix;  /* the socket's permissions are the authorisation */
+	bool is_local; /* no socket at all: this process asks itself */
 };
 
 struct request_header {

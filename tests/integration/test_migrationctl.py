@@ -1,0 +1,549 @@
+# SPDX-License-Identifier: PostgreSQL
+"""migrationctl in a pipe: the same commands asked of a daemon over TCP and
+over a unix socket, and done without one."""
+
+import http.server
+import json
+import subprocess
+import threading
+
+import pytest
+
+from harness.ctl import ctl_binary, run, spawn, finish
+from harness.folder import write
+from harness.process import free_port
+from harness.wait import wait_until
+
+FINE, DRIFT, FILES, PENDING, CONFIGURATION, FAILED = 0, 1, 2, 3, 4, 5
+UNREACHABLE, LOCK, REFUSED, CANCELLED, USAGE, INTERRUPTED = 6, 7, 8, 9, 64, 130
+
+WAYS = ["tcp", "unix", "local"]
+
+
+@pytest.fixture(params=WAYS)
+def way(request):
+    return request.param
+
+
+@pytest.fixture
+def ctl_on(way, serve, database, workdir):
+    """ctl_on(folder, ...) -> ctl(*args), on the test's database each way."""
+    def begin(folder, url=None, options=None):
+        if way == "local":
+            flags = ["--migrations", folder, "--database-url",
+                     url or database.url]
+            if options:
+                lines = [f"{k} = '{v}'\n" for k, v in options.items()]
+                write(workdir / "ctl.conf", "".join(lines))
+                flags += ["--config", workdir / "ctl.conf"]
+        else:
+            listen = f"unix:{workdir}/api.sock" if way == "unix" else "auto"
+            daemon = serve(folder, *(["--database-url", url] if url else []),
+                           listen=listen, options=options)
+            flags = ["--server",
+                     listen if way == "unix" else daemon.base_url]
+
+        def ctl(*args, **kwargs):
+            return run(*flags, *args, **kwargs)
+        ctl.flags = flags
+        return ctl
+    return begin
+
+
+def lines(text):
+    return text.splitlines()
+
+
+def keys(document):
+    """The names of all members, with where they stand."""
+    if isinstance(document, dict):
+        return {(name, *rest) for name, value in document.items()
+                for rest in [(), *keys(value)]}
+    if isinstance(document, list) and document:
+        return {("[]", *rest) for rest in keys(document[0])}
+    return set()
+
+
+# -- looking --------------------------------------------------------------
+
+def test_status(ctl_on, sample):
+    ctl = ctl_on(sample)
+    done = ctl("status")
+    assert done.returncode == FINE, done.err
+    assert "verdict   pending: 7 migrations pending" in done.out
+    assert "0006_document_rules" in done.out
+    assert "migrationctl apply runs them" in done.out
+    assert "\x1b" not in done.out and "POST" not in done.out
+    assert done.err == ""
+
+
+@pytest.mark.parametrize("command, path", [
+    (["status"], "/status"),
+    (["list"], "/migrations"),
+    (["list", "--state", "pending"], "/migrations?state=pending"),
+    (["show", "0000_users"], "/migrations/0000_users"),
+    (["plan"], "/plan"),
+    (["plan", "--target", "0001_documents"], "/plan?target=0001_documents"),
+    (["history"], "/runs?limit=20"),
+    (["config"], "/config"),
+    (["version"], "/version"),
+    (["ping"], "/readyz"),
+])
+def test_json_is_the_document_of_the_api(ctl_on, serve, sample, command, path):
+    """Member by member the same as what a daemon answers."""
+    ctl = ctl_on(sample)
+    daemon = serve(sample)
+    daemon.wait_verdict("pending")
+    done = ctl("--json", *command)
+    assert done.returncode == FINE, done.err
+    ours, theirs = json.loads(done.out), daemon.get(path).json()
+    assert keys(ours) == keys(theirs)
+    if command[0] in ("list", "show", "plan", "version", "ping"):
+        assert ours == theirs
+    assert done.err == ""
+
+
+def test_list_and_show(ctl_on, drizzle):
+    ctl = ctl_on(drizzle([("0000_a", "SELECT 1;"), ("0001_b", "SELECT 1;")]))
+    assert ctl("apply", "--target", "0000_a").returncode == FINE
+    done = ctl("list")
+    table = lines(done.out)
+    assert table[0].split() == ["MIGRATION", "STATE", "APPLIED"]
+    assert table[1].split()[:2] == ["0000_a", "applied"]
+    assert table[2].split() == ["0001_b", "pending"]
+    assert lines(ctl("list", "--state", "pending").out)[1:] == table[2:3]
+    shown = ctl("show", "0000_a").out
+    assert "state     applied" in shown and "checksum  " in shown
+
+
+def test_history_and_a_run(ctl_on, drizzle):
+    ctl = ctl_on(drizzle([("0000_a", "CREATE TABLE a (id int);")]))
+    assert ctl("history").out == "no runs\n"
+    assert ctl("apply").returncode == FINE
+    row = ctl("history", "--limit", "1").out.split()
+    assert row[0] == "apply" and row[2] == "succeeded"
+    shown = ctl("show", row[1])
+    assert shown.returncode == FINE, shown.err
+    assert f"apply {row[1]} succeeded" in shown.out
+
+
+def test_config_masks_secrets(ctl_on, sample, database):
+    ctl = ctl_on(sample)
+    done = ctl("config")
+    assert "password=secret" not in done.out
+    assert str(sample) in done.out
+
+
+def test_reading_writes_nothing(ctl_on, sample, database):
+    ctl = ctl_on(sample)
+    for command in ("status", "list", "plan", "history", "ping", "wait"):
+        ctl(command, *(["--timeout", "1ms"] if command == "wait" else []))
+    assert database.value(
+        "SELECT count(*) FROM pg_namespace"
+        " WHERE nspname IN ('drizzle', 'migrationd')") == 0
+
+
+# -- applying -------------------------------------------------------------
+
+def test_apply_tells_a_line_for_each_event(ctl_on, sample, database):
+    ctl = ctl_on(sample)
+    done = ctl("apply")
+    assert done.returncode == FINE, done.err
+    told = lines(done.out)
+    assert told[0].startswith("run apply ")
+    applied = [line.split()[1] for line in told if line.startswith("applied")]
+    assert len(applied) == 7 and applied[0] == "0000_users"
+    assert told[-1].startswith("succeeded: 7 migrations in ")
+    assert "\x1b" not in done.out + done.err and "\r" not in done.out
+    assert len(database.drizzle_rows()) == 7
+    again = ctl("apply")
+    assert again.returncode == FINE
+    assert lines(again.out)[-1] == "succeeded: nothing was to do"
+
+
+def test_apply_as_json(ctl_on, sample):
+    ctl = ctl_on(sample)
+    done = ctl("apply", "--json")
+    run_document = json.loads(done.out)
+    assert done.returncode == FINE and done.err == ""
+    assert run_document["outcome"] == "succeeded"
+    assert len(run_document["applied"]) == 7
+
+
+def test_apply_up_to(ctl_on, sample, database):
+    ctl = ctl_on(sample)
+    assert ctl("apply", "--target", "0001_documents").returncode == FINE
+    assert len(database.drizzle_rows()) == 2
+    done = ctl("apply", "--target", "nix")
+    assert done.returncode == FILES, done.err
+    assert "nix" in done.err and "migrationctl list" in done.err
+
+
+def test_quiet(ctl_on, drizzle):
+    ctl = ctl_on(drizzle([("0000_a", "SELECT 1;"), ("0001_b", "SELECT nix;")]))
+    done = ctl("apply", "--quiet", "--target", "0000_a")
+    assert (done.returncode, done.out, done.err) == (FINE, "", "")
+    done = ctl("apply", "--quiet")
+    assert done.returncode == FAILED and done.out == ""
+    assert "nix" in done.err
+
+
+def test_a_failure_says_where_and_what_next(ctl_on, drizzle):
+    ctl = ctl_on(drizzle([("0000_a", "SELECT 1;"),
+                          ("0001_bad", "SELECT 1;\nSELECT\n  nix;")]))
+    done = ctl("apply")
+    assert done.returncode == FAILED, done.err
+    assert "applied   0000_a" in done.out
+    assert lines(done.out)[-1].startswith("failed: 1 migration in ")
+    assert "A migration failed: 0001_bad.sql:3:3" in done.err
+    assert "SQLSTATE 42703" in done.err
+    assert "0001_bad" not in "\n".join(
+        line for line in lines(done.out) if not line.startswith("running"))
+    plain = ctl("apply", "--json")
+    problem = json.loads(plain.out)
+    assert plain.returncode == FAILED == problem["exit_code"]
+    assert problem["status"] == 422 and plain.err == ""
+
+
+def test_dry_run_and_plan(ctl_on, sample, database):
+    ctl = ctl_on(sample)
+    for command in (["apply", "--dry-run"], ["plan"]):
+        done = ctl(*command)
+        assert done.returncode == FINE, done.err
+        assert lines(done.out)[-1] == "7 to apply"
+    assert lines(ctl("plan", "--target", "0001_documents").out)[-1] == (
+        "2 to apply")
+    assert not database.has_table("users")
+
+
+def test_a_refused_plan_has_its_exit_code(ctl_on, drizzle):
+    folder = drizzle([("0000_a", "SELECT 1;", 1000),
+                      ("0002_c", "SELECT 1;", 3000)])
+    ctl = ctl_on(folder)
+    assert ctl("apply").returncode == FINE
+    drizzle([("0000_a", "SELECT 1;", 1000), ("0001_b", "SELECT 1;", 2000),
+             ("0002_c", "SELECT 1;", 3000)])
+    wait_until(lambda: ctl("plan").returncode == REFUSED)
+    done = ctl("plan")
+    assert "0001_b" in done.out
+    assert ctl("apply").returncode == REFUSED
+
+
+def test_baseline(ctl_on, sample, database):
+    ctl = ctl_on(sample)
+    done = ctl("baseline", "0002_document_status")
+    assert done.returncode == FINE, done.err
+    assert len(database.drizzle_rows()) == 3
+    assert not database.has_table("users")
+    refused = ctl("baseline", "--all")
+    assert refused.returncode == REFUSED, refused.err
+    assert ctl("baseline", "--all", "--force").returncode == FINE
+    assert len(database.drizzle_rows()) == 7
+
+
+def test_repair_of_what_stands_well(ctl_on, sample):
+    ctl = ctl_on(sample)
+    assert ctl("apply").returncode == FINE
+    done = ctl("repair", "0001_documents", "retry")
+    assert done.returncode != FINE
+    assert "0001_documents" in done.err
+
+
+# -- waiting --------------------------------------------------------------
+
+def test_wait(ctl_on, drizzle):
+    ctl = ctl_on(drizzle([("0000_a", "SELECT 1;"), ("0001_b", "SELECT 1;")]))
+    assert ctl("wait", "--for", "ready").returncode == FINE
+    done = ctl("wait", "--timeout", "10ms")
+    assert done.returncode == PENDING, done.err
+    assert "2 migrations pending" in done.err
+    assert ctl("wait", "--for", "0000_a", "--timeout",
+               "10ms").returncode == PENDING
+    waiting = [spawn(*ctl.flags, "wait", "--timeout", "30s"),
+               spawn(*ctl.flags, "wait", "--for", "0001_b")]
+    assert ctl("apply", "--target", "0000_a").returncode == FINE
+    assert ctl("wait", "--for", "0000_a").returncode == FINE
+    assert all(each.poll() is None for each in waiting)
+    assert ctl("apply").returncode == FINE
+    assert [finish(each).returncode for each in waiting] == [FINE, FINE]
+
+
+def test_wait_for_what_is_not_there(ctl_on, sample):
+    ctl = ctl_on(sample)
+    done = ctl("wait", "--for", "nix", "--timeout", "10ms")
+    assert done.returncode == FILES, done.err
+
+
+def test_no_database(ctl_on, sample):
+    ctl = ctl_on(sample, url="postgresql://postgres@127.0.0.1:1/nowhere",
+                 options={"connect_wait": "0"})
+    done = ctl("status")
+    assert done.returncode == UNREACHABLE
+    assert "verdict   unreachable" in done.out
+    assert ctl("ping").returncode == UNREACHABLE
+    done = ctl("apply")
+    assert done.returncode == UNREACHABLE, done.err
+    assert "127.0.0.1" in done.err
+    done = ctl("wait", "--timeout", "10ms")
+    assert done.returncode == UNREACHABLE
+
+
+# -- wrong words ----------------------------------------------------------
+
+@pytest.mark.parametrize("args, code, said", [
+    (["show", "nix"], FILES, "there is no migration nix"),
+    (["show", "01a1f88e-0646-7907-9504-eb8ebc9952a3"], FILES, "no run"),
+    (["list", "--state", "foo"], CONFIGURATION, "no such state"),
+    (["baseline"], USAGE, "--all"),
+    (["baseline", "0001", "--all"], USAGE, "--all"),
+    (["repair", "0001"], USAGE, "retry"),
+])
+def test_refused(ctl_on, sample, args, code, said):
+    done = ctl_on(sample)(*args)
+    assert done.returncode == code, done.err
+    assert said in done.err and done.out == ""
+
+
+@pytest.mark.parametrize("args, said", [
+    ([], "--help"),
+    (["stauts"], "did you mean status?"),
+    (["status", "--nosuch"], "--help"),
+    (["completion", "csh"], "bash|zsh|fish"),
+    (["cancel"], "--server"),
+    (["events"], "--server"),
+    (["apply", "--no-wait"], "--server"),
+    (["--server", "db1:8432", "--migrations", "x", "status"], "--migrations"),
+    (["--server", "ftp://db1", "status"], "ftp://db1"),
+    (["--server", "http://jan:pw@db1", "status"], "address"),
+    (["--server", "unix:", "status"], "address"),
+])
+def test_usage_is_64(args, said):
+    done = run(*args)
+    assert done.returncode == USAGE, done.err
+    assert said in done.err and "pw@" not in done.err
+
+
+def test_help_and_version():
+    done = run("--help")
+    assert done.returncode == FINE
+    for command in ("status", "apply", "completion"):
+        assert f"\n  {command} " in done.out
+        own = run(command, "--help")
+        assert own.returncode == FINE
+        assert own.out.startswith(f"migrationctl {command}")
+    assert run("--version").out.startswith("migrationctl ")
+
+
+def test_bash_completes():
+    script = ("source <(\"$1\" completion bash); COMP_WORDS=(\"${@:2}\");"
+              "COMP_CWORD=$(($# - 2)); _migrationctl; echo ${COMPREPLY[*]}")
+
+    def complete(*words):
+        return subprocess.run(
+            ["bash", "-c", script, "-", ctl_binary(), "migrationctl", *words],
+            capture_output=True, text=True, check=True).stdout.split()
+    assert complete("stat") == ["status"]
+    assert complete("--json", "sh") == ["show"]
+    assert complete("apply", "--dry") == ["--dry-run"]
+    assert complete("apply", "--migrat") == ["--migrations"]
+    assert complete("repair", "0043", "re") == ["retry"]
+    assert complete("completion", "") == ["bash", "zsh", "fish"]
+
+
+# -- a daemon -------------------------------------------------------------
+
+def test_nobody_listens(sample):
+    server = f"127.0.0.1:{free_port()}"
+    done = run("--server", server, "status")
+    assert done.returncode == UNREACHABLE
+    assert server in done.err and "--wait" in done.err
+
+
+def test_wait_for_the_daemon(start_daemon, sample, database):
+    port = free_port()
+    early = spawn("--server", f"127.0.0.1:{port}", "apply", "--wait", "30s")
+    start_daemon("--migrations", sample, "--database-url", database.url,
+                 listen=f"127.0.0.1:{port}")
+    done = finish(early)
+    assert done.returncode == FINE, done.err
+    assert "succeeded: 7 migrations" in done.out
+
+
+def test_the_environment_names_the_daemon(serve, sample):
+    daemon = serve(sample)
+    done = run("--json", "status", env={"MIGRATIOND_SERVER": daemon.base_url})
+    assert json.loads(done.out)["folder"]["path"] == str(sample)
+
+
+def test_who_is_no_migrationd(start_daemon, sample, database):
+    import http.server
+    import threading
+
+    class Other(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"<html>\x1b[2J</html>")
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), Other)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        done = run("--server", f"127.0.0.1:{server.server_port}", "status")
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert done.returncode == UNREACHABLE, done.err
+    assert "no answer of migrationd" in done.err and "\x1b" not in done.err
+
+
+@pytest.fixture
+def guarded(serve, sample, workdir):
+    token = workdir / "token"
+    token.write_text("sesame-0123456789\n", encoding="ascii")
+    token.chmod(0o600)
+    return serve(sample, "--token-file", token,
+                 listen=f"127.0.0.1:{free_port()}"), token
+
+
+def test_token(guarded, workdir):
+    daemon, token = guarded
+    server = ["--server", daemon.base_url]
+    assert run(*server, "status").returncode == FINE
+    done = run(*server, "apply")
+    assert done.returncode == CONFIGURATION, done.err
+    assert "token" in done.err
+    done = run(*server, "apply", env={"MIGRATIOND_TOKEN": "wrong"})
+    assert done.returncode == CONFIGURATION and "wrong" not in done.err
+    assert run(*server, "--token-file", token, "apply").returncode == FINE
+    for env in ({"MIGRATIOND_TOKEN": "sesame-0123456789"},
+                {"MIGRATIOND_TOKEN_FILE": token}):
+        assert run(*server, "apply", env=env).returncode == FINE
+    done = run(*server, "--token-file", workdir / "nix", "apply")
+    assert done.returncode == CONFIGURATION and "nix" in done.err
+
+
+def test_cancel_and_events(serve, drizzle, database):
+    daemon = serve(drizzle([("0000_a", "SELECT 1;"),
+                            ("0001_slow", "SELECT pg_sleep(60);")]))
+    server = ["--server", daemon.base_url]
+    nothing = run(*server, "cancel")
+    assert nothing.returncode == FILES and "no run is in progress" in nothing.err
+    started = run(*server, "apply", "--no-wait")
+    assert started.returncode == FINE, started.err
+    wait_until(lambda: daemon.states()["0001_slow"] == "running", 5)
+    run_id = daemon.status()["run"]["id"]
+    following = [spawn(*server, "events", run_id), spawn(*server, "apply")]
+    wait_until(lambda: daemon.status()["run"]["callers"] == 2, 5)
+    done = run(*server, "cancel", "--now")
+    assert done.returncode == FINE and run_id in done.out
+    for each in map(finish, following):
+        assert each.returncode == CANCELLED, each.err
+        assert "running   0001_slow" in each.out
+        assert "cancelled: 1 migration" in each.out
+    assert "joined apply" in following[1].out
+    again = run(*server, "cancel", run_id)
+    assert again.returncode == CANCELLED and "is over" in again.err
+
+
+def test_events_of_whatever_runs(serve, drizzle, workdir):
+    daemon = serve(drizzle([("0000_slow", "SELECT pg_sleep(1);")]))
+    told = workdir / "told"
+    daemon.apply(Prefer="respond-async")
+    with told.open("w", encoding="utf-8") as stdout:
+        following = spawn("--server", daemon.base_url, "events",
+                          stdout=stdout)
+    wait_until(lambda: "running   0000_slow" in told.read_text(), 20)
+    wait_until(lambda: "succeeded: 1 migration in" in told.read_text(), 20)
+    daemon.apply()
+    wait_until(lambda: "nothing was to do" in told.read_text(), 20)
+    following.terminate()
+    done = finish(following)
+    assert done.returncode == INTERRUPTED, done.err
+
+
+def test_another_kind_of_run_is_waited_for(serve, drizzle):
+    daemon = serve(drizzle([("0000_slow", "SELECT pg_sleep(2);")]))
+    server = ["--server", daemon.base_url]
+    assert run(*server, "apply", "--no-wait").returncode == FINE
+    wait_until(lambda: daemon.states()["0000_slow"] == "running", 5)
+    done = run(*server, "baseline", "--all", "--force")
+    assert done.returncode == CANCELLED and "in progress" in done.err
+    done = run(*server, "baseline", "--all", "--force", "--wait", "30s")
+    assert done.returncode == FINE, done.err
+
+
+# -- without a daemon -----------------------------------------------------
+
+def test_settings_come_from_everywhere(database, sample, workdir):
+    conf = write(workdir / "m.conf", f"migrations = '{sample}'\n")
+    done = run("--config", conf, "--json", "config",
+               env={"DATABASE_URL": database.url,
+                    "MIGRATIOND_LOCK_WAIT": "7s"})
+    settings = json.loads(done.out)["settings"]
+    assert settings["migrations"]["origin"] == "file:1"
+    assert settings["lock_wait"]["value"] == "7s"
+    assert settings["database_url"]["origin"] == "env DATABASE_URL"
+
+
+def test_own_variables_are_not_misspelt_settings(database, sample):
+    done = run("--migrations", sample, "--database-url", database.url, "ping",
+               env={"MIGRATIOND_TOKEN": "x", "MIGRATIOND_SERVER": ""})
+    assert done.returncode == FINE and done.err == ""
+
+
+def test_bad_settings_are_4(workdir):
+    done = run("status", "--layout", "nosuch")
+    assert done.returncode == CONFIGURATION
+    assert "nosuch" in done.err
+
+
+def test_missing_folder_is_2(database, workdir):
+    done = run("apply", "--migrations", workdir / "nowhere", "--database-url",
+               database.url)
+    assert done.returncode == FILES, done.err
+    assert "nowhere" in done.err
+
+
+def test_it_waits_for_a_daemon_that_applies(serve, drizzle, database):
+    folder = drizzle([("0000_slow", "SELECT pg_sleep(2);")])
+    daemon = serve(folder)
+    daemon.apply(Prefer="respond-async")
+    wait_until(lambda: daemon.states()["0000_slow"] == "running", 5)
+    done = run("apply", "--migrations", folder, "--database-url",
+               database.url)
+    assert done.returncode == FINE, done.err
+    assert "waiting   for " in done.out
+    assert lines(done.out)[-1] == "succeeded: nothing was to do"
+
+
+def test_lock_not_obtained_is_7(serve, drizzle, database):
+    folder = drizzle([("0000_slow", "SELECT pg_sleep(5);")])
+    daemon = serve(folder)
+    daemon.apply(Prefer="respond-async")
+    wait_until(lambda: daemon.states()["0000_slow"] == "running", 5)
+    done = run("apply", "--migrations", folder, "--database-url",
+               database.url, "--lock-wait", "300ms")
+    assert done.returncode == LOCK, done.err
+    daemon.wait_verdict("current")
+
+
+def test_who_asked_is_told(database, sample):
+    done = run("apply", "--json", "--migrations", sample, "--database-url",
+               database.url)
+    assert "migrationctl" in json.loads(done.out)["requested_by"]
+
+
+def test_log_on_request(database, sample):
+    flags = ["--migrations", sample, "--database-url", database.url]
+    done = run("apply", *flags, "--log-level", "info")
+    assert "run started" in done.err
+
+
+def test_ephemeral(sample):
+    done = run("apply", "--ephemeral", "--migrations", sample, timeout=120)
+    assert done.returncode == FINE, done.err
+    assert "succeeded: 7 migrations" in done.out

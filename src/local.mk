@@ -185,6 +185,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/ctl/print.c \
 	%D%/ctl/progress.c %D%/ctl/progress.h \
 	%D%/ctl/render.h \
+	%D%/ctl/render_check.c \
 	%D%/ctl/render_facts.c \
 	%D%/ctl/render_migrations.c \
 	%D%/ctl/render_run.c \

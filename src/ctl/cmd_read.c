@@ -121,6 +121,26 @@ ctl_run_plan(struct ctl *ctl)
 }
 
 int
+ctl_run_check(struct ctl *ctl)
+{
+	bool of_files = args_has(&ctl->args, "files");
+	struct question question = {
+		.method = "GET",
+		.path = mem_printf(ctl, "/check?strict=%s%s",
+		    args_has(&ctl->args, "strict") ? "true" : "false",
+		    of_files ? "&only=files" : ""),
+		.offline = of_files,
+	};
+	struct answer answer;
+
+	if (ctl_put(ctl, &question, &answer) < 0)
+		return ctl->exit_code;
+	if (ctl->is_json || !ctl->is_quiet)
+		ctl_show(ctl, &answer, render_check);
+	return ctl_exit_code_of(&answer);
+}
+
+int
 ctl_run_history(struct ctl *ctl)
 {
 	const char *limit = args_text(&ctl->args, "limit");
@@ -132,9 +152,10 @@ ctl_run_history(struct ctl *ctl)
 static int
 show_offline(struct ctl *ctl, const char *path, render_fn *render)
 {
+	struct question question = { .method = "GET", .path = path, .offline = true };
 	struct answer answer;
 
-	if (ctl_ask_offline(ctl, path, &answer) < 0)
+	if (ctl_put(ctl, &question, &answer) < 0)
 		return ctl->exit_code;
 	return ctl_show(ctl, &answer, render);
 }

@@ -61,6 +61,12 @@ static const struct ctl_flag plan_flags[] = {
 	end,
 };
 
+static const struct ctl_flag check_flags[] = {
+	{ "strict", CTL_SWITCH, NULL, "Warnings fail it too." },
+	{ "files", CTL_SWITCH, NULL, "The files alone: no database is asked." },
+	end,
+};
+
 static const struct ctl_flag list_flags[] = {
 	{ "state", CTL_TEXT, "STATE", "Those in this state only, as pending." },
 	end,
@@ -106,6 +112,10 @@ const struct ctl_command ctl_commands[] = {
 		   "once when pressed again." },
 	{ .name = "plan", .flags = plan_flags, .request = "GET /plan", .run = ctl_run_plan,
 	  .summary = "what apply would do, or why it would refuse" },
+	{ .name = "check", .flags = check_flags, .request = "GET /check",
+	  .run = ctl_run_check,
+	  .summary = "whether files, journal, snapshots and database agree",
+	  .about = "For CI: the exit code names what has to be mended first." },
 	{ .name = "list", .flags = list_flags, .request = "GET /migrations",
 	  .run = ctl_run_list, .summary = "every migration with its state" },
 	{ .name = "show", .operands = "ID", .request = "GET /migrations/{id}",

@@ -88,6 +88,7 @@ int ctl_run_status(struct ctl *ctl); /* cmd_read.c */
 int ctl_run_list(struct ctl *ctl);
 int ctl_run_show(struct ctl *ctl);
 int ctl_run_plan(struct ctl *ctl);
+int ctl_run_check(struct ctl *ctl);
 int ctl_run_history(struct ctl *ctl);
 int ctl_run_config(struct ctl *ctl);
 int ctl_run_version(struct ctl *ctl);

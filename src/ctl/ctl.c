@@ -201,22 +201,20 @@ refuse_problem(struct ctl *ctl, const struct answer *answer)
 }
 
 int
-ctl_ask(struct ctl *ctl, const char *method, const char *path, json_t *body,
-    struct answer *answer)
+ctl_put(struct ctl *ctl, const struct question *question, struct answer *answer)
 {
-	if (ctl_ask_raw(ctl, method, path, body, answer) < 0)
+	if (put(ctl, question, answer) < 0)
 		return -1;
 	return refuse_problem(ctl, answer);
 }
 
 int
-ctl_ask_offline(struct ctl *ctl, const char *path, struct answer *answer)
+ctl_ask(struct ctl *ctl, const char *method, const char *path, json_t *body,
+    struct answer *answer)
 {
-	struct question question = { .method = "GET", .path = path, .offline = true };
+	struct question question = { .method = method, .path = path, .body = body };
 
-	if (put(ctl, &question, answer) < 0)
-		return -1;
-	return refuse_problem(ctl, answer);
+	return ctl_put(ctl, &question, answer);
 }
 
 char *

@@ -50,8 +50,9 @@ int ctl_main(int argc, char **argv, char *const *environ);
 int ctl_ask(struct ctl *ctl, const char *method, const char *path, json_t *body,
     struct answer *answer) MUST_CHECK;
 
-/* The same for what needs no look at the database. */
-int ctl_ask_offline(struct ctl *ctl, const char *path, struct answer *answer) MUST_CHECK;
+/* The same for any question. */
+int ctl_put(
+    struct ctl *ctl, const struct question *question, struct answer *answer) MUST_CHECK;
 
 /* The same, but a problem is an answer too, and nothing is printed of it. */
 int ctl_ask_raw(struct ctl *ctl, const char *method, const char *path, json_t *body,

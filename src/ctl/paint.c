@@ -114,10 +114,20 @@ paint_line(struct paint *paint, const char *label, enum ink ink, const char *val
 }
 
 void
+paint_add_advice(struct paint *paint, enum ink ink, const char *advice)
+{
+	char *said = words_as_commands(NULL, advice ? advice : "");
+
+	paint_add(paint, ink, said);
+	talloc_free(said);
+}
+
+void
 paint_advice(struct paint *paint, const char *label, const char *advice)
 {
-	char *said = words_as_commands(NULL, advice);
-
-	paint_line(paint, label, INK_BOLD, said);
-	talloc_free(said);
+	if (!advice || !advice[0])
+		return;
+	paint_addf(paint, PLAIN_LABEL, label);
+	paint_add_advice(paint, INK_BOLD, advice);
+	paint_addf(paint, "\n");
 }

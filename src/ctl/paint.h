@@ -49,8 +49,11 @@ void paint_line(struct paint *paint, const char *label, enum ink ink, const char
 
 /*
  * Advice of the API, its requests said as commands: "migrationctl apply" for "POST
- * /apply".
+ * /apply". NULL is none.
  */
+void paint_add_advice(struct paint *paint, enum ink ink, const char *advice);
+
+/* The same as a line, as paint_line has it. */
 void paint_advice(struct paint *paint, const char *label, const char *advice);
 
 /* Green for what is well, red for what is not: by state or outcome. */

@@ -6,6 +6,7 @@
  * what a document does not have is left out, so an older or newer daemon is no problem.
  *
  *	render_migrations.c   status, migrations, plan
+ *	render_check.c        the check
  *	render_run.c          runs and problems
  *	render_facts.c        configuration, version, probes
  */
@@ -22,6 +23,7 @@ render_fn render_migration;
 render_fn render_plan;
 render_fn render_run;
 render_fn render_runs; /* GET /runs */
+render_fn render_check;
 render_fn render_config;
 render_fn render_version;
 render_fn render_checks; /* GET /readyz */

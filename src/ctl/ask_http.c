@@ -46,7 +46,7 @@ on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
 	(void)b;
 	(void)c;
 	(void)d;
-	uv_run(ask_loop(http->ask), UV_RUN_NOWAIT);
+	ask_turn(http->ask, 0);
 	return ask_interrupts(http->ask) > 0;
 }
 

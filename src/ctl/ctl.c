@@ -2,6 +2,7 @@
 #include "ctl/ctl.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -284,6 +285,15 @@ run(struct ctl *ctl, int argc, char **argv)
 	return args->command->run(ctl);
 }
 
+/* "| head" has read what it wanted, and that is no failure. */
+static bool
+reader_is_gone(void)
+{
+	struct pollfd out = { .fd = STDOUT_FILENO };
+
+	return poll(&out, 1, 0) > 0 && (out.revents & POLLERR);
+}
+
 int
 ctl_main(int argc, char **argv, char *const *environ)
 {
@@ -293,8 +303,12 @@ ctl_main(int argc, char **argv, char *const *environ)
 	ctl->environ = environ;
 	ctl->scratch = ctl;
 	exit_code = run(ctl, argc, argv);
-	if (fflush(stdout) != 0 && exit_code == EXIT_FINE)
-		exit_code = EXIT_INTERNAL; /* whoever reads it got half of it */
+	fflush(stdout);
+	if (ferror(stdout) && exit_code == EXIT_FINE && !reader_is_gone()) {
+		fputs(
+		    "migrationctl: cannot write all of it to standard output\n", stderr);
+		exit_code = EXIT_INTERNAL;
+	}
 	ask_close(ctl->ask);
 	talloc_free(ctl);
 	return exit_code;

@@ -62,25 +62,30 @@ tell(struct ctl *ctl, struct progress *progress, const json_t *run, size_t colum
  * and we wait for that. True: leave.
  */
 static bool
-leaves(struct ctl *ctl, const char *path, unsigned *told)
+leaves(struct ctl *ctl, const char *id, size_t columns, unsigned *told)
 {
-	const char *id = path + strlen("/runs/");
 	unsigned n = ask_interrupts(ctl->ask);
+	bool is_local = ask_is_local(ctl->ask);
+	struct paint out;
 
 	if (n == *told)
 		return false;
 	*told = n;
-	if (!ask_is_local(ctl->ask)) {
+	ctl_paint(ctl, stderr, &out);
+	if (!is_local) {
+		paint_addf(&out, "no longer watched: it goes on, migrationctl cancel ");
+		paint_add(&out, INK_PLAIN, id);
+		paint_addf(&out, " ends it\n");
 		ctl->exit_code = ASK_INTERRUPTED;
-		fprintf(stderr,
-		    "\nno longer watched: run %s goes on, migrationctl cancel %s ends it\n",
-		    id, id);
-		return true;
+	} else if (n == 1) {
+		paint_addf(
+		    &out, "ends after the migration in hand; again to cancel it\n");
+	} else {
+		paint_addf(&out, "cancelling\n");
 	}
-	fputs(n == 1 ? "\nends after the migration in hand; again to cancel it\n"
-		     : "\ncancelling\n",
-	    stderr);
-	return false;
+	erase_bar(columns);
+	ctl_print(&out, stderr);
+	return !is_local;
 }
 
 static int
@@ -114,7 +119,8 @@ look(struct ctl *ctl, const char *path, void **kept, struct answer *answer)
 int
 ctl_follow(struct ctl *ctl, const json_t *run)
 {
-	char *path = mem_printf(ctl, "/runs/%.64s", doc_text(run, "id"));
+	char *id = mem_printf(ctl, "%.64s", doc_text(run, "id"));
+	char *path = mem_printf(ctl, "/runs/%s", id);
 	size_t columns = bar_columns(ctl);
 	int64_t longest_ms = columns > 0 ? LONGEST_BAR_MS : LONGEST_MS;
 	int64_t pause_ms = FIRST_PAUSE_MS;
@@ -130,14 +136,14 @@ ctl_follow(struct ctl *ctl, const json_t *run)
 			break;
 		ask_pause(ctl->ask, pause_ms);
 		pause_ms = pause_ms * 2 < longest_ms ? pause_ms * 2 : longest_ms;
-		rc = leaves(ctl, path, &told) ? -1 : look(ctl, path, &kept, &answer);
-		if (leaves(ctl, path, &told))
-			rc = -1;
-		if (rc < 0)
+		/* a signal may come in either */
+		rc = leaves(ctl, id, columns, &told) ? -1
+						     : look(ctl, path, &kept, &answer);
+		if (leaves(ctl, id, columns, &told) || rc < 0)
 			break;
 	}
 	erase_bar(columns);
-	if (rc == 0)
+	if (doc_get(answer.document, "outcome"))
 		ctl->exit_code = end(ctl, &answer);
 	ctl->scratch = ctl;
 	talloc_free(kept);

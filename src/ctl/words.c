@@ -119,13 +119,16 @@ add_command(struct text *out, const char *s)
 char *
 words_as_commands(const void *ctx, const char *advice)
 {
+	bool says_commands = strstr(advice, "migrationctl ") != NULL;
 	struct text out;
 
 	text_init(&out, ctx, BOUND_REPLY_BYTES);
 	while (*advice) {
 		size_t took = 0;
 
-		if (strncmp(advice, "GET /", 5) == 0 || strncmp(advice, "POST /", 6) == 0)
+		if (!says_commands &&
+		    (strncmp(advice, "GET /", 5) == 0 ||
+			strncmp(advice, "POST /", 6) == 0))
 			took = add_command(&out, advice);
 		if (took == 0) {
 			text_add_char(&out, *advice);

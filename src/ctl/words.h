@@ -11,7 +11,7 @@
  */
 
 /*
- * `advice` with every request that a row of ctl_commands stands for said as that command.
- * Owned by ctx.
+ * `advice` with every request that a row of ctl_commands stands for said as that command;
+ * as it is where it names a command itself. Owned by ctx.
  */
 char *words_as_commands(const void *ctx, const char *advice);

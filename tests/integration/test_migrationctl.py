@@ -10,6 +10,7 @@ import threading
 import pytest
 
 from harness.ctl import ctl_binary, run, spawn, finish
+from harness.daemon import environment
 from harness.folder import write
 from harness.process import free_port
 from harness.wait import wait_until
@@ -141,6 +142,50 @@ def test_reading_writes_nothing(ctl_on, sample, database):
     assert database.value(
         "SELECT count(*) FROM pg_namespace"
         " WHERE nspname IN ('drizzle', 'migrationd')") == 0
+
+
+def test_check(ctl_on, drizzle):
+    folder = drizzle([("0000_a", "SELECT 1;"), ("0001_b", "SELECT 1;")])
+    ctl = ctl_on(folder)
+    done = ctl("check")
+    assert done.returncode == PENDING, done.err
+    assert f"{folder}/0000_a.sql: warning: " in done.out
+    assert lines(done.out)[-1].startswith("check: pending: 0 errors, 2 warn")
+    assert ctl("check", "--files").returncode == FINE
+    assert ctl("apply").returncode == FINE
+    assert ctl("check").returncode == FINE
+    document = json.loads(ctl("check", "--json").out)
+    assert document["exit_code"] == FINE and document["strict"] is False
+    (folder / "0001_b.sql").unlink()
+    wait_until(lambda: ctl("check", "--files").returncode == FILES)
+    done = ctl("check", "--quiet", "--strict")
+    assert (done.returncode, done.out) == (FILES, "")
+
+
+def test_check_of_files_needs_no_database(drizzle):
+    done = run("check", "--files", "--migrations",
+               drizzle([("0000_a", "SELECT 1;")]), "--database-url",
+               "postgresql://postgres@127.0.0.1:1/nowhere")
+    assert done.returncode == FINE, done.err
+    assert "check: fine" in done.out
+
+
+def test_head_is_no_failure(ctl_on, drizzle):
+    ctl = ctl_on(drizzle([(f"{i:04d}_m{i}", "SELECT 1;")
+                          for i in range(3000)]))
+    done = subprocess.run(
+        ["bash", "-c", "set -o pipefail; \"$@\" list | head -n 1", "-",
+         ctl_binary(), *map(str, ctl.flags)],
+        env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == FINE, done.stderr
+    assert done.stdout.startswith("MIGRATION")
+
+
+def test_a_full_disk_is_one(ctl_on, sample):
+    ctl = ctl_on(sample)
+    with open("/dev/full", "w", encoding="ascii") as full:
+        done = finish(spawn(*ctl.flags, "list", stdout=full))
+    assert done.returncode == 70 and "cannot write" in done.err
 
 
 # -- applying -------------------------------------------------------------

@@ -2,6 +2,7 @@
 """migrationctl on a terminal: colours, the progress bar, Ctrl-C."""
 
 import re
+import socket
 
 import pytest
 
@@ -112,7 +113,6 @@ def test_ctrl_c_leaves_the_run_of_a_daemon_alone(serve, drizzle):
     terminal.press_ctrl_c()
     assert terminal.finish(10) == INTERRUPTED
     run_id = daemon.status()["run"]["id"]
-    assert f"run {run_id} goes on" in terminal.text
     assert f"migrationctl cancel {run_id}" in terminal.text
     daemon.wait_verdict("current")
 
@@ -146,21 +146,21 @@ def test_ctrl_c_twice_cancels(drizzle, database):
     assert not database.has_table("slow")
 
 
-def test_ctrl_c_while_it_connects(sample):
-    # 192.0.2.1 is for documentation: nobody answers, and nothing is sent far
-    terminal = Terminal("--migrations", sample, "--database-url",
-                        "postgresql://192.0.2.1/x", "status")
-    wait_until(lambda: terminal.process.poll() is None, 5)
-    terminal.press_ctrl_c()
-    code = terminal.finish(20)
-    assert code in (INTERRUPTED, -2), terminal.screen
-
-
-def test_ctrl_c_of_wait(flags_of, sample):
-    terminal = Terminal(*flags_of(sample), "wait")
-    terminal._read(1)
-    terminal.press_ctrl_c()
-    assert terminal.finish(20) in (INTERRUPTED, -2)
+@pytest.mark.parametrize("command", [["status"], ["wait"], ["apply"],
+                                     ["apply", "--json"]])
+@pytest.mark.parametrize("way", ["server", "local"])
+def test_ctrl_c_while_nobody_answers(sample, way, command):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        flags = (["--server", f"127.0.0.1:{port}"] if way == "server" else
+                 ["--migrations", sample, "--database-url",
+                  f"postgresql://127.0.0.1:{port}/x"])
+        terminal = Terminal(*flags, *command)
+        silent.settimeout(20)
+        connection, _ = silent.accept()
+        with connection:
+            terminal.press_ctrl_c()
+            assert terminal.finish(20) == INTERRUPTED, terminal.screen
 
 
 def test_a_pipe_gets_no_bar(flags_of, drizzle):

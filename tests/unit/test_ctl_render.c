@@ -236,13 +236,48 @@ test_runs(void **state)
 	talloc_free(fake);
 }
 
+static void
+test_check(void **state)
+{
+	static const char document[] =
+	    "{\"verdict\": \"files\", \"counts\": {\"errors\": 2, \"warnings\": 1},"
+	    " \"findings_left_out\": 3,"
+	    " \"folder\": {\"path\": \"drizzle\", \"migrations\": 7},"
+	    " \"findings\": ["
+	    "{\"kind\": \"fork\", \"severity\": \"error\", \"file\": \"a.sql\","
+	    " \"line\": 3, \"message\": \"two ways\", \"remedy\": \"POST /apply\","
+	    " \"commands\": [\"rm a\"]},"
+	    "{\"kind\": \"pending\", \"severity\": \"warning\", \"migration\": \"m1\","
+	    " \"message\": \"not yet\", \"remedy\": \"do it\"},"
+	    "{\"kind\": \"unreachable\", \"severity\": \"error\","
+	    " \"message\": \"away\", \"remedy\": \"do it\"},"
+	    "{\"kind\": \"folder\", \"severity\": \"note\", \"message\": \"odd\"}]}";
+	struct fake *fake = fake_new();
+	char *text = rendered(fake, render_check, json_loads(document, 0, NULL), false);
+
+	(void)state;
+	assert_string_equal(text,
+	    "drizzle/a.sql:3: error: two ways [fork]\n"
+	    "    migrationctl apply\n"
+	    "    $ rm a\n"
+	    "m1: warning: not yet [pending]\n"
+	    "database: error: away [unreachable]\n"
+	    "    do it\n"
+	    "drizzle: note: odd [folder]\n"
+	    "... and 3 more\n"
+	    "\n"
+	    "check: files: 2 errors, 1 warning, 0 notes; 7 migrations, 0 snapshots\n");
+	talloc_free(fake);
+}
+
 /* Whatever a server sends: no document is what it should be, and nothing is made of it. */
 static void
 test_odd_documents(void **state)
 {
 	static render_fn *const renders[] = { render_status, render_migrations,
-		render_migration, render_plan, render_run, render_runs, render_config,
-		render_version, render_checks, render_problem, render_wait };
+		render_migration, render_plan, render_run, render_runs, render_check,
+		render_config, render_version, render_checks, render_problem,
+		render_wait };
 	static const char *const documents[] = { "{}", "[]", "[null]",
 		"{\"applied\": 3, \"runs\": [1, null], \"migrations\": {\"a\": []},"
 		" \"counts\": {\"pending\": \"x\"}, \"settings\": {\"a\": 1},"
@@ -301,6 +336,7 @@ main(void)
 		cmocka_unit_test(test_plan),
 		cmocka_unit_test(test_run_in_progress),
 		cmocka_unit_test(test_runs),
+		cmocka_unit_test(test_check),
 		cmocka_unit_test(test_odd_documents),
 		cmocka_unit_test(test_facts),
 	};

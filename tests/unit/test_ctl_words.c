@@ -35,6 +35,8 @@ test_words(void **state)
 		{ "POST /repair with {\"migration\": no",
 		    "migrationctl repair with {\"migration\": no" },
 		{ "POST /repair with {broken}", "migrationctl repair with {broken}" },
+		{ "migrationctl apply, or POST /apply",
+		    "migrationctl apply, or POST /apply" },
 		{ "POST /reload", "POST /reload" },
 		{ "GET /runs/0a/b", "GET /runs/0a/b" },
 		{ "POST /runs//cancel", "POST /runs//cancel" },

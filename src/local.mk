@@ -120,6 +120,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/http/httpd_loop.c \
 	%D%/http/json.c %D%/http/json.h \
 	%D%/http/json_check.c \
+	%D%/http/json_notice.c %D%/http/json_notice.h \
 	%D%/http/json_run.c \
 	%D%/http/json_value.c %D%/http/json_value.h \
 	%D%/http/metrics.c %D%/http/metrics.h \
@@ -150,6 +151,9 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/daemon/conninfo.c %D%/daemon/conninfo.h \
 	%D%/daemon/ephemeral.c %D%/daemon/ephemeral.h \
 	%D%/daemon/ephemeral_keeper.c %D%/daemon/ephemeral_keeper.h \
+	%D%/daemon/herald.c %D%/daemon/herald.h \
+	%D%/daemon/hook_facts.c %D%/daemon/hook_facts.h \
+	%D%/daemon/hooks.c %D%/daemon/hooks.h \
 	%D%/daemon/listen.c %D%/daemon/listen.h \
 	%D%/daemon/listen_inherited.c \
 	%D%/daemon/listeners.c %D%/daemon/listeners.h \
@@ -159,6 +163,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/daemon/options.c %D%/daemon/options.h \
 	%D%/daemon/report.c %D%/daemon/report.h \
 	%D%/daemon/run_list.c %D%/daemon/run_list.h \
+	%D%/daemon/secrets.c %D%/daemon/secrets.h \
 	%D%/daemon/service.c %D%/daemon/service.h \
 	%D%/daemon/target.c %D%/daemon/target.h \
 	%D%/daemon/target_internal.h \

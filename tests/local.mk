@@ -69,6 +69,7 @@ unit_tests = \
 	%D%/unit/test_ctl_words \
 	%D%/unit/test_connect \
 	%D%/unit/test_conninfo \
+	%D%/unit/test_hook_facts \
 	%D%/unit/test_listen \
 	%D%/unit/test_notify \
 	%D%/unit/test_run_list \

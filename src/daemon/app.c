@@ -48,6 +48,7 @@ struct app {
 	enum app_phase phase;
 	bool changed; /* something to publish in the next tick */
 	bool was_busy;
+	int64_t grace_until_us; /* once told to stop */
 };
 
 static struct app *
@@ -153,8 +154,19 @@ app_drain(struct app *app)
 		app->was_busy = false;
 		uv_timer_stop(&app->stop_timer);
 	}
-	if (httpd_in_flight(app->httpd) == 0)
+	if (httpd_in_flight(app->httpd) == 0 && !target_is_telling(app->service.target))
 		app_close(app);
+}
+
+/* Callers get a moment, hooks what is left of the grace time. */
+static uint64_t
+linger_ms(const struct app *app)
+{
+	int64_t left_ms = (app->grace_until_us - clock_mono_us()) / 1000;
+
+	return target_is_telling(app->service.target) && left_ms > LINGER_MS
+	    ? (uint64_t)left_ms
+	    : LINGER_MS;
 }
 
 static void
@@ -180,7 +192,7 @@ on_prepare(uv_prepare_t *prepare)
 	 */
 	if (app->phase == APP_DRAINING && !target_is_busy(app->service.target) &&
 	    !uv_is_active((uv_handle_t *)&app->stop_timer))
-		uv_timer_start(&app->stop_timer, on_linger_over, LINGER_MS, 0);
+		uv_timer_start(&app->stop_timer, on_linger_over, linger_ms(app), 0);
 }
 
 static void
@@ -222,6 +234,8 @@ app_stop(struct app *app, const char *why)
 		log_info("stopping", LOG_STR("why", why));
 		notify_stopping();
 		app->phase = APP_DRAINING;
+		app->grace_until_us =
+		    clock_mono_us() + app->config->shutdown_grace_ms * 1000;
 		app->was_busy = target_is_busy(app->service.target);
 		httpd_quiesce(app->httpd);
 		target_stop(app->service.target, false);

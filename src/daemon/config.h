@@ -56,6 +56,11 @@ struct config {
 	int64_t ddl_lock_timeout_ms;
 	int64_t statement_timeout_ms;
 	unsigned yield_after;
+	const char *hook_before;
+	const char *hook_after;
+	const char *hook_failure;
+	int64_t hook_timeout_ms;
+	bool hook_required;
 	int64_t connect_timeout_ms;
 	int64_t connect_wait_ms;
 	int64_t refresh_interval_ms;

@@ -190,6 +190,12 @@ check_command(struct config *config, const struct option_row *row, struct err *e
 static int
 check_commands(struct config *config, struct err *err)
 {
+	if (config->hook_required && !config->hook_before) {
+		err_set(err, CAT_CONFIGURATION,
+		    "hook_required is on, and there is no hook_before");
+		err_hint(err, "set hook_before, or hook_required = off");
+		return -1;
+	}
 	for (size_t i = 0; i < option_count; i++) {
 		if ((option_table[i].flags & OPTION_COMMAND) &&
 		    check_command(config, &option_table[i], err) < 0)

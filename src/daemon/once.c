@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/ephemeral.h"
+#include "daemon/herald.h"
 #include "db/runner.h"
 #include "http/json.h"
 #include "http/plain.h"
@@ -22,6 +23,7 @@ struct once {
 	struct target_params params;
 	struct run *run;
 	struct runner *runner;
+	struct herald *herald;
 	bool told; /* to stop, once already */
 };
 
@@ -37,13 +39,41 @@ once_close_signals(struct once *once)
 		uv_close((uv_handle_t *)&once->signals[i], NULL);
 }
 
+/* The run is done and all is told: nothing is left to wait for. */
+static void
+once_leave(void *arg)
+{
+	struct once *once = arg;
+
+	if (once->runner != NULL || once->herald == NULL || herald_is_busy(once->herald))
+		return;
+	herald_close(once->herald);
+	once->herald = NULL;
+	once_close_signals(once);
+}
+
+static void
+on_go_on(void *arg, const struct err *err)
+{
+	runner_go_on(((struct once *)arg)->runner, err);
+}
+
+static bool
+on_planned(void *arg, const struct plan *plan)
+{
+	struct once *once = arg;
+
+	return herald_planned(once->herald, once->run, plan, on_go_on, once);
+}
+
 static void
 on_done(void *arg, struct history *history UNUSED)
 {
 	struct once *once = arg;
 
 	once->runner = NULL;
-	once_close_signals(once);
+	herald_ended(once->herald, once->run);
+	once_leave(once);
 }
 
 static void
@@ -51,38 +81,55 @@ on_signal(uv_signal_t *signal, int number UNUSED)
 {
 	struct once *once = signal->data;
 
-	if (once->runner == NULL)
-		return;
-	if (once->told)
+	if (once->runner == NULL) {
+		herald_abandon(once->herald);
+		once_leave(once);
+	} else if (once->told) {
 		runner_cancel(once->runner, "told to stop twice");
-	else
+	} else {
 		runner_finish_early(once->runner, "told to stop");
+	}
 	once->told = true;
 }
 
 static void
-once_apply(struct once *once)
+once_start(struct once *once)
 {
-	static const int numbers[] = { SIGTERM, SIGINT };
 	const struct folder_problem *blocker = folder_blocker(once->folder);
 	struct runner_events events = {
-		.on_change = on_change, .on_done = on_done, .arg = once
+		.on_change = on_change,
+		.on_planned = on_planned,
+		.on_done = on_done,
+		.arg = once,
 	};
 
-	if (blocker != NULL) {
-		once->run->err = blocker->err;
-		run_conclude(once->run, true, clock_now_us(), clock_mono_us());
-		run_set_state(once->run, RUN_DONE);
+	if (blocker == NULL) {
+		once->runner = runner_start(
+		    &once->loop, &once->params, once->run, once->folder, &events);
 		return;
 	}
+	once->run->err = blocker->err;
+	run_conclude(once->run, true, clock_now_us(), clock_mono_us());
+	run_set_state(once->run, RUN_DONE);
+	herald_ended(once->herald, once->run);
+	once_leave(once);
+}
+
+static void
+once_apply(struct once *once, const struct config *config)
+{
+	static const int numbers[] = { SIGTERM, SIGINT };
+
 	uv_loop_init(&once->loop);
 	for (size_t i = 0; i < ARRAY_SIZE(once->signals); i++) {
 		uv_signal_init(&once->loop, &once->signals[i]);
 		once->signals[i].data = once;
 		uv_signal_start(&once->signals[i], on_signal, numbers[i]);
 	}
-	once->runner =
-	    runner_start(&once->loop, &once->params, once->run, once->folder, &events);
+	once->herald =
+	    herald_new(&once->loop, metrics_new(once, clock_now_us()), once_leave, once);
+	herald_configure(once->herald, config);
+	once_start(once);
 	uv_run(&once->loop, UV_RUN_DEFAULT);
 	int busy = uv_loop_close(&once->loop);
 	assert(busy == 0);
@@ -131,7 +178,7 @@ once_run(struct config *config)
 	    &once->params);
 	once->params.name = "default";
 	once->run = run_new(&request, once->params.name, clock_now_us(), clock_mono_us());
-	once_apply(once);
+	once_apply(once, config);
 	once_print(once, config->log_format == LOG_FORMAT_JSON);
 	exit_code = once->run->outcome == RUN_SUCCEEDED ? EXIT_FINE
 							: err_exit_code(&once->run->err);

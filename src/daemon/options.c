@@ -142,6 +142,28 @@ const struct option_row option_table[] = {
 	  .help = "Let go, and try again later, when so many sessions queue behind a "
 		  "migration that waits itself; 0 never." },
 
+	/* Hooks */
+	{ .name = "hook_before", .type = OPTION_STRING, .offset = FIELD(hook_before),
+	  .flags = OPTION_RELOAD | OPTION_SECRET | OPTION_COMMAND, .argument = "COMMAND",
+	  .group = 'k',
+	  .help = "Program, with arguments, to run before a run that has something to do; no "
+		  "shell." },
+	{ .name = "hook_after", .type = OPTION_STRING, .offset = FIELD(hook_after),
+	  .flags = OPTION_RELOAD | OPTION_SECRET | OPTION_COMMAND, .argument = "COMMAND",
+	  .group = 'k',
+	  .help = "Program to run after it, however it went." },
+	{ .name = "hook_failure", .type = OPTION_STRING, .offset = FIELD(hook_failure),
+	  .flags = OPTION_RELOAD | OPTION_SECRET | OPTION_COMMAND, .argument = "COMMAND",
+	  .group = 'k',
+	  .help = "Program to run after each run that did not succeed." },
+	{ .name = "hook_timeout", .type = OPTION_DURATION, .offset = FIELD(hook_timeout_ms),
+	  .flags = OPTION_RELOAD, .fallback = "5min", .min = 100, .max = 7 * DAY,
+	  .group = 'k',
+	  .help = "How long a hook may run before it is killed." },
+	{ .name = "hook_required", .type = OPTION_BOOL, .offset = FIELD(hook_required),
+	  .flags = OPTION_RELOAD, .fallback = "off", .group = 'k',
+	  .help = "Apply nothing before hook_before has succeeded." },
+
 	/* Watching */
 	{ .name = "settle", .type = OPTION_DURATION, .offset = FIELD(settle_ms),
 	  .flags = OPTION_RELOAD, .fallback = "500ms", .min = 10, .max = MINUTE, .group = 'w',
@@ -212,7 +234,7 @@ const struct option_row option_table[] = {
 
 const size_t option_count = ARRAY_SIZE(option_table);
 
-const char option_groups[] = "mdtawhlx";
+const char option_groups[] = "mdtawkhlx";
 
 const char *
 option_group(char group)
@@ -228,6 +250,8 @@ option_group(char group)
 		return "Applying";
 	case 'w':
 		return "Watching the folder";
+	case 'k':
+		return "Hooks";
 	case 'h':
 		return "HTTP";
 	case 'l':

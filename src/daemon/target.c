@@ -212,6 +212,7 @@ target_new(
 	target->metrics = metrics;
 	target->on_change = on_change;
 	target->arg = arg;
+	target->herald = herald_new(loop, metrics, on_change, arg);
 	target_init_settle(target);
 	return target;
 }
@@ -222,6 +223,7 @@ target_configure(struct target *target, const struct config *config)
 	bool first = target->config == NULL;
 
 	target->config = config;
+	herald_configure(target->herald, config);
 	folder_unref(target->folder);
 	target->folder = NULL; /* another path or layout is used at once */
 	target_scan(target, SCAN_RELOAD);
@@ -257,5 +259,6 @@ target_close(struct target *target)
 {
 	observer_close(target->observer);
 	target->observer = NULL;
+	herald_close(target->herald);
 	uv_close((uv_handle_t *)&target->settle_timer, on_settle_closed);
 }

@@ -47,6 +47,9 @@ struct run *target_cancel(
 void target_refresh(struct target *target);
 bool target_is_busy(const struct target *target);
 
+/* What was done is still to be told to hooks. */
+bool target_is_telling(const struct target *target);
+
 /* Stopping: no new run; the one in progress ends after the migration in hand, or now. */
 void target_stop(struct target *target, bool now);
 

@@ -6,6 +6,7 @@
  * status), target_run.c acts (start a run, and what follows when it ends).
  */
 
+#include "daemon/herald.h"
 #include "daemon/run_list.h"
 #include "daemon/target.h"
 #include "db/observer.h"
@@ -30,6 +31,7 @@ struct target {
 
 	struct observer *observer;
 	struct runner *runner;
+	struct herald *herald;
 	struct run *run;   /* in progress */
 	char *stop_reason; /* why it is to end before it began; NULL: it is not */
 	uv_timer_t settle_timer;

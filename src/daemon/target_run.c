@@ -50,6 +50,7 @@ run_ended(struct target *target, struct history *history)
 	note_wish(target, run);
 	report_run_end(run, target->config->instance);
 	metrics_count_run(target->metrics, run);
+	herald_ended(target->herald, run);
 	target->run = NULL;
 	target->runner = NULL;
 	target->lock_seen = (struct lock_facts){ 0 };
@@ -66,6 +67,21 @@ on_runner_change(void *arg)
 	target_changed(arg);
 }
 
+/* hook_before is over, and the run waits for it. */
+static void
+on_go_on(void *arg, const struct err *err)
+{
+	runner_go_on(((struct target *)arg)->runner, err);
+}
+
+static bool
+on_planned(void *arg, const struct plan *plan)
+{
+	struct target *target = arg;
+
+	return herald_planned(target->herald, target->run, plan, on_go_on, target);
+}
+
 static void
 on_runner_done(void *arg, struct history *history)
 {
@@ -78,7 +94,10 @@ run_begin(struct target *target)
 {
 	const struct folder_problem *blocker = folder_blocker(target->folder);
 	struct runner_events events = {
-		.on_change = on_runner_change, .on_done = on_runner_done, .arg = target
+		.on_change = on_runner_change,
+		.on_planned = on_planned,
+		.on_done = on_runner_done,
+		.arg = target,
 	};
 
 	if (target->stop_reason != NULL || blocker != NULL) {
@@ -199,6 +218,12 @@ target_is_busy(const struct target *target)
 	return target->run != NULL;
 }
 
+bool
+target_is_telling(const struct target *target)
+{
+	return herald_is_busy(target->herald);
+}
+
 /* End the run in progress: after the migration in hand, or now. */
 static void
 run_end_early(struct target *target, bool now, const char *reason)
@@ -219,6 +244,8 @@ void
 target_stop(struct target *target, bool now)
 {
 	target->stopping = true;
+	if (now)
+		herald_abandon(target->herald);
 	if (target->run != NULL)
 		run_end_early(target, now, "migrationd is stopping");
 	target_changed(target);

@@ -57,6 +57,15 @@ pgconn_info_set(struct pgconn_info *info, const char *keyword, const char *value
 	info->n_settings++;
 }
 
+const char *
+pgconn_info_get(const struct pgconn_info *info, const char *keyword)
+{
+	for (size_t i = 0; i < info->n_settings; i++)
+		if (strcmp(info->keywords[i], keyword) == 0)
+			return info->values[i];
+	return NULL;
+}
+
 static void
 set_default(struct pgconn_info *info, const PQconninfoOption *given, const char *keyword,
     const char *value)

@@ -45,5 +45,8 @@ int pgconn_info_read(const void *ctx, const struct pgconn_params *params,
 /* Set or replace one setting. */
 void pgconn_info_set(struct pgconn_info *info, const char *keyword, const char *value);
 
+/* One setting, or NULL. */
+const char *pgconn_info_get(const struct pgconn_info *info, const char *keyword);
+
 /* Whether the host is a unix socket. */
 bool pgconn_info_is_socket(const struct pgconn_info_host *host);

@@ -60,6 +60,18 @@ note_last_run(struct metrics *metrics, const struct run *run)
 	metrics->last_run_migrations = run->n_applied;
 }
 
+const char *
+hook_name(enum hook_kind kind)
+{
+	static const char *const names[] = {
+		[HOOK_BEFORE] = "before",
+		[HOOK_AFTER] = "after",
+		[HOOK_FAILURE] = "failure",
+	};
+
+	return names[kind];
+}
+
 void
 metrics_count_run(struct metrics *metrics, const struct run *run)
 {

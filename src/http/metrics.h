@@ -43,6 +43,14 @@ enum metrics_scan {
 	SCAN_TRIGGER_COUNT
 };
 
+/* The commands that are run around a run (daemon/hooks.h). */
+enum hook_kind {
+	HOOK_BEFORE,
+	HOOK_AFTER,
+	HOOK_FAILURE,
+	HOOK_KIND_COUNT
+};
+
 /* Requests with one combination of labels. */
 struct metrics_http {
 	struct metrics_http *next;
@@ -85,6 +93,7 @@ struct metrics {
 	uint64_t scans[SCAN_TRIGGER_COUNT];
 	int64_t scan_duration_us;
 	uint64_t connects, connect_failures; /* set by the app before rendering */
+	uint64_t hooks[HOOK_KIND_COUNT], hook_failures[HOOK_KIND_COUNT];
 	uint64_t requests_in_flight;
 	int64_t loop_lag_us;
 	struct metrics_http *http;
@@ -94,6 +103,9 @@ struct metrics {
 
 /* Zeroed, buckets set; a configuration has just been loaded. */
 struct metrics *metrics_new(const void *ctx, int64_t now_us);
+
+/* "before" */
+const char *hook_name(enum hook_kind kind);
 
 /* A run is done: counts it, its migrations, statements, waits, errors. */
 void metrics_count_run(struct metrics *metrics, const struct run *run);

@@ -110,6 +110,16 @@ metrics_emit_categories(struct metrics_view *view, const struct metrics_family *
 }
 
 void
+metrics_emit_hooks(struct metrics_view *view, const struct metrics_family *family)
+{
+	const uint64_t *counts = field_of(view, family);
+
+	for (unsigned i = 0; i < HOOK_KIND_COUNT; i++)
+		emit_labelled(
+		    view, family, "hook", hook_name((enum hook_kind)i), counts[i]);
+}
+
+void
 metrics_emit_scans(struct metrics_view *view, const struct metrics_family *family)
 {
 	static const char *const names[SCAN_TRIGGER_COUNT] = {

@@ -45,6 +45,7 @@ void metrics_emit_operations(
     struct metrics_view *view, const struct metrics_family *family);
 void metrics_emit_categories(
     struct metrics_view *view, const struct metrics_family *family);
+void metrics_emit_hooks(struct metrics_view *view, const struct metrics_family *family);
 void metrics_emit_scans(struct metrics_view *view, const struct metrics_family *family);
 void metrics_emit_states(struct metrics_view *view, const struct metrics_family *family);
 void metrics_emit_log_levels(

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "daemon/herald.h"
+
+#include "base/mem.h"
+
+struct herald {
+	struct hooks *hooks;
+	const struct config *config;
+	bool planned; /* the present run has something to do */
+	hooks_fn *fn; /* of the run that waits; NULL: none does */
+	void *arg;
+};
+
+struct herald *
+herald_new(
+    uv_loop_t *loop, struct metrics *metrics, void (*on_change)(void *arg), void *arg)
+{
+	struct herald *herald = mem_zero(NULL, struct herald);
+
+	herald->hooks = hooks_new(loop, metrics, on_change, arg);
+	return herald;
+}
+
+void
+herald_configure(struct herald *herald, const struct config *config)
+{
+	herald->config = config;
+	hooks_configure(herald->hooks, config);
+}
+
+/* The hook that has to succeed before anything runs is over. */
+static void
+on_before(void *arg, const struct err *cause)
+{
+	struct herald *herald = arg;
+	hooks_fn *fn = herald->fn;
+	struct err err = *cause;
+
+	if (err_is_set(&err)) {
+		err.category = CAT_CONFIGURATION;
+		err.http_status = 409;
+		err.exit_code = EXIT_REFUSED;
+		err_hint(&err,
+		    "nothing was applied; see what the hook says in the log, then "
+		    "POST /apply");
+	}
+	herald->fn = NULL;
+	fn(herald->arg, &err);
+}
+
+bool
+herald_planned(struct herald *herald, const struct run *run, const struct plan *plan,
+    hooks_fn *fn, void *arg)
+{
+	bool waits =
+	    herald->config->hook_required && hooks_has(herald->hooks, HOOK_BEFORE);
+	void *scratch = mem_context(NULL, "planned");
+	const char **ids = hook_planned_ids(scratch, plan);
+
+	herald->planned = true;
+	herald->fn = waits ? fn : NULL;
+	herald->arg = arg;
+	hooks_add(herald->hooks, HOOK_BEFORE, run, ids, plan->n_steps,
+	    waits ? on_before : NULL, herald);
+	talloc_free(scratch);
+	return waits;
+}
+
+void
+herald_ended(struct herald *herald, const struct run *run)
+{
+	void *scratch = mem_context(NULL, "ended");
+	const char **ids = hook_applied_ids(scratch, run);
+
+	if (herald->fn != NULL) /* it did not wait to the end */
+		hooks_forget(herald->hooks, herald);
+	herald->fn = NULL;
+	if (herald->planned)
+		hooks_add(
+		    herald->hooks, HOOK_AFTER, run, ids, run->n_applied, NULL, NULL);
+	if (run->outcome != RUN_SUCCEEDED)
+		hooks_add(
+		    herald->hooks, HOOK_FAILURE, run, ids, run->n_applied, NULL, NULL);
+	herald->planned = false;
+	talloc_free(scratch);
+}
+
+bool
+herald_is_busy(const struct herald *herald)
+{
+	return hooks_is_busy(herald->hooks);
+}
+
+void
+herald_abandon(struct herald *herald)
+{
+	hooks_abandon(herald->hooks);
+}
+
+void
+herald_close(struct herald *herald)
+{
+	hooks_close(herald->hooks);
+	talloc_free(herald);
+}

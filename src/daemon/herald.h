@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#pragma once
+
+/*
+ * The herald: tells those outside what a run does, by hooks. Whoever starts runners has one.
+ *
+ *	on_planned       herald_planned(herald, run, plan, on_go_on, me)
+ *	the run is done  herald_ended(herald, run)
+ *
+ * hook_before comes before the first run that has something to do, hook_after behind each of
+ * those, however it went, and hook_failure behind each run that did not succeed.
+ */
+
+#include <uv.h>
+
+#include "core/plan.h"
+#include "daemon/hooks.h"
+
+struct herald;
+
+/* `on_change` is called when something has been told: herald_is_busy may be another. */
+struct herald *herald_new(
+    uv_loop_t *loop, struct metrics *metrics, void (*on_change)(void *arg), void *arg);
+
+/* `config` must stay until the next call, or herald_close. */
+void herald_configure(struct herald *herald, const struct config *config);
+
+/*
+ * The run has something to do. True: it has to wait for `fn`, which is called once, from the loop,
+ * unless the run ends before; with an error nothing may be applied.
+ */
+bool herald_planned(struct herald *herald, const struct run *run, const struct plan *plan,
+    hooks_fn *fn, void *arg);
+
+/* The run is DONE. */
+void herald_ended(struct herald *herald, const struct run *run);
+
+/* Something is still to be told. */
+bool herald_is_busy(const struct herald *herald);
+
+/* Tell nothing any more. */
+void herald_abandon(struct herald *herald);
+
+/* The same, and free. */
+void herald_close(struct herald *herald);

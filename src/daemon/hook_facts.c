@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "daemon/hook_facts.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+
+const char **
+hook_planned_ids(const void *ctx, const struct plan *plan)
+{
+	const char **ids = mem_array(ctx, const char *, plan->n_steps + 1);
+
+	for (size_t i = 0; i < plan->n_steps; i++)
+		ids[i] = plan->steps[i].migration->id;
+	return ids;
+}
+
+const char **
+hook_applied_ids(const void *ctx, const struct run *run)
+{
+	const char **ids = mem_array(ctx, const char *, run->n_applied + 1);
+
+	for (size_t i = 0; i < run->n_applied; i++)
+		ids[i] = run->applied[i].id;
+	return ids;
+}
+
+/* They are meant for one process, and a child that took them for its own would speak for us. */
+static bool
+is_systemds(const char *variable)
+{
+	static const char *const prefixes[] = { "NOTIFY_SOCKET=", "WATCHDOG_", "LISTEN_",
+		"JOURNAL_STREAM=", "MIGRATION_" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++)
+		if (strncmp(variable, prefixes[i], strlen(prefixes[i])) == 0)
+			return true;
+	return false;
+}
+
+static char *
+id_lines(const void *ctx, const char *const *ids, size_t n)
+{
+	struct text lines;
+
+	text_init(&lines, ctx, HOOK_IDS_BYTES);
+	for (size_t i = 0; i < n && lines.len + strlen(ids[i]) < HOOK_IDS_BYTES; i++)
+		text_addf(&lines, "%s%s", i > 0 ? "\n" : "", ids[i]);
+	return lines.data;
+}
+
+char **
+hook_environ(const void *ctx, enum hook_kind kind, const struct run *run,
+    const char *const *ids, size_t n_ids, char *const *environ)
+{
+	const struct {
+		const char *name;
+		const char *value;
+	} facts[] = {
+		{ "HOOK", hook_name(kind) },
+		{ "RUN", run->id },
+		{ "OPERATION", run_operation_name(run->operation) },
+		{ "OUTCOME", run_outcome_name(run->outcome) },
+		{ "TARGET", run->target },
+		{ "REQUESTED_BY", run->requested_by ? run->requested_by : "" },
+		{ "IDS", id_lines(ctx, ids, n_ids) },
+		{ "COUNT", mem_printf(ctx, "%zu", n_ids) },
+		{ "ERROR", run->err.text },
+		{ "ERROR_CATEGORY", category_name(run->err.category) },
+		{ "ERROR_MIGRATION", run->err.migration },
+	};
+	size_t n = 0, n_ours = 0;
+	char **out = NULL;
+
+	while (environ[n_ours])
+		n_ours++;
+	out = mem_array(ctx, char *, n_ours + ARRAY_SIZE(facts) + 1);
+	for (size_t i = 0; i < n_ours; i++)
+		if (!is_systemds(environ[i]))
+			out[n++] = mem_strdup(out, environ[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(facts); i++)
+		out[n++] =
+		    mem_printf(out, "MIGRATION_%s=%s", facts[i].name, facts[i].value);
+	return out;
+}

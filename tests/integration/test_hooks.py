@@ -1,0 +1,308 @@
+# SPDX-License-Identifier: PostgreSQL
+"""Commands around a run: what they are told, and that they hold up nobody who
+did not ask for it."""
+
+import json
+import os
+import signal
+import time
+
+import pytest
+
+from harness import daemon as daemon_module
+from harness.daemon import config_text
+from harness.folder import tables
+from harness.process import alive
+from harness.wait import wait_until
+
+SECRET = "hunter2-correct-horse"
+
+TELL = """\
+{
+    env | grep ^MIGRATION_ | sort
+    echo INPUT
+    cat
+    echo
+    echo END
+} >>%s
+"""
+
+
+def script(path, text):
+    path.write_text("#!/bin/sh\n" + text)
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture
+def diary(workdir):
+    """A hook that writes down what it is told, and its entries."""
+    class Diary:
+        path = workdir / "diary"
+        command = script(workdir / "tell", TELL % (workdir / "diary"))
+
+        def entries(self):
+            if not self.path.exists():
+                return []
+            found = []
+            for part in self.path.read_text().split("\nEND\n")[:-1]:
+                variables, _, text = part.partition("INPUT\n")
+                found.append((dict(
+                    line.split("=", 1) for line in variables.splitlines()
+                    if line.startswith("MIGRATION_")), json.loads(text)))
+            return found
+
+        def kinds(self):
+            return [e[0]["MIGRATION_HOOK"] for e in self.entries()]
+
+        def options(self, **more):
+            return {"hook_before": self.command, "hook_after": self.command,
+                    "hook_failure": self.command, **more}
+
+    return Diary()
+
+
+def metric(daemon, name):
+    for line in daemon.get("/metrics").text.splitlines():
+        if line.startswith(name + " "):
+            return float(line.split()[1])
+    raise AssertionError(name)
+
+
+def test_what_hooks_are_told(serve, drizzle, diary):
+    daemon = serve(drizzle(tables(2)), options=diary.options())
+    run = daemon.apply().json()
+    wait_until(lambda: len(diary.entries()) == 2)
+    before, after = diary.entries()
+    assert before[0]["MIGRATION_HOOK"] == "before"
+    assert before[0]["MIGRATION_RUN"] == run["id"]
+    assert before[0]["MIGRATION_OPERATION"] == "apply"
+    assert before[0]["MIGRATION_OUTCOME"] == "in_progress"
+    assert before[0]["MIGRATION_COUNT"] == "2"
+    assert before[1]["id"] == run["id"]
+    assert before[1]["migrations"] == [m["id"] for m in run["applied"]]
+    assert after[0]["MIGRATION_HOOK"] == "after"
+    assert after[0]["MIGRATION_OUTCOME"] == "succeeded"
+    assert after[1]["outcome"] == "succeeded"
+    assert after[1]["migrations"] == [m["id"] for m in run["applied"]]
+    wait_until(lambda: metric(
+        daemon, 'migrationd_hooks_total{hook="after"}') == 1)
+    assert metric(daemon, 'migrationd_hook_failures_total{hook="after"}') == 0
+    # nothing to do: nobody is told
+    assert daemon.apply().status == 200
+    daemon.stop()
+    assert diary.kinds() == ["before", "after"]
+
+
+def test_hook_on_failure(serve, sequence, diary):
+    daemon = serve(sequence({"0001_bad.sql": "SELECT nosuchcolumn;\n"}),
+                   options=diary.options())
+    assert daemon.apply().status == 422
+    wait_until(lambda: len(diary.entries()) == 3)
+    assert diary.kinds() == ["before", "after", "failure"]
+    told, document = diary.entries()[2]
+    assert told["MIGRATION_OUTCOME"] == "failed"
+    assert "nosuchcolumn" in told["MIGRATION_ERROR"]
+    assert told["MIGRATION_ERROR_MIGRATION"].startswith("0001")
+    assert document["error"]["category"] == told["MIGRATION_ERROR_CATEGORY"]
+
+
+def test_hook_on_failure_without_a_database(start_daemon, drizzle, diary):
+    daemon = start_daemon(
+        "--migrations", drizzle(tables(1)),
+        "--database-url", "postgresql://127.0.0.1:1/app",
+        options=diary.options(connect_wait="0"))
+    assert daemon.apply().status == 503
+    wait_until(lambda: diary.kinds() == ["failure"])
+
+
+def test_once_runs_hooks(once, drizzle, diary):
+    done = once(drizzle(tables(1)), *(
+        word for kind in ("before", "after", "failure")
+        for word in (f"--hook-{kind}", diary.command)))
+    assert done.returncode == 0
+    assert diary.kinds() == ["before", "after"]
+
+
+# -- hook_required -------------------------------------------------------------------
+
+def test_required_hook_comes_before_everything(serve, sequence, database,
+                                               workdir):
+    hook = script(
+        workdir / "count", "psql -XAtc \"SELECT count(*) FROM pg_class"
+        f" WHERE relname = 'first'\" '{database.url}' >{workdir}/seen\n")
+    daemon = serve(
+        sequence({"0001_first.sql": "CREATE TABLE first (id int);\n"}),
+        options={"hook_before": hook, "hook_required": True})
+    assert daemon.apply().status == 200
+    assert (workdir / "seen").read_text() == "0\n"
+    assert "public.first" in database.tables()
+
+
+@pytest.mark.parametrize("text, words", [
+    ("exit 1", "ended with exit code 1"),
+    ("sleep 300", "did not end within 500 ms"),
+    ("kill -9 $$", "ended by signal 9"),
+])
+def test_required_hook_that_fails_refuses(serve, drizzle, database, workdir,
+                                          text, words):
+    hook = script(workdir / "hook", text + "\n")
+    daemon = serve(drizzle(tables(1)), options={
+        "hook_before": hook, "hook_required": True, "hook_timeout": "500ms"})
+    problem = daemon.apply().problem(409)
+    assert words in problem["detail"]
+    assert "hook_before" in problem["detail"]
+    assert problem["outcome"] == "refused"
+    assert "public.t1" not in database.tables()
+    assert daemon.status()["verdict"] == "pending"
+    # it is tried again once somebody has seen to it
+    script(workdir / "hook", "exit 0\n")
+    assert daemon.apply().status == 200
+
+
+def test_once_with_a_required_hook_that_fails(once, drizzle, database):
+    done = once(drizzle(tables(1)), "--hook-before", "false",
+                "--hook-required")
+    assert done.returncode == 8
+    assert "hook_before" in done.stdout + done.stderr
+
+
+def test_required_hook_shows_and_can_be_cancelled(serve, drizzle, workdir,
+                                                  database):
+    hook = script(workdir / "hook",
+                  f"echo $$ >{workdir}/pid\nsleep 300 &\nwait\n")
+    daemon = serve(drizzle(tables(1)),
+                   options={"hook_before": hook, "hook_required": True})
+    run = daemon.post("/apply", Prefer="respond-async").json()
+    wait_until(lambda: daemon.status()["run"]["state"] == "hook")
+    pid = int(wait_until((workdir / "pid").read_text))
+    assert daemon.get("/livez").seconds < 0.5
+    assert daemon.post(f"/runs/{run['id']}/cancel").status in (200, 202)
+    wait_until(lambda: daemon.get(
+        f"/runs/{run['id']}").json()["outcome"] == "cancelled")
+    wait_until(lambda: not alive(pid), 5)
+
+
+def test_required_without_a_hook_is_an_error():
+    done = daemon_module.run("--check-config", "--hook-required")
+    assert done.returncode == 4
+    assert "hook_before" in done.stderr
+
+
+# -- hooks that do not behave ----------------------------------------------------------
+
+def test_hook_that_hangs_delays_nothing(serve, drizzle, workdir):
+    hook = script(workdir / "hook", "sleep 300\n")
+    daemon = serve(drizzle(tables(1)), options={
+        "hook_before": hook, "hook_after": hook, "hook_timeout": "1s"})
+    got = daemon.apply()
+    assert got.status == 200 and got.seconds < 5
+    wait_until(lambda: metric(
+        daemon, 'migrationd_hook_failures_total{hook="after"}') == 1)
+    assert any("did not end within 1.0 s" in line.get("error", "")
+               for line in daemon.log_lines())
+
+
+def test_hook_that_prints_too_much(serve, drizzle, workdir):
+    hook = script(workdir / "hook", "yes | head -c 100000000\n")
+    daemon = serve(drizzle(tables(1)), options={"hook_after": hook})
+    assert daemon.apply().status == 200
+    wait_until(lambda: metric(
+        daemon, 'migrationd_hooks_total{hook="after"}') == 1, 30)
+    said = [line for line in daemon.log_lines()
+            if line["message"] == "hook says"]
+    assert 0 < len(said) <= 100
+    assert len(daemon.stderr()) < 100_000
+
+
+def test_hook_that_prints_secrets(start_daemon, drizzle, database, workdir):
+    (workdir / "token").write_text("token-" + SECRET + "\n")
+    (workdir / "token").chmod(0o600)
+    url = database.url_as("postgres", SECRET)
+    hook = script(workdir / "hook",
+           f"set -x\ncat {workdir}/token\nenv\necho {url}\n")
+    daemon = start_daemon(
+        "--migrations", drizzle(tables(1)),
+        options={"hook_before": hook, "hook_after": f"{hook} {SECRET}",
+                 "token_file": workdir / "token"},
+        env={"DATABASE_URL": url})
+    daemon.token = "token-" + SECRET
+    assert daemon.apply().status == 200
+    wait_until(lambda: metric(
+        daemon, 'migrationd_hooks_total{hook="after"}') == 1)
+    assert any("****" in str(line) for line in daemon.log_lines())
+    assert SECRET not in daemon.stderr()
+    assert SECRET not in daemon.get("/config").text
+
+
+def test_stop_waits_for_the_last_hook(serve, drizzle, workdir):
+    hook = script(workdir / "hook", f"sleep 2\necho done >{workdir}/done\n")
+    daemon = serve(drizzle(tables(1)), options={"hook_after": hook})
+    assert daemon.apply().status == 200
+    daemon.stop()
+    assert (workdir / "done").exists()
+
+
+HANGING = "echo $$ >%s/pid\nsleep 300 &\nsleep 300\n"
+
+
+@pytest.fixture
+def hanging(serve, drizzle, workdir):
+    hook = script(workdir / "hook", HANGING % workdir)
+    daemon = serve(drizzle(tables(1)), options={
+        "hook_after": hook, "shutdown_grace": "1500ms"})
+    assert daemon.apply().status == 200
+    daemon.hook_pid = int(wait_until(lambda: (workdir / "pid").read_text()))
+    return daemon
+
+
+def group_of(pid):
+    return [int(name) for name in os.listdir("/proc")
+            if name.isdigit() and _group(int(name)) == _group(pid)]
+
+
+def _group(pid):
+    try:
+        return os.getpgid(pid)
+    except ProcessLookupError:
+        return None
+
+
+def test_stop_kills_a_hook_after_the_grace_time(hanging):
+    pids = group_of(hanging.hook_pid)
+    assert len(pids) >= 3
+    started = time.monotonic()
+    hanging.stop()
+    assert 1 < time.monotonic() - started < 10
+    wait_until(lambda: not any(map(alive, pids)), 5)
+
+
+def test_second_signal_does_not_wait(serve, drizzle, workdir):
+    hook = script(workdir / "hook", HANGING % workdir)
+    daemon = serve(drizzle(tables(1)), options={"hook_after": hook})
+    assert daemon.apply().status == 200
+    wait_until((workdir / "pid").exists)
+    started = time.monotonic()
+    daemon.signal(signal.SIGTERM)
+    wait_until(lambda: any(line["message"] == "stopping"
+                           for line in daemon.log_lines()))
+    daemon.stop()
+    assert time.monotonic() - started < 5
+
+
+def test_killed_daemon_leaves_no_hook_behind(hanging):
+    pids = group_of(hanging.hook_pid)
+    assert len(pids) >= 3
+    hanging.kill()
+    wait_until(lambda: not any(map(alive, pids)), 5)
+
+
+def test_hooks_change_with_a_reload(serve, drizzle, diary):
+    daemon = serve(drizzle(tables(1)), options={"lock_wait": "11s"})
+    daemon.config_path.write_text(config_text(
+        {"hook_after": diary.command, "hook_before": "/nonexistent/x"}))
+    assert daemon.post("/reload").status == 422
+    daemon.config_path.write_text(config_text({"hook_after": diary.command}))
+    assert daemon.post("/reload").status == 200
+    assert daemon.apply().status == 200
+    wait_until(lambda: diary.kinds() == ["after"])

@@ -60,7 +60,8 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/core/sqlscan.c %D%/core/sqlscan.h \
 	%D%/core/sqltoken.c %D%/core/sqltoken.h \
 	%D%/core/sqlwords.c %D%/core/sqlwords.h \
-	%D%/core/status.c %D%/core/status.h
+	%D%/core/status.c %D%/core/status.h \
+	%D%/core/status_commands.c
 
 # libpq on the loop
 %C%_libmigrationd_a_SOURCES += \
@@ -129,7 +130,6 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/http/metrics_render.c \
 	%D%/http/plain.c %D%/http/plain.h \
 	%D%/http/plain_check.c \
-	%D%/http/plain_commands.c \
 	%D%/http/plain_line.h \
 	%D%/http/plain_run.c \
 	%D%/http/problem.c %D%/http/problem.h \

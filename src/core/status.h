@@ -105,3 +105,18 @@ const char *status_sentence(const struct status *status, char *buf, size_t size)
  * first". "" when there is nothing to do.
  */
 const char *status_advice(const struct status *status, char *buf, size_t size);
+
+/*
+ * A POST that the advice speaks of, ready to be made. Ids are all that goes into it
+ * (migration_check_id), so nothing needs quoting beyond what is there.
+ */
+struct status_command {
+	char path[64];
+	char body[sizeof(((struct err *)NULL)->migration) + 64]; /* JSON; "": none */
+	const char *when; /* which case it is for, where one has to choose; else NULL */
+};
+
+/* What to type next, at most STATUS_COMMANDS; how many. */
+#define STATUS_COMMANDS 3
+size_t status_commands(
+    const struct status *status, struct status_command commands[STATUS_COMMANDS]);

@@ -249,6 +249,38 @@ add_problems(struct text *out, const struct status *status)
 	}
 }
 
+/* Host is the client's own word: it goes into a command only as the name that it should be. */
+static bool
+is_plain_host(const char *host)
+{
+	return host && host[0] &&
+	    host[strspn(host,
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+		".-:[]")] == '\0';
+}
+
+/* Under the advice, for the shell. */
+static void
+add_commands(struct text *out, const struct status *status, const char *host)
+{
+	struct status_command commands[STATUS_COMMANDS];
+	size_t n = status_commands(status, commands);
+
+	for (size_t i = 0; is_plain_host(host) && i < n; i++) {
+		const struct status_command *command = &commands[i];
+
+		text_add(out, "      curl ");
+		if (command->body[0])
+			text_addf(out, "--json '%s'", command->body);
+		else
+			text_add(out, "-X POST");
+		text_addf(out, " http://%s%s", host, command->path);
+		if (command->when)
+			text_addf(out, "  # %s", command->when);
+		text_add_char(out, '\n');
+	}
+}
+
 void
 plain_status(struct text *out, const struct status *status, const char *host)
 {
@@ -275,7 +307,7 @@ plain_status(struct text *out, const struct status *status, const char *host)
 	add_screenful(out, status->plan);
 	if (status_advice(status, line, sizeof(line))[0])
 		text_addf(out, "\nnext: %s\n", line);
-	plain_add_commands(out, line, host);
+	add_commands(out, status, host);
 }
 
 void

@@ -26,11 +26,5 @@ const char *plain_time(int64_t us, char buf[CLOCK_TEXT]);
 /* "apply 01890a5d-... succeeded 2026-11-20 05:58:12Z, 3 migrations in 2.6 s" */
 void plain_add_run(struct text *out, const struct run *run);
 
-/*
- * Under the advice, each "POST /path" and "POST /path with {...}" of it as a command for
- * the shell. `host` is where the daemon was called; NULL or no host name: no commands.
- */
-void plain_add_commands(struct text *out, const char *advice, const char *host);
-
 /* Whom its statement waits for, who waits behind it, and how far it is; a line each. */
 void plain_add_wait(struct text *out, const struct run *run);

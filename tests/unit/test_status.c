@@ -101,6 +101,18 @@ check(struct world *world, enum verdict verdict, const char *sentence, const cha
 	assert_string_equal(world->advice, advice);
 }
 
+/* How many there are to type, and the first. */
+static void
+check_commands(struct world *world, size_t n, const char *path, const char *body)
+{
+	struct status_command commands[STATUS_COMMANDS];
+
+	assert_int_equal(status_commands(&world->status, commands), n);
+	assert_string_equal(commands[0].path, path);
+	assert_string_equal(commands[0].body, body);
+	assert_int_equal(commands[0].when != NULL, n > 1);
+}
+
 static void
 test_names(void **state)
 {
@@ -127,6 +139,7 @@ test_current(void **state)
 
 	record_all(world);
 	check(world, VERDICT_CURRENT, "3 migrations applied, newest is 0003_c", "");
+	check_commands(world, 0, "", "");
 
 	history_mark_baseline(world->history, "0003");
 	check(world, VERDICT_CURRENT, "3 migrations applied, newest is 0003_c", "");
@@ -172,6 +185,7 @@ test_pending(void **state)
 
 	record(world, "0001", "same");
 	check(world, VERDICT_PENDING, "2 migrations pending, next is 0002_b", advice);
+	check_commands(world, 1, "/apply", "");
 
 	record(world, "0002", "same");
 	check(world, VERDICT_PENDING, "1 migration pending, next is 0003_c", advice);
@@ -184,6 +198,7 @@ test_pending(void **state)
 	world->status.database.in_recovery = true;
 	check(world, VERDICT_PENDING, "1 migration pending, next is 0003_c",
 	    "this is a standby: apply on the primary");
+	check_commands(world, 0, "", "");
 }
 
 static void
@@ -234,6 +249,8 @@ test_in_doubt(void **state)
 	check(world, VERDICT_IN_DOUBT,
 	    "0001_a is in doubt: 0001_a.sql:7: statement 2: did it run?",
 	    "POST /repair with {...}, then POST /apply");
+	check_commands(
+	    world, 3, "/repair", "{\"migration\": \"0001_a\", \"action\": \"applied\"}");
 }
 
 static void
@@ -372,6 +389,7 @@ test_a_run_in_progress_is_the_news(void **state)
 	check(world, VERDICT_PENDING,
 	    "apply in progress: running the SQL of a migration (0002_b, 1 of 3 done)",
 	    "GET /runs/0190 follows it, POST /runs/0190/cancel ends it");
+	check_commands(world, 1, "/runs/0190/cancel", "");
 
 	/* what the server tells is more exact than the state */
 	run.has_progress = true;

@@ -36,12 +36,18 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/core/check_state.c \
 	%D%/core/check_way_out.c \
 	%D%/core/directive.c %D%/core/directive.h \
+	%D%/core/flyway.c %D%/core/flyway.h \
 	%D%/core/folder.c %D%/core/folder.h \
 	%D%/core/history.c %D%/core/history.h \
 	%D%/core/layout.c %D%/core/layout.h \
+	%D%/core/layout_dbmate.c \
 	%D%/core/layout_drizzle.c \
+	%D%/core/layout_flyway.c \
+	%D%/core/layout_golang_migrate.c \
+	%D%/core/layout_goose.c \
 	%D%/core/layout_kind.c %D%/core/layout_kind.h \
 	%D%/core/layout_sequence.c \
+	%D%/core/layout_sqlx.c \
 	%D%/core/locate.c %D%/core/locate.h \
 	%D%/core/migration.c %D%/core/migration.h \
 	%D%/core/plan.c %D%/core/plan.h \
@@ -100,11 +106,16 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/db/sqlstate.c %D%/db/sqlstate.h \
 	%D%/db/target_params.c %D%/db/target_params.h \
 	%D%/db/tracking.c %D%/db/tracking.h \
+	%D%/db/tracking_dbmate.c \
 	%D%/db/tracking_drizzle.c \
+	%D%/db/tracking_flyway.c \
+	%D%/db/tracking_golang_migrate.c \
+	%D%/db/tracking_goose.c \
 	%D%/db/tracking_guard.c \
 	%D%/db/tracking_kind.h \
 	%D%/db/tracking_migration_log.c \
-	%D%/db/tracking_schema_migrations.c
+	%D%/db/tracking_schema_migrations.c \
+	%D%/db/tracking_sqlx.c
 
 # libmicrohttpd on the loop
 %C%_libmigrationd_a_SOURCES += \

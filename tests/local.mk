@@ -23,11 +23,17 @@ unit_tests = \
 	%D%/unit/test_utf8 \
 	%D%/unit/test_words \
 	%D%/unit/test_directive \
+	%D%/unit/test_flyway \
 	%D%/unit/test_folder \
 	%D%/unit/test_history \
 	%D%/unit/test_layout \
+	%D%/unit/test_layout_dbmate \
 	%D%/unit/test_layout_drizzle \
+	%D%/unit/test_layout_flyway \
+	%D%/unit/test_layout_golang_migrate \
+	%D%/unit/test_layout_goose \
 	%D%/unit/test_layout_sequence \
+	%D%/unit/test_layout_sqlx \
 	%D%/unit/test_locate \
 	%D%/unit/test_migration \
 	%D%/unit/test_plan \
@@ -79,7 +85,7 @@ unit_tests = \
 	%D%/unit/test_watch
 
 LDADD = $(migrationd_libs) $(PQ_LIBS) $(CMOCKA_LIBS)
-EXTRA_DIST += %D%/unit/fake_api.h %D%/unit/pgresult.h %D%/unit/tempdir.h
+EXTRA_DIST += %D%/unit/fake_api.h %D%/unit/layouts.h %D%/unit/pgresult.h %D%/unit/tempdir.h
 
 # On a scripted libpq, which takes the place of the real one: three lines make a test.
 fake_tests = \

@@ -15,6 +15,10 @@
 /* Lower-case hexadecimal SHA-256. */
 void digest_sha256_hex(const void *data, size_t len, char hex[DIGEST_HEX]);
 
+/* Likewise SHA-384. */
+#define DIGEST_SHA384_HEX 97
+void digest_sha384_hex(const void *data, size_t len, char hex[DIGEST_SHA384_HEX]);
+
 /* First eight bytes of the SHA-256, big endian: a key for pg_advisory_lock. */
 int64_t digest_key64(const void *data, size_t len);
 

@@ -130,6 +130,15 @@ folder_add(struct folder *folder, struct file_dir *dir, const char *id, const ch
 }
 
 void
+folder_refuse(struct folder *folder, struct migration *m, const struct err *err)
+{
+	if (m->problem)
+		return;
+	migration_set_problem(m, m, err);
+	note_problem(folder, m);
+}
+
+void
 folder_add_down(
     struct folder *folder, struct file_dir *dir, struct migration *m, const char *file)
 {
@@ -186,6 +195,14 @@ choose_layout(const struct folder *folder, struct file_dir *dir,
 		return layout;
 	}
 	layout = layout_detect(dir, root);
+	if (layout && layout->twin) {
+		err_set(err, CAT_CONFIGURATION,
+		    "the folder may be %s's or %s's, whose files have the same names",
+		    layout->name, layout->twin);
+		err_hint(
+		    err, "set layout = %s or layout = %s", layout->name, layout->twin);
+		return NULL;
+	}
 	if (!layout) {
 		err_set(err, CAT_RESOURCE_NOT_FOUND, "no migrations found in %s",
 		    folder->path);

@@ -92,6 +92,12 @@ struct migration *folder_add(struct folder *folder, struct file_dir *dir, const 
 void folder_add_down(
     struct folder *folder, struct file_dir *dir, struct migration *m, const char *file);
 
+/*
+ * The layout found that `m` cannot be run: `err` becomes its problem, and a note of the folder.
+ * Nothing when it has a problem already.
+ */
+void folder_refuse(struct folder *folder, struct migration *m, const struct err *err);
+
 /* List a file that the layout does not. Why it is not run is a problem for the layout to add. */
 void folder_add_unregistered(struct folder *folder, const char *file);
 

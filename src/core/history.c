@@ -34,6 +34,15 @@ history_add(struct history *history, const struct history_row *row)
 	TALLOC_FREE(history->by_key);
 }
 
+void
+history_stop(struct history *history, const struct err *err)
+{
+	if (history->stop != NULL)
+		return;
+	history->stop = mem_zero(history, struct err);
+	*history->stop = *err;
+}
+
 static int
 compare_keys(const void *a, const void *b)
 {

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/err.h"
+
 /* Which word of a migration the tracking table stores to know it again. */
 enum history_key {
 	HISTORY_BY_VERSION, /* schema_migrations: the version; drizzle: `when`, then the hash */
@@ -32,6 +34,8 @@ struct history_row {
 	const char *error;    /* of a row that records a failure, else NULL */
 	bool failed;          /* the row says "failed": it does not count as applied */
 	bool baseline;        /* our journal says it was recorded without being run */
+	bool
+	    covers_older; /* it stands for all that is older, too: a watermark, a baseline */
 	bool has_order; /* `order` is known: a number to compare with migration.order */
 	int64_t order;
 	int64_t applied_at_us; /* 0: the table does not say (drizzle) */
@@ -42,6 +46,8 @@ struct history {
 	enum history_key key;
 	const char
 	    *needs_layout; /* the one layout whose migrations it can hold, or NULL */
+	/* what its own tool would not go on with, and neither do we; NULL: nothing */
+	struct err *stop;
 	struct history_row *rows;
 	size_t n_rows;
 	int64_t read_at_us;
@@ -57,6 +63,12 @@ struct history *history_new(const void *ctx, enum history_key key);
 
 /* A copy of `row`, strings too, becomes the last row. */
 void history_add(struct history *history, const struct history_row *row);
+
+/*
+ * The table says that its own tool stopped half-way (golang-migrate's dirty): nothing may run. A
+ * copy of `err`; the first one stays.
+ */
+void history_stop(struct history *history, const struct err *err);
 
 /* Mark the row(s) with that key as baseline; nothing when there is none. */
 void history_mark_baseline(struct history *history, const char *key);

@@ -7,7 +7,12 @@
 /* In the order in which a folder is asked what it is: the most particular first. */
 static const struct layout *const layouts[] = {
 	&layout_drizzle,
+	&layout_flyway,
+	&layout_golang_migrate,
+	&layout_goose,
+	&layout_dbmate,
 	&layout_sequence,
+	&layout_sqlx,
 };
 
 const struct layout *

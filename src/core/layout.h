@@ -9,9 +9,12 @@
  *            "--> statement-breakpoint" (drizzle-kit 0.x, journal versions 5, 6, 7)
  * sequence   NNNN_description.sql, NNN-description.sql or 14-digit timestamps; gaps are fine,
  *            order is numeric
+ * goose, dbmate, flyway, golang-migrate, sqlx
+ *            as the tools of that name have their folders; see the head of each layout_*.c
  */
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "base/file.h"
@@ -45,6 +48,18 @@ struct layout {
 	/* where all of them lie, as *_snapshot.json; NULL: each beside its migration */
 	const char *snapshot_folder;
 
+	/*
+	 * Another layout whose folders look the same: then nothing but a person can tell, and
+	 * the layout has to be named. NULL: none.
+	 */
+	const char *twin;
+
+	/*
+	 * The order of a recorded version that has no migration in the folder: between those
+	 * that it lies between. False: it has none. NULL: the number that the row holds.
+	 */
+	bool (*place)(const struct folder *folder, const char *version, int64_t *order);
+
 	/* Whether the folder looks like this layout. `root` lists the folder. Rows are asked in
 	 * order. */
 	bool (*detect)(struct file_dir *dir, const struct file_list *root);
@@ -57,7 +72,12 @@ struct layout {
 };
 
 extern const struct layout layout_drizzle;
+extern const struct layout layout_goose;
+extern const struct layout layout_dbmate;
+extern const struct layout layout_flyway;
+extern const struct layout layout_golang_migrate;
 extern const struct layout layout_sequence;
+extern const struct layout layout_sqlx;
 
 /* The row of that name, or NULL. */
 const struct layout *layout_find(const char *name);

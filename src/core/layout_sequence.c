@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: PostgreSQL */
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/mem.h"
-#include "core/folder.h"
 #include "core/layout_kind.h"
 #include "core/rollback_comment.h"
 
@@ -14,15 +12,7 @@
  * undoes 0001_users.sql stands in 0001_users.down.sql, or in comments at its end.
  */
 
-#define DIGITS     "0123456789"
-#define MAX_DIGITS 18u /* more would not fit into 64 bits */
-#define DOWN       ".down.sql"
-
-struct numbered {
-	const char *file;
-	size_t n_digits;
-	int64_t order;
-};
+#define DOWN ".down.sql"
 
 static bool
 ends_with(const char *name, const char *suffix)
@@ -40,14 +30,14 @@ ends_with(const char *name, const char *suffix)
 static size_t
 count_digits(const char *file)
 {
-	size_t len = strlen(file);
-	size_t n = strspn(file, DIGITS);
-	bool described =
-	    (file[n] == '_' || file[n] == '-') && len > n + 1 + strlen(".sql");
+	size_t n = layout_count_digits(file, '_');
 
-	if (n == 0 || !described || strcmp(file + len - 4, ".sql") != 0)
+	if (n == 0)
+		n = layout_count_digits(file, '-');
+	if (n == 0 || strlen(file) <= n + 1 + strlen(".sql") ||
+	    !layout_ends_with(file, ".sql") || ends_with(file, DOWN))
 		return 0;
-	return ends_with(file, DOWN) ? 0 : n;
+	return n;
 }
 
 static bool
@@ -64,23 +54,15 @@ sequence_detect(struct file_dir *dir, const struct file_list *root)
 static void
 add_stray(struct folder *folder, const char *file)
 {
-	struct err err = { 0 };
-
-	if (ends_with(file, DOWN)) {
-		err_set(&err, CAT_CONFIGURATION,
+	if (ends_with(file, DOWN))
+		layout_pass_over(folder, file,
+		    "0001_users.down.sql undoes 0001_users.sql or 0001_users.up.sql",
 		    "a down migration whose migration is not there");
-		err_hint(&err,
-		    "0001_users.down.sql undoes 0001_users.sql or 0001_users.up.sql");
-	} else {
-		err_set(&err, CAT_CONFIGURATION,
-		    "not named as a migration, so it is not run");
-		err_hint(&err,
+	else
+		layout_pass_over(folder, file,
 		    "names taken are 0001_description.sql, 001-description.sql and "
-		    "20261120055812_description.sql");
-	}
-	err_where(&err, file, 0);
-	folder_add_unregistered(folder, file);
-	folder_add_problem(folder, MIGRATION_UNREGISTERED, false, &err);
+		    "20261120055812_description.sql",
+		    "not named as a migration, so it is not run");
 }
 
 /* "0002 two.sql" was meant as a migration: nothing runs until somebody has said. */
@@ -89,36 +71,12 @@ refuse_name(struct folder *folder, const char *file)
 {
 	struct err err = { 0 };
 
-	if (strspn(file, DIGITS) == 0 || migration_check_id(file, &err) == 0)
+	if (strspn(file, "0123456789") == 0 || migration_check_id(file, &err) == 0)
 		return false;
 	err_where(&err, file, 0);
 	err.exit_code = EXIT_FILES;
 	folder_add_problem(folder, MIGRATION_INVALID, true, &err);
 	return true;
-}
-
-static void
-refuse_number(struct folder *folder, const char *file, size_t n_digits)
-{
-	struct err err = { 0 };
-
-	err_set(&err, CAT_CONFIGURATION, "the number has %zu digits, the most is %u",
-	    n_digits, MAX_DIGITS);
-	err_hint(&err, "give the file a shorter number");
-	err_where(&err, file, 0);
-	err.exit_code = EXIT_FILES;
-	folder_add_problem(folder, MIGRATION_INVALID, true, &err);
-}
-
-static int
-compare_numbered(const void *a, const void *b)
-{
-	const struct numbered *x = a;
-	const struct numbered *y = b;
-
-	if (x->order != y->order)
-		return x->order < y->order ? -1 : 1;
-	return strcmp(x->file, y->file);
 }
 
 /* Whether it undoes a migration that is there. */
@@ -140,59 +98,30 @@ is_down(const struct file_list *root, const char *file, const void *scratch)
 	return false;
 }
 
-/* The migrations among the files, in their order; what else ends with .sql is noted. */
-static struct numbered *
-sort_files(
-    struct folder *folder, const struct file_list *root, const void *scratch, size_t *n)
+static void
+add_strays(struct folder *folder, const struct file_list *root, const void *scratch)
 {
-	struct numbered *sorted = mem_array(scratch, struct numbered, root->n);
-
 	for (size_t i = 0; i < root->n; i++) {
 		const char *file = root->names[i];
-		size_t n_digits = count_digits(file);
 
-		if (n_digits > MAX_DIGITS)
-			refuse_number(folder, file, n_digits);
-		else if (n_digits > 0)
-			sorted[(*n)++] =
-			    (struct numbered){ file, n_digits, strtoll(file, NULL, 10) };
-		else if (ends_with(file, ".sql") && !is_down(root, file, scratch) &&
-		    !refuse_name(folder, file))
+		if (ends_with(file, ".sql") && count_digits(file) == 0 &&
+		    !is_down(root, file, scratch) && !refuse_name(folder, file))
 			add_stray(folder, file);
 	}
-	qsort(sorted, *n, sizeof(*sorted), compare_numbered);
-	return sorted;
-}
-
-static void
-refuse_twin(
-    struct folder *folder, const struct numbered *first, const struct numbered *second)
-{
-	struct err err = { 0 };
-
-	err_set(&err, CAT_CONFIGURATION, "%s and %s have the same number", first->file,
-	    second->file);
-	err_hint(&err, "give one of them a number above all others");
-	err_where(&err, second->file, 0);
-	err.exit_code = EXIT_FILES;
-	folder_add_problem(folder, MIGRATION_INVALID, true, &err);
 }
 
 static void
 add_numbered(struct folder *folder, struct file_dir *dir, const struct file_list *root,
-    const struct numbered *file, const void *scratch)
+    const struct layout_file *file, const void *scratch)
 {
 	size_t len = strlen(file->file) - strlen(".sql");
-	const char *id = mem_strndup(scratch, file->file, len);
-	struct migration *m = folder_add(folder, dir, id, file->file, NULL);
+	struct migration *m = layout_add(folder, dir, file, len);
 	const char *down = NULL;
 
-	m->order = file->order;
 	m->version = mem_strndup(m, file->file, file->n_digits);
-	m->name = m->id + file->n_digits + 1;
-	if (layout_ends_with(id, ".up"))
+	if (layout_ends_with(m->id, ".up"))
 		len -= strlen(".up");
-	down = mem_printf(scratch, "%.*s" DOWN, (int)len, id);
+	down = mem_printf(scratch, "%.*s" DOWN, (int)len, m->id);
 	if (layout_lists(root, down))
 		folder_add_down(folder, dir, m, down);
 	else
@@ -204,15 +133,13 @@ sequence_load(struct folder *folder, struct file_dir *dir, const struct file_lis
     struct err *err)
 {
 	void *scratch = mem_context(NULL, "sequence");
-	size_t n = 0;
-	const struct numbered *sorted = sort_files(folder, root, scratch, &n);
+	const struct layout_files files =
+	    layout_sort(folder, root, count_digits, scratch);
 
 	(void)err; /* file names cannot be broken as a journal can */
-	for (size_t i = 0; i < n; i++) {
-		if (i > 0 && sorted[i].order == sorted[i - 1].order)
-			refuse_twin(folder, &sorted[i - 1], &sorted[i]);
-		add_numbered(folder, dir, root, &sorted[i], scratch);
-	}
+	for (size_t i = 0; i < files.n; i++)
+		add_numbered(folder, dir, root, &files.files[i], scratch);
+	add_strays(folder, root, scratch);
 	talloc_free(scratch);
 	return 0;
 }

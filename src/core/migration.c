@@ -134,6 +134,12 @@ migration_conflict_line(const char *text, size_t len)
 	return 0;
 }
 
+const char *
+migration_recorded_checksum(const struct migration *m)
+{
+	return m->tool_checksum ? m->tool_checksum : m->checksum;
+}
+
 void
 migration_set_problem(struct migration *m, const void *ctx, const struct err *err)
 {

@@ -66,6 +66,11 @@ struct migration {
 	const char *text; /* decoded; NUL-terminated; "" when not readable */
 	size_t text_len;
 	char checksum[DIGEST_HEX]; /* of the decoded text; "" when not readable */
+	/*
+	 * The checksum that the layout's own tool records; NULL: `checksum` is the one, or it
+	 * records none.
+	 */
+	const char *tool_checksum;
 	struct part *parts;
 	size_t n_parts;
 
@@ -96,6 +101,9 @@ const char *migration_state_name(enum migration_state state);
  * longer than BOUND_NAME_BYTES. Else SECURITY_VIOLATION that says which character.
  */
 int migration_check_id(const char *id, struct err *err) MUST_CHECK;
+
+/* The checksum that a row of the migration holds: the tool's own, or ours. "" when not readable. */
+const char *migration_recorded_checksum(const struct migration *m);
 
 /* Note that `m` cannot be run: a copy of `err`, owned by `ctx`. The first one stays. */
 void migration_set_problem(struct migration *m, const void *ctx, const struct err *err);

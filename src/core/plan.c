@@ -36,13 +36,13 @@ find_newest(struct plan_draft *draft)
 	for (size_t i = 0; i < history->n_rows; i++) {
 		const struct history_row *row = &history->rows[i];
 		const struct migration *m = draft->match->owner[i];
-		int64_t order = m != NULL ? m->order : row->order;
+		int64_t order;
 
 		if (row->failed)
 			continue;
 		draft->n_recorded++;
 		draft->n_missing += m == NULL;
-		if ((m == NULL && !row->has_order) ||
+		if (!plan_row_order(draft->input->folder, row, m, &order) ||
 		    (draft->has_newest && order <= draft->newest))
 			continue;
 		draft->has_newest = true;

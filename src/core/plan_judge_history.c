@@ -204,6 +204,8 @@ plan_judge_history(struct plan_draft *draft)
 	const struct history *history = draft->input->history;
 
 	judge_layout(draft, history);
+	if (history->stop != NULL)
+		plan_add_problem(draft, MIGRATION_FAILED, true, history->stop);
 	switch (history->key) {
 	case HISTORY_BY_VERSION:
 		warn_of_null_keys(draft, history);

@@ -142,7 +142,7 @@ fill_index(struct matcher *matcher)
 			continue;
 		index->entries[index->n++] = (struct match_entry){
 			.key = key_of(m, rule->key),
-			.checksum = rule->checksum ? m->checksum : "",
+			.checksum = rule->checksum ? migration_recorded_checksum(m) : "",
 			.position = i,
 		};
 	}
@@ -220,7 +220,7 @@ match_applied(const struct matcher *matcher, struct match_entry *head, size_t ro
 	}
 	found->row = row;
 	found->modified = has_text(row->checksum) && m->checksum[0] != '\0' &&
-	    strcmp(row->checksum, m->checksum) != 0;
+	    strcmp(row->checksum, migration_recorded_checksum(m)) != 0;
 	matcher->match->owner[row_number] = m;
 }
 
@@ -265,6 +265,40 @@ match_by_rules(struct matcher *matcher, const struct match_rules *rules)
 	talloc_free(matcher->index.entries);
 }
 
+bool
+plan_row_order(const struct folder *folder, const struct history_row *row,
+    const struct migration *m, int64_t *order)
+{
+	const struct layout *layout = folder->layout;
+
+	*order = m != NULL ? m->order : row->order;
+	if (m != NULL)
+		return true;
+	if (layout != NULL && layout->place != NULL)
+		return row->key != NULL && layout->place(folder, row->key, order);
+	return row->has_order;
+}
+
+/* What has no row of its own may be older than a row that stands for it. */
+static void
+cover_older(
+    struct plan_match *match, const struct folder *folder, const struct history *history)
+{
+	for (size_t i = 0; i < history->n_rows; i++) {
+		const struct history_row *row = &history->rows[i];
+		int64_t order;
+
+		if (row->failed || !row->covers_older ||
+		    !plan_row_order(folder, row, match->owner[i], &order))
+			continue;
+		for (size_t k = 0; k < folder->n_migrations; k++) {
+			if (match->found[k].row == NULL &&
+			    folder->migrations[k]->order <= order)
+				match->found[k].row = row;
+		}
+	}
+}
+
 struct plan_match *
 plan_match(const void *ctx, const struct folder *folder, const struct history *history)
 {
@@ -277,5 +311,6 @@ plan_match(const void *ctx, const struct folder *folder, const struct history *h
 		plan_match_seconds(match, folder, history);
 	else
 		match_by_rules(&matcher, &rules_of[history->key]);
+	cover_older(match, folder, history);
 	return match;
 }

@@ -34,6 +34,13 @@ struct plan_match {
 	const struct migration **owner; /* one for each row of the history */
 };
 
+/*
+ * Where a row stands among the migrations: the order of its migration `m`, or, where that is NULL,
+ * what the layout or the row says. False: nowhere.
+ */
+bool plan_row_order(const struct folder *folder, const struct history_row *row,
+    const struct migration *m, int64_t *order);
+
 /* Owned by `ctx`; points into folder and history. */
 struct plan_match *plan_match(
     const void *ctx, const struct folder *folder, const struct history *history);

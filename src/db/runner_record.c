@@ -76,8 +76,12 @@ record_locked(struct runner *runner, const struct pgconn_reply *reply)
 	if (!lock_answer(reply->result))
 		return runner_fail_unlocked(runner);
 	snprintf(runner->xid, sizeof(runner->xid), "%s", PQgetvalue(reply->result, 0, 1));
-	struct pgconn_statement insert =
-	    runner->table.kind->record(runner->scratch, &runner->table, m);
+	runner->durations_us[runner->step] =
+	    clock_mono_us() - runner->run->current_mono_us;
+	struct pgconn_statement insert = runner->table.kind->record(runner->scratch,
+	    &runner->table, m,
+	    runner->run->operation == PLAN_BASELINE ? 0
+						    : runner->durations_us[runner->step]);
 
 	runner->stage = RECORD_INSERT;
 	runner_send(runner, &insert);
@@ -87,8 +91,6 @@ record_locked(struct runner *runner, const struct pgconn_reply *reply)
 static enum run_state
 record_over(struct runner *runner)
 {
-	runner->durations_us[runner->step] =
-	    clock_mono_us() - runner->run->current_mono_us;
 	if (runner_step_now(runner)->commit)
 		return RUN_COMMIT;
 	runner->step++;
@@ -180,7 +182,7 @@ commit_done(struct runner *runner)
 			.key = runner->table.kind->key == HISTORY_BY_FILE ? m->file
 									  : m->version,
 			.name = m->name,
-			.checksum = m->checksum,
+			.checksum = migration_recorded_checksum(m),
 			.baseline = run->operation == PLAN_BASELINE,
 			.has_order = true,
 			.order = m->order,

@@ -12,6 +12,11 @@ static const struct tracking *const kinds[] = {
 	&tracking_drizzle,
 	&tracking_schema_migrations,
 	&tracking_migration_log,
+	&tracking_golang_migrate,
+	&tracking_goose,
+	&tracking_dbmate,
+	&tracking_sqlx,
+	&tracking_flyway,
 };
 
 const struct tracking *

@@ -73,10 +73,12 @@ struct tracking {
 	void (*read_row)(struct history *history, const PGresult *result, int row);
 	/*
 	 * Insert the row of an applied migration, only if no row of that migration has
-	 * appeared (then no row is affected and the runner rolls back).
+	 * appeared (then no row is affected and the runner rolls back). `duration_us` is
+	 * what it took, for tables that keep that; 0 in a baseline.
 	 */
 	struct pgconn_statement (*record)(const void *ctx,
-	    const struct tracking_table *table, const struct migration *migration);
+	    const struct tracking_table *table, const struct migration *migration,
+	    int64_t duration_us);
 	/*
 	 * Insert the row of a failure, outside a transaction; NULL: the kind does not
 	 * record failures.
@@ -89,6 +91,11 @@ struct tracking {
 extern const struct tracking tracking_drizzle;
 extern const struct tracking tracking_schema_migrations;
 extern const struct tracking tracking_migration_log;
+extern const struct tracking tracking_golang_migrate;
+extern const struct tracking tracking_goose;
+extern const struct tracking tracking_dbmate;
+extern const struct tracking tracking_sqlx;
+extern const struct tracking tracking_flyway;
 
 /* The row of that name, or NULL; all names "a, b, c". */
 const struct tracking *tracking_find(const char *name);

@@ -64,7 +64,7 @@ read_row(struct history *history, const PGresult *result, int row)
 /* INSERT ... SELECT draws no number from the sequence where the row is there already. */
 static struct pgconn_statement
 record(const void *ctx, const struct tracking_table *table,
-    const struct migration *migration)
+    const struct migration *migration, int64_t duration_us UNUSED)
 {
 	struct text sql;
 

@@ -91,7 +91,7 @@ add_insert(struct text *sql, const struct tracking_table *table, const char *mor
 /* A row of an earlier failure stays as it is: the history is only added to. */
 static struct pgconn_statement
 record(const void *ctx, const struct tracking_table *table,
-    const struct migration *migration)
+    const struct migration *migration, int64_t duration_us UNUSED)
 {
 	struct text sql;
 

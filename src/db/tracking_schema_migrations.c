@@ -63,7 +63,7 @@ read_row(struct history *history, const PGresult *result, int row)
 
 static struct pgconn_statement
 record(const void *ctx, const struct tracking_table *table,
-    const struct migration *migration)
+    const struct migration *migration, int64_t duration_us UNUSED)
 {
 	struct text sql;
 

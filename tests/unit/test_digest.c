@@ -25,6 +25,23 @@ static const struct {
 	    UINT64_C(0x248d6a61d20638b8) },
 };
 
+/* FIPS 180-4's own example, and that of nothing. */
+static void
+test_sha384(void **state)
+{
+	char hex[DIGEST_SHA384_HEX];
+
+	(void)state;
+	digest_sha384_hex("abc", 3, hex);
+	assert_string_equal(hex,
+	    "cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed"
+	    "8086072ba1e7cc2358baeca134c825a7");
+	digest_sha384_hex(NULL, 0, hex);
+	assert_string_equal(hex,
+	    "38b060a751ac96384cd9327eb1b1e36a21fdb71114be07434c0cc7bf63f6e1da"
+	    "274edebfe76f65fbd51ad2f14898b95b");
+}
+
 static void
 test_sha256(void **state)
 {
@@ -98,6 +115,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sha256),
+		cmocka_unit_test(test_sha384),
 		cmocka_unit_test(test_uuid7),
 		cmocka_unit_test(test_secret_equal),
 		cmocka_unit_test(test_random_fills_its_range),

@@ -119,11 +119,15 @@ test_folders_that_cannot_be_used(void **state)
 	snprintf(says, sizeof(says), "no migrations found in %s", (const char *)*state);
 	check_blocker(load(*state), CAT_RESOURCE_NOT_FOUND, says, EXIT_FILES);
 
-	tempdir_text(*state, "V1__flyway.sql", "");
+	tempdir_text(*state, "first.sql", "");
 	check_blocker(load(*state), CAT_RESOURCE_NOT_FOUND, says, EXIT_FILES);
 
-	check_blocker(folder_load(*state, "flyway", 0), CAT_CONFIGURATION,
-	    "there is no layout \"flyway\"", EXIT_CONFIGURATION);
+	check_blocker(folder_load(*state, "flywheel", 0), CAT_CONFIGURATION,
+	    "there is no layout \"flywheel\"", EXIT_CONFIGURATION);
+
+	tempdir_text(*state, "1_a.up.sql", "");
+	check_blocker(load(*state), CAT_CONFIGURATION,
+	    "the folder may be golang-migrate's or sqlx's", EXIT_CONFIGURATION);
 }
 
 static void

@@ -102,6 +102,20 @@ test_baseline_marks_each_row_of_the_key(void **state)
 	assert_false(history->rows[0].baseline);
 }
 
+static void
+test_the_first_reason_to_stop_stays(void **state)
+{
+	struct history *history = history_new(*state, HISTORY_BY_VERSION);
+	struct err first = { 0 }, second = { 0 };
+
+	assert_null(history->stop);
+	err_set(&first, CAT_CONFIGURATION, "first");
+	err_set(&second, CAT_CONFIGURATION, "second");
+	history_stop(history, &first);
+	history_stop(history, &second);
+	assert_string_equal(history->stop->text, "first");
+}
+
 int
 main(void)
 {
@@ -113,6 +127,8 @@ main(void)
 		    test_all_columns_are_kept, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 		    test_baseline_marks_each_row_of_the_key, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    test_the_first_reason_to_stop_stays, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,8 @@
 #include "core/layout.h"
 #include "tempdir.h"
 
+#define NAMES "drizzle, flyway, golang-migrate, goose, dbmate, sequence, sqlx"
+
 static void
 test_find(void **state)
 {
@@ -25,14 +27,16 @@ static void
 test_names_lists_every_row(void **state)
 {
 	(void)state;
-	assert_string_equal(layout_names(), "drizzle, sequence");
-	assert_string_equal(layout_names(), "drizzle, sequence");
+	assert_string_equal(layout_names(), NAMES);
+	assert_string_equal(layout_names(), NAMES);
 }
 
 static void
 test_rows_are_complete(void **state)
 {
-	static const struct layout *const rows[] = { &layout_drizzle, &layout_sequence };
+	static const struct layout *const rows[] = { &layout_drizzle, &layout_flyway,
+		&layout_golang_migrate, &layout_goose, &layout_dbmate, &layout_sequence,
+		&layout_sqlx };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -56,6 +60,8 @@ test_detect(void **state)
 	} rows[] = {
 		{ "README.md", NULL }, { "init.sql", NULL },
 		{ "0001_a.sql", &layout_sequence },
+		{ "0002_a.up.sql", &layout_golang_migrate },
+		{ "V1__a.sql", &layout_flyway },
 		{ "meta/_journal.json", &layout_drizzle }, /* asked first */
 	};
 	char *path = tempdir_make();

@@ -30,7 +30,7 @@ load(const char *dir, const char *const *files)
 {
 	for (size_t i = 0; files[i]; i++)
 		tempdir_text(dir, files[i], "SELECT 1;");
-	return folder_load(dir, NULL, 0);
+	return folder_load(dir, "sequence", 0);
 }
 
 static void

@@ -19,7 +19,7 @@
  *
  * migration   id[@order][:checksum][!]     "0002_b@20:b!" has a problem;
  * version is the order row         key[:checksum][!|+]          "10:a"; "-" a
- * NULL key, ! a failure, + a baseline
+ * NULL key, ! a failure, + a baseline; "<2" stands for all that is older, too
  *
  * Without @ the order is the migration's number in the folder, without : the
  * checksum is the first letter of the id, or NULL in a row.
@@ -112,8 +112,10 @@ history_of(const void *ctx, enum history_key key, const char *words)
 
 	history->table_exists = true;
 	while ((word = strtok_r(rest, " ", &rest)) != NULL) {
-		struct history_row row = { 0 };
+		struct history_row row = { .covers_older = word[0] == '<' };
 		char *end;
+
+		word += row.covers_older;
 
 		row.failed = cut(word, '!') != NULL;
 		row.baseline = cut(word, '+') != NULL;
@@ -1248,6 +1250,110 @@ test_many_of_one_text(void **state)
 	check_many(*state, true, true);
 }
 
+/* A watermark, or a baseline in the table. */
+static void
+test_rows_that_stand_for_older_ones(void **state)
+{
+	static const struct plan_case cases[] = {
+		/* clang-format off */
+		{ .folder = "a b c", "<2", "AAP", "c." },
+		{ .folder = "a b c", "<3", "AAA", "" },
+		{ .folder = "a b c", "<2+", "BBP", "c." },
+		{ .folder = "a b c", "<2!", "PFP", "a. b. c." },
+		{ .folder = "a b c", "<2:b 3:z", "AAM", "" },
+		/* the file of the watermark is gone, or came with a newer release */
+		{ .folder = "a b@5 c@9", "<7", "AAP?", "c." },
+		{ .folder = "a b", "<7", "AA?", "" },
+		/* nobody knows where it stands */
+		{ .folder = "a b", "<x", "PP?", "a. b." },
+		/* clang-format on */
+	};
+
+	(void)state;
+	check_cases(cases, ARRAY_SIZE(cases));
+}
+
+static bool
+place_x_at_two(const struct folder *folder, const char *version, int64_t *order)
+{
+	assert_non_null(folder);
+	*order = 2;
+	return strcmp(version, "x") == 0;
+}
+
+/* Where a layout says which place a version has, the number in the row says nothing. */
+static void
+test_a_layout_that_places_rows(void **state)
+{
+	static const struct layout placing = {
+		.name = "test", .remedy = "renumber it", .place = place_x_at_two
+	};
+	static const struct {
+		const char *history, *states;
+	} rows[] = {
+		{ "x", "OP?" },
+		{ "<x", "AP?" },
+		{ "99", "PP?" },
+		{ "-", "PP?" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct folder *folder = folder_of(*state, "a b@3");
+		struct plan_input input = {
+			.folder = folder,
+			.history =
+			    history_of(*state, HISTORY_BY_VERSION, rows[i].history),
+		};
+
+		folder->layout = &placing;
+		assert_string_equal(
+		    letters_of(*state, plan_build(*state, &input)), rows[i].states);
+	}
+}
+
+/* What the layout's own tool hashes is what its rows are held against. */
+static void
+test_checksums_of_other_tools(void **state)
+{
+	static const struct {
+		const char *history, *states;
+	} rows[] = {
+		{ "1:tool 2:b", "AM" },
+		{ "1:a", "MP" },
+		{ "9:tool", "AP" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct folder *folder = folder_of(*state, "a b");
+		struct plan_input input = { .folder = folder };
+
+		folder->migrations[0]->tool_checksum = "tool";
+		folder->migrations[1]->tool_checksum = "other";
+		input.history = history_of(*state, HISTORY_BY_VERSION, rows[i].history);
+		assert_string_equal(
+		    letters_of(*state, plan_build(*state, &input)), rows[i].states);
+	}
+}
+
+static void
+test_a_table_that_says_stop(void **state)
+{
+	struct history *history = history_of(*state, HISTORY_BY_VERSION, "<1");
+	struct plan_input input = {
+		.folder = folder_of(*state, "a b"),
+		.history = history,
+	};
+	struct err err = { .exit_code = EXIT_REFUSED };
+	struct plan *plan = NULL;
+
+	err_set(&err, CAT_CONFIGURATION, "dirty");
+	history_stop(history, &err);
+	plan = plan_build(*state, &input);
+	assert_string_equal(plan->refusal.text, "dirty");
+	assert_int_equal(plan->n_steps, 0);
+	assert_string_equal(letters_of(*state, plan), "AP");
+}
+
 int
 main(void)
 {
@@ -1257,6 +1363,10 @@ main(void)
 		TEST(test_matching_by_file),
 		TEST(test_matching_by_name),
 		TEST(test_matching_by_second),
+		TEST(test_rows_that_stand_for_older_ones),
+		TEST(test_a_layout_that_places_rows),
+		TEST(test_checksums_of_other_tools),
+		TEST(test_a_table_that_says_stop),
 		TEST(test_order_and_policy),
 		TEST(test_targets),
 		TEST(test_transactions),

@@ -33,3 +33,19 @@ def drizzle_migrate(database, folder, schema=None, table=None, driver="pg"):
     return subprocess.run(
         ["node", DIRECTORY / "migrate.mjs", database.url, folder, *options],
         capture_output=True, text=True, timeout=120, check=False)
+
+
+def dbmate(database, folder, *command):
+    """Run dbmate itself; returns what it said. Skip where it cannot be had."""
+    require_node()
+    binary = (DIRECTORY / "node_modules" / "@dbmate" / "linux-x64" / "bin"
+              / "dbmate")
+    if not binary.exists():
+        pytest.skip("npm has no dbmate for this machine")
+    done = subprocess.run(
+        [binary, "--url", f"{database.url}&sslmode=disable"
+         if "?" in database.url else f"{database.url}?sslmode=disable",
+         "--migrations-dir", folder, "--no-dump-schema", *command],
+        capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done
+    return done.stdout + done.stderr

@@ -9,9 +9,10 @@
 #include "core/layout_kind.h"
 
 /*
- * Flyway: V1.2__add_users.sql, undone by U1.2__add_users.sql. V1_2 is the same version. What is
- * named otherwise Flyway reads as well, in part, and we do not: each such file is refused, or
- * passed over with the reason.
+ * Flyway: V1.2__add_users.sql, undone by U1.2__add_users.sql. V1_2 is the same version.
+ * B1.2__all.sql stands in for all up to that version on an empty database. What is named
+ * otherwise Flyway reads as well, in part, and we do not: each such file is refused, or passed
+ * over with the reason.
  *
  * `order` is twice the place among the versions of the folder, so that a version that has no file
  * finds its place in between.
@@ -40,14 +41,14 @@ has_suffix(const char *file, const char *suffix)
 
 /* Prefix, version, "__", description, suffix; the last but one may be missing with its "__". */
 static bool
-read_name(
-    const char *file, char prefix, const char *suffix, struct flyway_file *out, void *ctx)
+read_name(const char *file, const char *prefixes, const char *suffix,
+    struct flyway_file *out, void *ctx)
 {
 	size_t id_len;
 	const char *separator, *version_end;
 	char *version;
 
-	if (file[0] != prefix || !has_suffix(file, suffix))
+	if (!strchr(prefixes, file[0]) || !has_suffix(file, suffix))
 		return false;
 	id_len = strlen(file) - strlen(suffix);
 	separator = memmem(file, id_len, "__", 2);
@@ -69,7 +70,7 @@ read_name(
 }
 
 static int
-compare_files(const void *a, const void *b)
+compare_versions(const void *a, const void *b)
 {
 	const struct flyway_file *x = a;
 	const struct flyway_file *y = b;
@@ -77,9 +78,20 @@ compare_files(const void *a, const void *b)
 	return flyway_compare(x->version, y->version);
 }
 
+/* What stands in for a version is behind it. */
+static int
+compare_files(const void *a, const void *b)
+{
+	const struct flyway_file *x = a;
+	const struct flyway_file *y = b;
+	int order = compare_versions(a, b);
+
+	return order != 0 ? order : y->file[0] - x->file[0];
+}
+
 static struct flyway_files
-sort_files(
-    struct folder *folder, const struct file_list *root, char prefix, void *scratch)
+sort_files(struct folder *folder, const struct file_list *root, const char *prefixes,
+    void *scratch)
 {
 	struct flyway_files files = {
 		.files = mem_array(scratch, struct flyway_file, root->n),
@@ -87,7 +99,7 @@ sort_files(
 
 	for (size_t i = 0; i < root->n; i++)
 		files.n += read_name(
-		    root->names[i], prefix, ".sql", &files.files[files.n], scratch);
+		    root->names[i], prefixes, ".sql", &files.files[files.n], scratch);
 	if (files.n > 0)
 		qsort(files.files, files.n, sizeof(files.files[0]), compare_files);
 	for (size_t i = 1; i < files.n; i++) {
@@ -106,7 +118,7 @@ find_version(const struct flyway_files *files, const struct flyway_file *wanted)
 {
 	return files->n == 0
 	    ? NULL
-	    : bsearch(wanted, files->files, files->n, sizeof(*wanted), compare_files);
+	    : bsearch(wanted, files->files, files->n, sizeof(*wanted), compare_versions);
 }
 
 static bool
@@ -118,7 +130,7 @@ flyway_detect(struct file_dir *dir, const struct file_list *root)
 
 	(void)dir; /* the names tell */
 	for (size_t i = 0; i < root->n && !found; i++)
-		found = read_name(root->names[i], 'V', ".sql", &file, scratch);
+		found = read_name(root->names[i], "VB", ".sql", &file, scratch);
 	talloc_free(scratch);
 	return found;
 }
@@ -232,6 +244,7 @@ add(struct folder *folder, struct file_dir *dir, const struct file_list *root,
 	m->version = mem_strdup(m, file->version);
 	m->name = describe(m, file);
 	m->no_transaction = settings.no_transaction;
+	m->stands_in = file->file[0] == 'B';
 	if (m->checksum[0] != '\0') {
 		flyway_checksum(m->text, m->text_len, checksum);
 		m->tool_checksum = checksum;
@@ -253,7 +266,7 @@ refuse_code(struct folder *folder, const char *file, void *scratch)
 	struct flyway_file name;
 
 	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
-		if (read_name(file, 'V', suffixes[i], &name, scratch))
+		if (read_name(file, "V", suffixes[i], &name, scratch))
 			layout_refuse(folder, file,
 			    "write it as SQL, or let Flyway run this folder",
 			    "a migration that is a program cannot be run here");
@@ -268,14 +281,8 @@ look_at(struct folder *folder, const char *file, const struct flyway_files *vers
 
 	if (!has_suffix(file, ".sql"))
 		refuse_code(folder, file, scratch);
-	else if (read_name(file, 'V', ".sql", &name, scratch))
+	else if (read_name(file, "VB", ".sql", &name, scratch))
 		;
-	else if (read_name(file, 'B', ".sql", &name, scratch))
-		layout_refuse(folder, file,
-		    "take it out of the folder, and record the baseline of a database that "
-		    "has one",
-		    "a baseline migration, which Flyway runs in place of older ones, is not "
-		    "known here");
 	else if (strncmp(file, "R__", 3) == 0)
 		layout_pass_over(folder, file,
 		    "name a folder of its own for what is to run again when it changes",
@@ -284,7 +291,7 @@ look_at(struct folder *folder, const char *file, const struct flyway_files *vers
 	    strncmp(file, "createSchema", 12) == 0)
 		layout_pass_over(folder, file, "a hook can run it",
 		    "a callback of Flyway's, which is not run here");
-	else if (!read_name(file, 'U', ".sql", &name, scratch))
+	else if (!read_name(file, "U", ".sql", &name, scratch))
 		layout_pass_over(folder, file,
 		    "names taken are V1__description.sql and U1__description.sql",
 		    "Flyway passes it over, so it is not run");
@@ -313,8 +320,8 @@ flyway_load(struct folder *folder, struct file_dir *dir, const struct file_list 
     struct err *err)
 {
 	void *scratch = mem_context(NULL, "flyway");
-	struct flyway_files versions = sort_files(folder, root, 'V', scratch);
-	struct flyway_files undo = sort_files(folder, root, 'U', scratch);
+	struct flyway_files versions = sort_files(folder, root, "VB", scratch);
+	struct flyway_files undo = sort_files(folder, root, "U", scratch);
 
 	(void)err; /* file names cannot be broken as a journal can */
 	for (size_t i = 0; i < versions.n; i++)

@@ -81,6 +81,12 @@ struct migration {
 	bool no_transaction;
 
 	/*
+	 * It stands in for all that is older: run on an empty history alone, and then they are
+	 * not (Flyway's B1__x.sql).
+	 */
+	bool stands_in;
+
+	/*
 	 * The SQL that undoes it; NULL: nobody has written any. A migration itself, with the
 	 * same id, version, name and order, so that it runs by the same code; `file` and the
 	 * lines of its parts are where its SQL stands. It is run on demand alone. A problem of

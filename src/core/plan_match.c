@@ -299,6 +299,29 @@ cover_older(
 	}
 }
 
+/*
+ * Of what stands in for older ones the newest runs on an empty history, and they do not; with
+ * any history it does not run itself.
+ */
+static void
+stand_in(
+    struct plan_match *match, const struct folder *folder, const struct history *history)
+{
+	static const struct history_row not_to_run = { .baseline = true };
+	bool empty = true;
+
+	for (size_t i = 0; i < history->n_rows; i++)
+		empty = empty && history->rows[i].failed;
+	for (size_t i = folder->n_migrations; i-- > 0;) {
+		if (!folder->migrations[i]->stands_in || match->found[i].row != NULL)
+			continue;
+		if (!empty)
+			match->found[i].row = &not_to_run;
+		for (size_t k = 0; k < i && empty; k++)
+			match->found[k].row = &not_to_run;
+	}
+}
+
 struct plan_match *
 plan_match(const void *ctx, const struct folder *folder, const struct history *history)
 {
@@ -312,5 +335,6 @@ plan_match(const void *ctx, const struct folder *folder, const struct history *h
 	else
 		match_by_rules(&matcher, &rules_of[history->key]);
 	cover_older(match, folder, history);
+	stand_in(match, folder, history);
 	return match;
 }

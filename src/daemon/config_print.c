@@ -155,17 +155,20 @@ print_option(FILE *out, const void *ctx, const struct option_row *row)
 {
 	const char *argument = argument_of(ctx, row);
 	const char *fallback = row->fallback;
+	const char *help = row->help;
 	char flag[OPTION_NAME];
 
+	/* too many names for the line of the flag */
+	if (row->type == OPTION_CHOICE && row->argument)
+		help = mem_printf(ctx, "%s One of %s.", help, option_allowed(ctx, row));
 	fprintf(out, "  %s", option_flag(row, flag, sizeof(flag)));
 	if (argument)
 		fprintf(out, " %s", argument);
 	else if (!(row->flags & OPTION_FLAG_ONLY))
 		fputs("[=on|off]", out);
 	fputc('\n', out);
-	print_wrapped(out,
-	    fallback ? mem_printf(ctx, "%s Default: %s.", row->help, fallback)
-		     : row->help);
+	print_wrapped(
+	    out, fallback ? mem_printf(ctx, "%s Default: %s.", help, fallback) : help);
 }
 
 void

@@ -31,7 +31,8 @@ const struct option_row option_table[] = {
 	  .flags = OPTION_RELOAD, .fallback = "migrations", .argument = "DIR", .group = 'm',
 	  .help = "The folder with the migrations." },
 	{ .name = "layout", .type = OPTION_CHOICE, .offset = FIELD(layout),
-	  .flags = OPTION_RELOAD, .fallback = "auto", .names = layout_names, .group = 'm',
+	  .flags = OPTION_RELOAD, .fallback = "auto", .names = layout_names,
+	  .argument = "LAYOUT", .group = 'm',
 	  .help = "How the folder is laid out; auto looks what is there." },
 
 	/* Database */
@@ -86,7 +87,8 @@ const struct option_row option_table[] = {
 
 	/* Tracking */
 	{ .name = "tracking", .type = OPTION_CHOICE, .offset = FIELD(tracking),
-	  .flags = OPTION_RELOAD, .fallback = "auto", .names = tracking_names, .group = 't',
+	  .flags = OPTION_RELOAD, .fallback = "auto", .names = tracking_names,
+	  .argument = "KIND", .group = 't',
 	  .help = "Kind of table that records what was applied; auto takes the layout's own." },
 	{ .name = "tracking_schema", .type = OPTION_STRING, .offset = FIELD(tracking_schema),
 	  .flags = OPTION_RELOAD, .argument = "NAME", .group = 't',

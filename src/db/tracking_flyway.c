@@ -133,7 +133,8 @@ record(const void *ctx, const struct tracking_table *table,
 	    "COALESCE(pg_catalog.max(m.installed_rank), 0) OPERATOR(pg_catalog.+) 1 FROM ");
 	tracking_add_name(&sql, table);
 	text_add(&sql,
-	    " AS m), $1::pg_catalog.text, $2::pg_catalog.text, 'SQL', $3::pg_catalog.text, "
+	    " AS m), $1::pg_catalog.text, $2::pg_catalog.text, $6::pg_catalog.text, "
+	    "$3::pg_catalog.text, "
 	    "$4::pg_catalog.int4, CURRENT_USER, $5::pg_catalog.int4, true "
 	    "WHERE NOT COALESCE((SELECT " IS_APPLIED " FROM ");
 	tracking_add_name(&sql, table);
@@ -142,13 +143,14 @@ record(const void *ctx, const struct tracking_table *table,
 	    "$1::pg_catalog.text ORDER BY f.installed_rank DESC LIMIT 1), false)");
 	return (struct pgconn_statement){
 		.sql = sql.data,
-		.n_params = 5,
+		.n_params = 6,
 		.params = {
 			migration->version,
 			migration->name,
 			migration->file,
 			migration_recorded_checksum(migration),
 			mem_printf(ctx, "%" PRId64, duration_us / 1000),
+			migration->stands_in ? "SQL_BASELINE" : "SQL",
 		},
 	};
 }

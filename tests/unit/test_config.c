@@ -805,7 +805,9 @@ test_help(void **state)
 		    strstr(text, option_flag(&option_table[i], flag, sizeof(flag))));
 	assert_non_null(strstr(text, "  --lock-wait TIME\n"));
 	assert_non_null(strstr(text, "Default: 15min."));
-	assert_non_null(strstr(text, "  --layout auto|drizzle|sequence\n"));
+	assert_non_null(strstr(text, "  --layout LAYOUT\n"));
+	assert_non_null(strstr(text, " One of auto, drizzle, "));
+	assert_non_null(strstr(text, "  --lock auto|advisory|lease\n"));
 	for (const char *line = text; *line; line += strcspn(line, "\n") + 1)
 		assert_in_range(strcspn(line, "\n"), 0, 88);
 	free(text);

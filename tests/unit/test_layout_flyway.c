@@ -103,7 +103,8 @@ test_other_files(void **state)
 		{ "V2__B.java", NULL, true, "a program cannot be run here" },
 		{ "V2__b.sh", NULL, true, "a program cannot be run here" },
 		{ "Helper.java", NULL, false, NULL },
-		{ "B2__b.sql", NULL, true, "a baseline migration" },
+		{ "B1__b.sql", NULL, false, NULL },
+		{ "B2__b.sql", NULL, false, NULL },
 		{ "R__views.sql", NULL, false, "a repeatable migration" },
 		{ "beforeMigrate.sql", NULL, false, "a callback of Flyway's" },
 		{ "afterEachMigrate__x.sql", NULL, false, "a callback of Flyway's" },
@@ -132,6 +133,26 @@ test_other_files(void **state)
 			assert_int_equal(folder->n_problems, 0);
 		folder_unref(folder);
 	}
+}
+
+static void
+test_what_stands_in(void **state)
+{
+	static const struct layouts_file files[] = { { "V1__a.sql", "" },
+		{ "V2__b.sql", "" }, { "B2.0__all.sql", "" }, { "V3__c.sql", "" },
+		{ "B1__old.sql", "" }, { NULL, NULL } };
+	static const char *const ids[] = { "V1__a", "B1__old", "V2__b", "B2.0__all",
+		"V3__c" };
+	struct folder *folder = layouts_load("flyway", files);
+
+	(void)state;
+	assert_int_equal(folder->n_problems, 0);
+	assert_int_equal(folder->n_migrations, ARRAY_SIZE(ids));
+	for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
+		assert_string_equal(folder->migrations[i]->id, ids[i]);
+		assert_int_equal(folder->migrations[i]->stands_in, ids[i][0] == 'B');
+	}
+	folder_unref(folder);
 }
 
 /* Where a version stands that the folder does not have. */
@@ -195,6 +216,7 @@ main(void)
 		cmocka_unit_test(test_migrations),
 		cmocka_unit_test(test_files_that_are_refused),
 		cmocka_unit_test(test_other_files),
+		cmocka_unit_test(test_what_stands_in),
 		cmocka_unit_test(test_place),
 		cmocka_unit_test(test_settings_that_cannot_be_read),
 	};

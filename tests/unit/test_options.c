@@ -183,7 +183,7 @@ test_values(void **state)
 		{ "layout", "", NULL },
 		{ "layout", "drizz", NULL },
 		{ "layout", "drizzle, sequence", NULL },
-		{ "layout", "flyway", NULL },
+		{ "layout", "liquibase", NULL },
 		{ "out_of_order", "skip", "skip" },
 		{ "out_of_order", "ignore", NULL },
 		{ "migrations", "a b", "a b" },
@@ -231,10 +231,10 @@ test_errors_say_what_is_allowed(void **state)
 	assert_string_equal(err.text,
 	    "\"2min\" is not allowed: a whole number with ms, s, min, h or d, "
 	    "from 10ms to 1min");
-	set(NULL, "tracking", "flyway", &config, &err);
+	set(NULL, "tracking", "liquibase", &config, &err);
 	assert_string_equal(err.text,
-	    "\"flyway\" is not allowed: auto, drizzle, schema_migrations, "
-	    "migration_log");
+	    "\"liquibase\" is not allowed: auto, drizzle, schema_migrations, "
+	    "migration_log, golang-migrate, goose, dbmate, sqlx, flyway");
 	set(NULL, "yield_after", "many", &config, &err);
 	assert_string_equal(
 	    err.text, "\"many\" is not allowed: a whole number from 0 to 10000");

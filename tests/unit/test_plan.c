@@ -1311,6 +1311,35 @@ test_a_layout_that_places_rows(void **state)
 	}
 }
 
+/* The third does. */
+static void
+test_what_stands_in_for_older_ones(void **state)
+{
+	static const struct {
+		const char *history, *states, *steps;
+	} rows[] = {
+		{ "", "BBPP", "m. z." },
+		{ "9!", "BBPP", "m. z." },
+		{ "1", "APBP", "b. z." },
+		{ "3", "PPAP", "a. b. z." },
+		{ "<3", "AAAP", "z." },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct folder *folder = folder_of(*state, "a b m z");
+		struct plan_input input = { .folder = folder };
+		struct plan *plan = NULL;
+
+		folder->layout = &any_layout;
+		folder->migrations[0]->stands_in = i == 0; /* an older one of them */
+		folder->migrations[2]->stands_in = true;
+		input.history = history_of(*state, HISTORY_BY_VERSION, rows[i].history);
+		plan = plan_build(*state, &input);
+		assert_string_equal(letters_of(*state, plan), rows[i].states);
+		assert_string_equal(steps_of(*state, plan), rows[i].steps);
+	}
+}
+
 /* What the layout's own tool hashes is what its rows are held against. */
 static void
 test_checksums_of_other_tools(void **state)
@@ -1365,6 +1394,7 @@ main(void)
 		TEST(test_matching_by_second),
 		TEST(test_rows_that_stand_for_older_ones),
 		TEST(test_a_layout_that_places_rows),
+		TEST(test_what_stands_in_for_older_ones),
 		TEST(test_checksums_of_other_tools),
 		TEST(test_a_table_that_says_stop),
 		TEST(test_order_and_policy),

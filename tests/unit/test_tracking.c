@@ -233,7 +233,7 @@ test_record(void **state)
 		const struct tracking *kind;
 		const char *sql;
 		int n_params;
-		const char *params[5];
+		const char *params[6];
 	} rows[] = {
 		{ &tracking_drizzle,
 		    "INSERT INTO " NAME " (\"hash\", \"created_at\") "
@@ -291,14 +291,14 @@ test_record(void **state)
 		    " (installed_rank, version, description, type, script, checksum, "
 		    "installed_by, execution_time, success) SELECT (SELECT "
 		    "COALESCE(pg_catalog.max(m.installed_rank), 0) OPERATOR(pg_catalog.+) 1 "
-		    "FROM " NAME
-		    " AS m), $1::pg_catalog.text, $2::pg_catalog.text, 'SQL', "
+		    "FROM " NAME " AS m), $1::pg_catalog.text, $2::pg_catalog.text, "
+		    "$6::pg_catalog.text, "
 		    "$3::pg_catalog.text, $4::pg_catalog.int4, CURRENT_USER, "
 		    "$5::pg_catalog.int4, true WHERE NOT COALESCE((SELECT " FLYWAY_APPLIED
 		    " FROM " NAME " AS f WHERE f.version::pg_catalog.text "
 		    "OPERATOR(pg_catalog.=) $1::pg_catalog.text "
 		    "ORDER BY f.installed_rank DESC LIMIT 1), false)",
-		    5, { "1700000000001", "init", "0001_init.sql", "-12", "4" } },
+		    6, { "1700000000001", "init", "0001_init.sql", "-12", "4", "SQL" } },
 	};
 	void *ctx = mem_context(NULL, "test");
 
@@ -635,8 +635,12 @@ test_durations(void **state)
 	void *ctx = mem_context(NULL, "test");
 	const struct tracking_table sqlx = table_of(&tracking_sqlx);
 	const struct tracking_table flyway = table_of(&tracking_flyway);
+	struct migration stands_in = migration;
 
 	(void)state;
+	stands_in.stands_in = true;
+	assert_string_equal(tracking_flyway.record(ctx, &flyway, &stands_in, 0).params[5],
+	    "SQL_BASELINE");
 	assert_string_equal(
 	    tracking_sqlx.record(ctx, &sqlx, &migration, 0).params[3], "-1");
 	assert_string_equal(

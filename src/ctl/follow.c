@@ -88,17 +88,22 @@ leaves(struct ctl *ctl, const char *id, size_t columns, unsigned *told)
 	return !is_local;
 }
 
+/* The error of a run, and what to do next, which the status knows. */
 static int
 end(struct ctl *ctl, const struct answer *answer)
 {
 	const json_t *error = doc_get(answer->document, "error");
+	struct answer status;
 	struct paint out;
 
-	if (error) {
-		ctl_paint(ctl, stderr, &out);
-		render_problem(&out, error);
-		ctl_print(&out, stderr);
-	}
+	if (!error)
+		return ctl_exit_code_of(answer);
+	ctl_paint(ctl, stderr, &out);
+	render_problem(&out, error);
+	if (!doc_text(error, "hint")[0] &&
+	    ctl_ask_raw(ctl, "GET", "/status", NULL, &status) == 0)
+		paint_advice(&out, "next", doc_text(status.document, "advice"));
+	ctl_print(&out, stderr);
 	return ctl_exit_code_of(answer);
 }
 
@@ -124,7 +129,7 @@ ctl_follow(struct ctl *ctl, const json_t *run)
 	size_t columns = bar_columns(ctl);
 	int64_t longest_ms = columns > 0 ? LONGEST_BAR_MS : LONGEST_MS;
 	int64_t pause_ms = FIRST_PAUSE_MS;
-	struct progress progress = { 0 };
+	struct progress progress = { .has_bar = columns > 0 };
 	struct answer answer = { .document = (json_t *)run };
 	void *kept = NULL;
 	unsigned told = 0;

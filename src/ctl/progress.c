@@ -80,6 +80,8 @@ tell_current(
 		progress->current, sizeof(progress->current), doc_text(run, "current")))
 		return;
 	progress->current_mono_us = now_mono_us;
+	if (progress->has_bar)
+		return;
 	paint_addf(out, "running   ");
 	paint_add(out, INK_PLAIN, progress->current);
 	paint_addf(out, "\n");
@@ -117,7 +119,7 @@ tell_phase(struct progress *progress, const json_t *run, struct paint *out)
 	snprintf(phase, sizeof(phase), "%s%s%s", doc_text(run, "progress.command"),
 	    doc_text(run, "progress.phase")[0] ? ", " : "",
 	    doc_text(run, "progress.phase"));
-	if (!takes(progress->phase, sizeof(progress->phase), phase))
+	if (!takes(progress->phase, sizeof(progress->phase), phase) || progress->has_bar)
 		return;
 	paint_addf(out, "phase     ");
 	paint_add(out, INK_PLAIN, phase);

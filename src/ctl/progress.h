@@ -19,8 +19,9 @@
 
 #include "ctl/paint.h"
 
-/* What the documents so far have shown. Begins zeroed. */
+/* What the documents so far have shown. Begins zeroed but for has_bar. */
 struct progress {
+	bool has_bar; /* it shows what runs, so no line has to */
 	bool began;
 	bool ended;
 	size_t n_applied;

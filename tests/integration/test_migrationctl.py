@@ -242,6 +242,7 @@ def test_a_failure_says_where_and_what_next(ctl_on, drizzle):
     assert lines(done.out)[-1].startswith("failed: 1 migration in ")
     assert "A migration failed: 0001_bad.sql:3:3" in done.err
     assert "SQLSTATE 42703" in done.err
+    assert "next      mend 0001_bad.sql, then migrationctl apply" in done.err
     assert "0001_bad" not in "\n".join(
         line for line in lines(done.out) if not line.startswith("running"))
     plain = ctl("apply", "--json")

@@ -32,6 +32,25 @@ set_true(json_t *body, const struct args *args, const char *flag)
 		json_object_set_new(body, flag, json_true());
 }
 
+/* "data,seeds" as a list. */
+static void
+set_list(json_t *body, const char *name, const char *value)
+{
+	json_t *list;
+
+	if (!value)
+		return;
+	list = json_array();
+	while (*value) {
+		size_t len = strcspn(value, ",");
+
+		json_array_append_new(list, json_stringn(value, len));
+		value += len;
+		value += *value == ',';
+	}
+	json_object_set_new(body, name, list);
+}
+
 /* ---- apply ---- */
 
 /* Return when it has begun. */
@@ -59,6 +78,7 @@ ctl_run_apply(struct ctl *ctl)
 		    "say --server URL, or wait");
 	body = json_object();
 	set_text(body, "target", args_text(args, "target"));
+	set_list(body, "phases", args_text(args, "phases"));
 	if (args_has(args, "no-wait"))
 		return begin_run(ctl, body);
 	return ctl_do_run(ctl, "/apply", body);

@@ -43,6 +43,8 @@ static const struct ctl_flag apply_flags[] = {
 	/* clang-format off */
 	{ "target", CTL_TEXT, "ID",
 	  "Go no further than this migration: an id, file or version." },
+	{ "phases", CTL_TEXT, "PHASE,...",
+	  "These phases of a run alone: schema, data, repeatable, seeds." },
 	{ "dry-run", CTL_SWITCH, NULL, "Show what it would do; the same as plan." },
 	{ "no-wait", CTL_SWITCH, NULL,
 	  "Return when the run has begun; only with --server." },

@@ -43,6 +43,14 @@ doc_number(const json_t *document, const char *path)
 	return json_integer_value(doc_get(document, path));
 }
 
+const json_t *
+doc_done(const json_t *run)
+{
+	const json_t *undone = doc_get(run, "rolled_back");
+
+	return undone ? undone : doc_get(run, "applied");
+}
+
 double
 doc_real(const json_t *document, const char *path, double fallback)
 {

@@ -9,6 +9,8 @@
 #include "ctl/words.h"
 #include "http/plain_line.h"
 
+#define LABEL_WIDTH 10 /* as on the text pages of the API */
+
 /* ECMA-48 8.3.117, SGR: the eight colours that every terminal has. */
 static const char *const inks[INK_COUNT] = {
 	[INK_PLAIN] = "",
@@ -104,11 +106,20 @@ paint_cell(struct paint *paint, enum ink ink, const char *s, int width)
 }
 
 void
+paint_label(struct paint *paint, const char *label)
+{
+	int fill = LABEL_WIDTH - width_of(label);
+
+	paint_add(paint, INK_PLAIN, label);
+	paint_addf(paint, "%*s", fill > 1 ? fill : 1, "");
+}
+
+void
 paint_line(struct paint *paint, const char *label, enum ink ink, const char *value)
 {
 	if (!value || !value[0])
 		return;
-	paint_addf(paint, PLAIN_LABEL, label);
+	paint_label(paint, label);
 	paint_add(paint, ink, value);
 	paint_addf(paint, "\n");
 }
@@ -127,7 +138,7 @@ paint_advice(struct paint *paint, const char *label, const char *advice)
 {
 	if (!advice || !advice[0])
 		return;
-	paint_addf(paint, PLAIN_LABEL, label);
+	paint_label(paint, label);
 	paint_add_advice(paint, INK_BOLD, advice);
 	paint_addf(paint, "\n");
 }

@@ -44,6 +44,9 @@ void paint_addf(struct paint *paint, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* The same in a column: filled up with blanks to `width`, and two more. */
 void paint_cell(struct paint *paint, enum ink ink, const char *s, int width);
 
+/* A label, in its column. */
+void paint_label(struct paint *paint, const char *label);
+
 /* "label     value"; nothing when the value is "" or NULL. */
 void paint_line(struct paint *paint, const char *label, enum ink ink, const char *value);
 

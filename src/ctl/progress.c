@@ -47,16 +47,34 @@ tell_warnings(struct progress *progress, const json_t *run, struct paint *out)
 static void
 tell_applied(struct progress *progress, const json_t *run, struct paint *out)
 {
-	const json_t *list = doc_get(run, "applied");
+	bool is_undone = doc_get(run, "rolled_back") != NULL;
+	const json_t *list = doc_done(run);
 	char span[CLOCK_TEXT];
 
 	for (; progress->n_applied < json_array_size(list); progress->n_applied++) {
 		const json_t *item = json_array_get(list, progress->n_applied);
 
-		paint_add(out, INK_GOOD, "applied");
-		paint_addf(out, "   ");
+		paint_add(out, INK_GOOD, is_undone ? "undone" : "applied");
+		paint_addf(out, is_undone ? "    " : "   ");
 		paint_add(out, INK_PLAIN, doc_text(item, "id"));
 		paint_addf(out, "  %s\n", doc_span(item, "duration_seconds", span));
+	}
+}
+
+/* In phases that a failure does not end. */
+static void
+tell_failures(struct progress *progress, const json_t *run, struct paint *out)
+{
+	const json_t *phase, *failure;
+	size_t n = 0, i, j;
+
+	doc_each(i, phase, doc_get(run, "phases")) {
+		doc_each(j, failure, doc_get(phase, "failures")) {
+			if (n++ < progress->n_failures)
+				continue;
+			progress->n_failures = n;
+			paint_line(out, "failed", INK_BAD, doc_text(failure, "detail"));
+		}
 	}
 }
 
@@ -130,7 +148,7 @@ static void
 tell_end(struct progress *progress, const json_t *run, struct paint *out)
 {
 	const char *outcome = doc_text(run, "outcome");
-	size_t n = json_array_size(doc_get(run, "applied"));
+	size_t n = json_array_size(doc_done(run));
 	char span[CLOCK_TEXT];
 
 	if (progress->ended || !outcome[0])
@@ -153,6 +171,7 @@ progress_feed(
 	tell_lock(progress, run, out);
 	tell_warnings(progress, run, out);
 	tell_applied(progress, run, out);
+	tell_failures(progress, run, out);
 	tell_current(progress, run, now_mono_us, out);
 	tell_blocker(progress, run, out);
 	tell_phase(progress, run, out);
@@ -204,7 +223,7 @@ progress_bar(const struct progress *progress, const json_t *run, int64_t now_mon
     size_t columns, struct paint *out)
 {
 	int64_t planned = doc_number(run, "planned");
-	int64_t done = (int64_t)json_array_size(doc_get(run, "applied"));
+	int64_t done = (int64_t)json_array_size(doc_done(run));
 	int filled = planned > 0 ? (int)(done * BAR_WIDTH / planned) : 0;
 	struct text head, line;
 	size_t room;

@@ -25,6 +25,7 @@ struct progress {
 	bool began;
 	bool ended;
 	size_t n_applied;
+	size_t n_failures;
 	size_t n_warnings;
 	int64_t blocker; /* pid of the first, 0: none */
 	int64_t attempts;

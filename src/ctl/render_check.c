@@ -48,8 +48,7 @@ add_remedy(struct paint *out, const json_t *finding, const json_t *next)
 		paint_add_advice(out, INK_PLAIN, remedy);
 		paint_addf(out, "\n");
 	}
-	doc_each(i, command, doc_get(finding, "commands"))
-	{
+	doc_each(i, command, doc_get(finding, "commands")) {
 		paint_addf(out, "    $ ");
 		paint_add_advice(out, INK_BOLD, json_string_value(command));
 		paint_addf(out, "\n");
@@ -75,8 +74,7 @@ render_check(struct paint *out, const json_t *document)
 	const json_t *finding;
 	size_t i;
 
-	doc_each(i, finding, list)
-	{
+	doc_each(i, finding, list) {
 		const char *severity = doc_text(finding, "severity");
 
 		add_place(out, document, finding);

@@ -5,7 +5,6 @@
 #include "base/text.h"
 #include "ctl/document.h"
 #include "ctl/render.h"
-#include "http/plain_line.h"
 
 #define ID_WIDTH 60 /* longer ones push their row to the right */
 
@@ -31,8 +30,7 @@ measure(const json_t *list)
 	const json_t *item;
 	size_t i;
 
-	doc_each(i, item, list)
-	{
+	doc_each(i, item, list) {
 		widths.id = larger(widths.id, doc_text(item, "id"), ID_WIDTH);
 		widths.state = larger(widths.state, doc_text(item, "state"), ID_WIDTH);
 	}
@@ -62,22 +60,36 @@ add_row(struct paint *out, const struct widths *widths, const json_t *item)
 	paint_addf(out, "%s\n", when);
 }
 
-void
-render_migrations(struct paint *out, const json_t *document)
+static void
+add_table(struct paint *out, const json_t *list)
 {
-	const json_t *list = doc_get(document, "migrations");
 	struct widths widths = measure(list);
 	const json_t *item;
 	size_t i;
 
-	if (json_array_size(list) == 0) {
-		paint_addf(out, "no migrations\n");
-		return;
-	}
 	add_head(out, &widths);
 	doc_each(i, item, list)
-	{
 		add_row(out, &widths, item);
+}
+
+void
+render_migrations(struct paint *out, const json_t *document)
+{
+	const json_t *list = doc_get(document, "migrations");
+	const json_t *phase;
+	size_t i;
+
+	if (json_array_size(list) > 0)
+		add_table(out, list);
+	else
+		paint_addf(out, "no migrations\n");
+	doc_each(i, phase, doc_get(document, "phases")) {
+		if (json_array_size(doc_get(phase, "migrations")) == 0)
+			continue;
+		paint_addf(out, "\n");
+		paint_add(out, INK_BOLD, doc_text(phase, "phase"));
+		paint_addf(out, "\n");
+		add_table(out, doc_get(phase, "migrations"));
 	}
 }
 
@@ -95,8 +107,7 @@ count_open(const json_t *list)
 	const json_t *item;
 	size_t i, n = 0;
 
-	doc_each(i, item, list)
-	{
+	doc_each(i, item, list) {
 		n += !is_settled(item);
 	}
 	return n;
@@ -119,8 +130,7 @@ render_screenful(struct paint *out, const json_t *document, size_t rows)
 		return;
 	paint_addf(out, "\n");
 	add_head(out, &widths);
-	doc_each(i, item, list)
-	{
+	doc_each(i, item, list) {
 		bool settled = is_settled(item);
 
 		if (settled && skip > 0) {
@@ -163,8 +173,7 @@ add_problems(struct paint *out, const json_t *list)
 	const json_t *item;
 	size_t i;
 
-	doc_each(i, item, list)
-	{
+	doc_each(i, item, list) {
 		bool blocks = doc_is(item, "blocks");
 
 		paint_line(out, blocks ? "problem" : "warning",
@@ -182,8 +191,7 @@ render_plan(struct paint *out, const json_t *document)
 	size_t i;
 
 	add_problems(out, doc_get(document, "problems"));
-	doc_each(i, step, steps)
-	{
+	doc_each(i, step, steps) {
 		paint_addf(out, "%4zu  ", i + 1);
 		paint_add(out, INK_PLAIN, doc_text(step, "id"));
 		paint_addf(out, "\n");
@@ -222,12 +230,15 @@ add_database(struct paint *out, const json_t *document)
 
 /* "pending   2   applied 41   failed 1": pending always, the others when there are any. */
 static void
-add_counts(struct paint *out, const json_t *counts)
+add_counts(struct paint *out, const char *label, const json_t *counts)
 {
+	bool is_schema = strcmp(label, "pending") == 0;
 	const char *state;
 	json_t *count;
 
-	paint_addf(out, PLAIN_LABEL "%d", "pending", (int)doc_number(counts, "pending"));
+	paint_label(out, label);
+	paint_addf(
+	    out, "%s%d", is_schema ? "" : "pending ", (int)doc_number(counts, "pending"));
 	json_object_foreach((json_t *)counts, state, count) {
 		if (strcmp(state, "pending") == 0 || json_integer_value(count) == 0)
 			continue;
@@ -244,7 +255,7 @@ add_runs(struct paint *out, const json_t *document)
 	const json_t *run = doc_get(document, "run");
 	const json_t *last = doc_get(document, "last_run");
 
-	paint_addf(out, PLAIN_LABEL, "run");
+	paint_label(out, "run");
 	if (run)
 		render_run_line(out, run);
 	else
@@ -256,7 +267,7 @@ add_runs(struct paint *out, const json_t *document)
 		paint_line(out, "lock", INK_WARN, doc_text(document, "lock.holder"));
 	if (!last)
 		return;
-	paint_addf(out, PLAIN_LABEL, "last run");
+	paint_label(out, "last run");
 	render_run_line(out, last);
 	paint_addf(out, "\n");
 	if (doc_get(last, "error"))
@@ -267,25 +278,27 @@ void
 render_status(struct paint *out, const json_t *document)
 {
 	const char *verdict = doc_text(document, "verdict");
-	const json_t *warning;
+	const json_t *warning, *phase;
 	size_t i;
 
-	paint_addf(out, PLAIN_LABEL, "verdict");
+	paint_label(out, "verdict");
 	paint_add(out, paint_ink_of(verdict), verdict);
 	paint_addf(out, ": ");
 	paint_add(out, INK_PLAIN, doc_text(document, "sentence"));
 	paint_addf(out, "\n");
 	add_database(out, document);
-	paint_addf(out, PLAIN_LABEL, "folder");
+	paint_label(out, "folder");
 	paint_add(out, INK_PLAIN, doc_text(document, "folder.path"));
 	paint_addf(out, " (");
 	paint_add(out, INK_PLAIN, doc_text(document, "folder.layout"));
 	paint_addf(out, ")\n");
 	paint_line(out, "tracking", INK_PLAIN, doc_text(document, "tracking.table"));
-	add_counts(out, doc_get(document, "counts"));
+	add_counts(out, "pending", doc_get(document, "counts"));
+	doc_each(i, phase, doc_get(document, "phases")) {
+		add_counts(out, doc_text(phase, "phase"), doc_get(phase, "counts"));
+	}
 	add_runs(out, document);
-	doc_each(i, warning, doc_get(document, "warnings"))
-	{
+	doc_each(i, warning, doc_get(document, "warnings")) {
 		paint_line(out, "warning", INK_WARN, json_string_value(warning));
 	}
 	add_problems(out, doc_get(document, "folder.problems"));

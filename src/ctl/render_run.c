@@ -4,7 +4,6 @@
 
 #include "ctl/document.h"
 #include "ctl/render.h"
-#include "http/plain_line.h"
 
 /* ---- a problem ---- */
 
@@ -15,7 +14,7 @@ add_statement(struct paint *out, const json_t *document)
 
 	if (!text[0])
 		return;
-	paint_addf(out, PLAIN_LABEL, "sql");
+	paint_label(out, "sql");
 	if (doc_number(document, "statement.index") > 0)
 		paint_addf(
 		    out, "statement %d: ", (int)doc_number(document, "statement.index"));
@@ -30,13 +29,13 @@ render_problem(struct paint *out, const json_t *document)
 	const char *sqlstate = doc_text(document, "sqlstate");
 	const char *title = doc_text(document, "title");
 
-	paint_addf(out, PLAIN_LABEL, "error");
+	paint_label(out, "error");
 	paint_add(out, INK_BAD, title);
 	paint_addf(out, title[0] ? ": " : "");
 	paint_add(out, INK_PLAIN, doc_text(document, "detail"));
 	paint_addf(out, "\n");
 	if (category[0]) {
-		paint_addf(out, PLAIN_LABEL, "category");
+		paint_label(out, "category");
 		paint_add(out, INK_PLAIN, category);
 		paint_addf(out, sqlstate[0] ? ", SQLSTATE " : "");
 		paint_add(out, INK_PLAIN, sqlstate);
@@ -64,7 +63,7 @@ void
 render_run_line(struct paint *out, const json_t *run)
 {
 	bool done = doc_get(run, "outcome") != NULL;
-	size_t n = json_array_size(doc_get(run, "applied"));
+	size_t n = json_array_size(doc_done(run));
 	char text[CLOCK_TEXT];
 
 	paint_add(out, INK_PLAIN, doc_text(run, "operation"));
@@ -91,8 +90,8 @@ add_blocker(struct paint *out, const json_t *blocker)
 {
 	char age[CLOCK_TEXT];
 
-	paint_addf(
-	    out, PLAIN_LABEL "pid %d (", "blocker", (int)doc_number(blocker, "pid"));
+	paint_label(out, "blocker");
+	paint_addf(out, "pid %d (", (int)doc_number(blocker, "pid"));
 	paint_add(out, INK_PLAIN, doc_text(blocker, "application"));
 	paint_addf(out, " as ");
 	paint_add(out, INK_PLAIN, doc_text(blocker, "user"));
@@ -111,7 +110,7 @@ add_progress(struct paint *out, const json_t *progress)
 	char left[CLOCK_TEXT];
 	double percent = doc_real(progress, "percent", -1);
 
-	paint_addf(out, PLAIN_LABEL, "progress");
+	paint_label(out, "progress");
 	paint_add(out, INK_PLAIN, doc_text(progress, "command"));
 	paint_addf(out, doc_text(progress, "phase")[0] ? ", " : "");
 	paint_add(out, INK_PLAIN, doc_text(progress, "phase"));
@@ -129,29 +128,45 @@ render_wait(struct paint *out, const json_t *run)
 	const json_t *blocker;
 	size_t i;
 
-	doc_each(i, blocker, doc_get(run, "blockers"))
-	{
+	doc_each(i, blocker, doc_get(run, "blockers")) {
 		add_blocker(out, blocker);
 	}
-	if (queued > 0)
-		paint_addf(out, PLAIN_LABEL "%d session%s behind its locks\n", "queued",
-		    queued, queued == 1 ? "" : "s");
+	if (queued > 0) {
+		paint_label(out, "queued");
+		paint_addf(out, "%d session%s behind its locks\n", queued,
+		    queued == 1 ? "" : "s");
+	}
 	if (doc_get(run, "progress"))
 		add_progress(out, doc_get(run, "progress"));
 }
 
 static void
-add_applied(struct paint *out, const json_t *list)
+add_done(struct paint *out, const json_t *run)
 {
+	const char *label = doc_get(run, "rolled_back") ? "undone" : "applied";
 	const json_t *item;
 	char span[CLOCK_TEXT];
 	size_t i;
 
-	doc_each(i, item, list)
-	{
-		paint_addf(out, PLAIN_LABEL, i == 0 ? "applied" : "");
+	doc_each(i, item, doc_done(run)) {
+		paint_label(out, i == 0 ? label : "");
 		paint_add(out, INK_GOOD, doc_text(item, "id"));
 		paint_addf(out, "  %s\n", doc_span(item, "duration_seconds", span));
+	}
+}
+
+/* In phases that a failure does not end. */
+static void
+add_failures(struct paint *out, const json_t *phases)
+{
+	const json_t *phase, *failure;
+	size_t i, j;
+
+	doc_each(i, phase, phases) {
+		doc_each(j, failure, doc_get(phase, "failures")) {
+			paint_line(out, doc_text(phase, "phase"), INK_BAD,
+			    doc_text(failure, "detail"));
+		}
 	}
 }
 
@@ -162,21 +177,22 @@ render_run(struct paint *out, const json_t *document)
 	const json_t *warning;
 	size_t i;
 
-	paint_addf(out, PLAIN_LABEL, "run");
+	paint_label(out, "run");
 	render_run_line(out, document);
 	paint_addf(out, "\n");
 	paint_line(out, "asked by", INK_PLAIN, doc_text(document, "requested_by"));
 	if (!done)
 		paint_line(out, "lock", INK_WARN, doc_text(document, "lock_holder"));
 	render_wait(out, document);
-	if (doc_number(document, "attempts") > 0)
-		paint_addf(out, PLAIN_LABEL "%d, for locks\n", "retries",
-		    (int)doc_number(document, "attempts"));
-	doc_each(i, warning, doc_get(document, "warnings"))
-	{
+	if (doc_number(document, "attempts") > 0) {
+		paint_label(out, "retries");
+		paint_addf(out, "%d, for locks\n", (int)doc_number(document, "attempts"));
+	}
+	doc_each(i, warning, doc_get(document, "warnings")) {
 		paint_line(out, "warning", INK_WARN, json_string_value(warning));
 	}
-	add_applied(out, doc_get(document, "applied"));
+	add_done(out, document);
+	add_failures(out, doc_get(document, "phases"));
 	if (doc_get(document, "error"))
 		render_problem(out, doc_get(document, "error"));
 }
@@ -190,8 +206,7 @@ render_runs(struct paint *out, const json_t *document)
 
 	if (json_array_size(list) == 0)
 		paint_addf(out, "no runs\n");
-	doc_each(i, run, list)
-	{
+	doc_each(i, run, list) {
 		render_run_line(out, run);
 		paint_addf(out, "\n");
 	}

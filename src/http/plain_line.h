@@ -2,7 +2,8 @@
 #pragma once
 
 /*
- * Lines of the text pages in http/plain.h: a label, then its value. For plain*.c alone.
+ * Lines of the text pages in http/plain.h: a label, then its value. For plain*.c, and for
+ * what migrationctl prints of others' words.
  */
 
 #include "base/clock.h"

@@ -108,6 +108,40 @@ test_ends(void **state)
 	}
 }
 
+/* A phase that goes on after a failure, the bar that shows what runs, the way back. */
+static void
+test_other_runs(void **state)
+{
+	static const struct {
+		const char *document;
+		bool has_bar;
+		const char *lines;
+	} rows[] = {
+		{ "{'phases': [{'phase': 'schema'}, {'phase': 'data', 'failures':"
+		  " [{'detail': 'd.sql: no'}, {'detail': 'e.sql: no'}]}]}",
+		    false, "failed    d.sql: no\nfailed    e.sql: no\n" },
+		{ "{'current': 'a', 'progress': {'command': 'VACUUM'}}", true, "" },
+		{ "{'applied': [], 'rolled_back': [{'id': 'a', 'duration_seconds': 1}]}",
+		    false, "undone    a  1.0 s\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct progress progress = { .began = true, .has_bar = rows[i].has_bar };
+		json_t *run = read_json(rows[i].document);
+		struct paint out;
+
+		paint_init(&out, NULL, false);
+		progress_feed(&progress, run, 0, &out);
+		assert_string_equal(out.text.data, rows[i].lines);
+		text_reset(&out.text);
+		progress_feed(&progress, run, 0, &out);
+		assert_string_equal(out.text.data, "");
+		talloc_free(out.text.data);
+		json_decref(run);
+	}
+}
+
 static void
 test_bar(void **state)
 {
@@ -156,6 +190,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_ends),
+		cmocka_unit_test(test_other_runs),
 		cmocka_unit_test(test_bar),
 	};
 

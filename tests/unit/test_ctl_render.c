@@ -270,6 +270,33 @@ test_check(void **state)
 	talloc_free(fake);
 }
 
+static void
+test_phases(void **state)
+{
+	static const char document[] =
+	    "{\"counts\": {\"pending\": 1}, \"applied\": [],"
+	    " \"rolled_back\": [{\"id\": \"0002_b\", \"duration_seconds\": 1}],"
+	    " \"migrations\": [{\"id\": \"0001_a\", \"state\": \"pending\"}],"
+	    " \"phases\": [{\"phase\": \"seeds\", \"migrations\": []},"
+	    " {\"phase\": \"data\", \"counts\": {\"pending\": 2, \"failed\": 1},"
+	    " \"migrations\": [{\"id\": \"2026-11-20_x\", \"state\": \"failed\"}],"
+	    " \"failures\": [{\"detail\": \"x.sql: no\"}]}]}";
+	struct fake *fake = fake_new();
+	char *text =
+	    rendered(fake, render_migrations, json_loads(document, 0, NULL), false);
+
+	(void)state;
+	expect(text,
+	    "0001_a     pending\n\ndata\nMIGRATION     STATE   APPLIED\n"
+	    "2026-11-20_x  failed\n");
+	text = rendered(fake, render_status, json_loads(document, 0, NULL), false);
+	expect(
+	    text, "pending   1\nseeds     pending 0\ndata      pending 2   failed 1\n");
+	text = rendered(fake, render_run, json_loads(document, 0, NULL), false);
+	expect(text, "undone    0002_b  1.0 s\ndata      x.sql: no\n");
+	talloc_free(fake);
+}
+
 /* Whatever a server sends: no document is what it should be, and nothing is made of it. */
 static void
 test_odd_documents(void **state)
@@ -337,6 +364,7 @@ main(void)
 		cmocka_unit_test(test_run_in_progress),
 		cmocka_unit_test(test_runs),
 		cmocka_unit_test(test_check),
+		cmocka_unit_test(test_phases),
 		cmocka_unit_test(test_odd_documents),
 		cmocka_unit_test(test_facts),
 	};

@@ -123,6 +123,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/http/api_check.c \
 	%D%/http/api_probe.c \
 	%D%/http/api_read.c \
+	%D%/http/api_wait.c \
 	%D%/http/api_write.c \
 	%D%/http/auth.c %D%/http/auth.h \
 	%D%/http/body.c %D%/http/body.h \

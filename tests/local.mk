@@ -58,6 +58,7 @@ unit_tests = \
 	%D%/unit/test_sqlstate \
 	%D%/unit/test_tracking \
 	%D%/unit/test_api_read \
+	%D%/unit/test_api_wait \
 	%D%/unit/test_api_write \
 	%D%/unit/test_auth \
 	%D%/unit/test_guard \

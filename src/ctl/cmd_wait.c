@@ -2,14 +2,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/digest.h"
 #include "base/mem.h"
 #include "ctl/ctl.h"
 #include "ctl/document.h"
 
-#define WAIT_MS  INT64_C(300000)
-#define PAUSE_MS 500
+#define WAIT_MS    INT64_C(300000)
+#define LONGEST_MS INT64_C(5000) /* of one question */
+#define PAUSE_MS   500
 
 int
 ctl_run_ping(struct ctl *ctl)
@@ -52,83 +52,59 @@ exit_code_of(const struct answer *answer)
 		if (strcmp(verdicts[i].verdict, verdict) == 0)
 			return (int)verdicts[i].exit_code;
 	}
-	return answer->status == 200 ? EXIT_PENDING : ctl_exit_code_of(answer);
-}
-
-/* The page that tells whether what is waited for has come. */
-static char *
-page_of(struct ctl *ctl, const char *what)
-{
-	if (strcmp(what, "current") == 0)
-		return mem_strdup(ctl, "/current");
-	if (strcmp(what, "ready") == 0)
-		return mem_strdup(ctl, "/readyz");
-	return mem_printf(ctl, "/migrations/%s", what);
-}
-
-static bool
-has_come(const struct answer *answer)
-{
-	const char *state = doc_text(answer->document, "state");
-
-	if (answer->status != 200)
-		return false;
-	return !state[0] || strcmp(state, "applied") == 0 ||
-	    strcmp(state, "baseline") == 0;
+	return doc_text(answer->document, "state")[0] ? EXIT_PENDING
+						      : ctl_exit_code_of(answer);
 }
 
 /* The time is over: what is in the way, and the exit code that says so too. */
 static int
 give_up(struct ctl *ctl, const struct answer *answer)
 {
-	const char *verdict = doc_text(answer->document, "verdict");
+	const char *word = doc_text(answer->document, "verdict");
 	struct paint out;
 
-	if (ctl->is_json || (answer->status >= 400 && !verdict[0])) {
+	if (!word[0])
+		word = doc_text(answer->document, "state");
+	if (ctl->is_json || !word[0]) {
 		ctl_print_problem(ctl, answer);
 		return exit_code_of(answer);
 	}
 	ctl_paint(ctl, stderr, &out);
-	if (verdict[0]) {
-		paint_line(&out, verdict, paint_ink_of(verdict),
-		    doc_text(answer->document, "detail"));
-		paint_advice(&out, "next", doc_text(answer->document, "hint"));
-	} else {
-		render_migration(&out, answer->document);
-	}
+	paint_line(&out, word, paint_ink_of(word), doc_text(answer->document, "detail"));
+	paint_advice(&out, "next", doc_text(answer->document, "hint"));
 	ctl_print(&out, stderr);
 	return exit_code_of(answer);
+}
+
+/*
+ * What is asked: the API waits for a while, and as long as there is patience it is asked
+ * again.
+ */
+static char *
+page_of(struct ctl *ctl, const char *what)
+{
+	int64_t ms = ctl->patience_ms < LONGEST_MS ? ctl->patience_ms : LONGEST_MS;
+
+	if (what && strcmp(what, "ready") == 0)
+		return mem_strdup(ctl, "/readyz");
+	return mem_printf(ctl, "%s&timeout=%d",
+	    ctl_path(ctl, "/wait", "for", what ? what : "current"), (int)(ms / 1000));
 }
 
 int
 ctl_run_wait(struct ctl *ctl)
 {
-	const char *what = args_text(&ctl->args, "for");
-	char *page = page_of(ctl, what ? what : "current");
-	int64_t until_us;
+	struct answer answer;
 
 	ctl->patience_ms = args_ms(&ctl->args, "timeout", WAIT_MS);
-	until_us = clock_mono_us() + ctl->patience_ms * 1000;
-	for (;;) {
-		void *look = mem_context(ctl, "look");
-		struct answer answer;
-
-		ctl->scratch = look;
-		if (ctl_ask_raw(ctl, "GET", page, NULL, &answer) < 0)
-			return ctl->exit_code;
-		if (has_come(&answer)) {
-			if (ctl->is_json)
-				ctl_print_raw(&answer);
-			return EXIT_FINE;
-		}
-		if (clock_mono_us() >= until_us)
-			return give_up(ctl, &answer);
-		ask_pause(ctl->ask, PAUSE_MS);
-		if (ask_interrupts(ctl->ask) > 0)
-			return ASK_INTERRUPTED;
-		ctl->scratch = ctl;
-		talloc_free(look);
-	}
+	if (ctl_ask_raw(ctl, "GET", page_of(ctl, args_text(&ctl->args, "for")), NULL,
+		&answer) < 0)
+		return ctl->exit_code;
+	if (answer.status != 200)
+		return give_up(ctl, &answer);
+	if (ctl->is_json)
+		ctl_print_raw(&answer);
+	return EXIT_FINE;
 }
 
 /* ---- events ---- */

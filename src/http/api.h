@@ -87,6 +87,7 @@ void api_get_livez(struct request *request); /* api_probe.c */
 void api_get_readyz(struct request *request);
 void api_get_current(struct request *request);
 void api_get_metrics(struct request *request);
+void api_get_wait(struct request *request);   /* api_wait.c */
 void api_post_apply(struct request *request); /* api_write.c */
 void api_post_baseline(struct request *request);
 void api_post_cancel(struct request *request);

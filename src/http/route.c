@@ -44,6 +44,8 @@ const struct route route_table[] = {
 	  "the same as /readyz" },
 	{ "/current", METHOD_GET, ROUTE_PROBE | ROUTE_FRESH, api_get_current,
 	  "200 only when nothing is pending or broken" },
+	{ "/wait", METHOD_GET, ROUTE_FRESH | ROUTE_SLOW, api_get_wait,
+	  "answers when that is so, or a migration applied; ?for=ID&timeout=60" },
 	{ "/apply", METHOD_POST, ROUTE_WRITE | ROUTE_SLOW, api_post_apply,
 	  "apply what is pending; answers when it is done" },
 	{ "/baseline", METHOD_POST, ROUTE_WRITE | ROUTE_SLOW, api_post_baseline,

@@ -188,12 +188,13 @@ close_handle(uv_handle_t *handle, void *arg)
 void
 ask_close(struct ask *ask)
 {
-	int64_t until_us = clock_mono_us() + CLOSE_US;
+	int64_t until_us;
 
 	if (!ask)
 		return;
 	if (ask->backend && ask->backend->close)
 		ask->backend->close(ask->state);
+	until_us = clock_mono_us() + CLOSE_US;
 	while (uv_loop_alive(&ask->loop) && clock_mono_us() < until_us)
 		ask_turn(ask, 50);
 	uv_walk(&ask->loop, close_handle, NULL);

@@ -63,7 +63,7 @@ struct ask_backend {
 	void (*interrupt)(void *state, unsigned count);
 	/* Whether a run of ours is in progress; NULL: never. */
 	bool (*is_busy)(void *state);
-	/* Begin to close its handles; NULL: it has none. */
+	/* Let what must end end, and begin to close its handles; NULL: it has none. */
 	void (*close)(void *state);
 	/* Free it, once they are closed. */
 	void (*free)(void *state);

@@ -122,21 +122,23 @@ put(void *state, const struct question *question, const void *ctx, struct answer
 
 /* ---- life ---- */
 
-static void
-interrupt(void *state, unsigned count)
-{
-	struct ask_local *local = state;
-
-	if (target_is_busy(local->service.target))
-		target_stop(local->service.target, count > 1);
-}
-
+/* A run of ours is in progress, or one that is over is still told to hooks. */
 static bool
 is_busy(void *state)
 {
 	struct ask_local *local = state;
 
-	return target_is_busy(local->service.target);
+	return target_is_busy(local->service.target) ||
+	    target_is_telling(local->service.target);
+}
+
+static void
+interrupt(void *state, unsigned count)
+{
+	struct ask_local *local = state;
+
+	if (is_busy(local))
+		target_stop(local->service.target, count > 1);
 }
 
 static void
@@ -144,6 +146,8 @@ close_local(void *state)
 {
 	struct ask_local *local = state;
 
+	while (is_busy(local))
+		ask_turn(local->ask, LOOK_MS);
 	target_close(local->service.target);
 }
 
@@ -184,6 +188,8 @@ ask_use_local(struct ask *ask, struct config *config, struct err *err)
 
 	local->ask = ask;
 	local->config = talloc_steal(local, config);
+	/* these are wishes of who stays; here nothing runs but what is asked for */
+	config->apply_on_start = config->apply_on_change = false;
 	if (config->ephemeral) {
 		if (ephemeral_start(local, &local->ephemeral, err) < 0) {
 			talloc_free(local);

@@ -589,6 +589,24 @@ def test_log_on_request(database, sample):
     assert "run started" in done.err
 
 
+def test_looking_applies_nothing(database, sample, workdir):
+    done = run("status", "--migrations", sample, "--database-url",
+               database.url, "--apply-on-start", "--apply-on-change")
+    assert done.returncode == FINE and "verdict   pending" in done.out
+    assert "run       none in progress" in done.out
+    assert not database.has_table("users")
+
+
+def test_hooks_run_to_their_end(database, sample, workdir):
+    hook = write(workdir / "hook", "#!/bin/sh\nsleep 1\n"
+                                   f"echo told >>{workdir}/told\n")
+    hook.chmod(0o755)
+    done = run("apply", "--migrations", sample, "--database-url",
+               database.url, "--hook-after", hook)
+    assert done.returncode == FINE, done.err
+    assert (workdir / "told").read_text() == "told\n"
+
+
 def test_ephemeral(sample):
     done = run("apply", "--ephemeral", "--migrations", sample, timeout=120)
     assert done.returncode == FINE, done.err

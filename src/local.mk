@@ -8,6 +8,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 
 # libc, talloc and libcrypto
 %C%_libmigrationd_a_SOURCES += \
+	%D%/base/base64.c %D%/base/base64.h \
 	%D%/base/bounds.h \
 	%D%/base/clock.c %D%/base/clock.h \
 	%D%/base/digest.c %D%/base/digest.h \
@@ -173,6 +174,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/daemon/once.c %D%/daemon/once.h \
 	%D%/daemon/option_value.c \
 	%D%/daemon/options.c %D%/daemon/options.h \
+	%D%/daemon/poster.c %D%/daemon/poster.h \
 	%D%/daemon/report.c %D%/daemon/report.h \
 	%D%/daemon/run_list.c %D%/daemon/run_list.h \
 	%D%/daemon/secrets.c %D%/daemon/secrets.h \
@@ -181,7 +183,9 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/daemon/target_internal.h \
 	%D%/daemon/target_run.c \
 	%D%/daemon/token.c %D%/daemon/token.h \
-	%D%/daemon/watch.c %D%/daemon/watch.h
+	%D%/daemon/watch.c %D%/daemon/watch.h \
+	%D%/daemon/webhook_sign.c %D%/daemon/webhook_sign.h \
+	%D%/daemon/webhooks.c %D%/daemon/webhooks.h
 
 # migrationctl
 %C%_libmigrationd_a_SOURCES += \

@@ -9,6 +9,7 @@ AM_TESTS_ENVIRONMENT = CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT;
 # One line makes a test: its source is the name with .c, in the same folder. A unit test needs nothing from outside, so
 # it has no reason to skip: cmocka's skip() counts as a failure.
 unit_tests = \
+	%D%/unit/test_base64 \
 	%D%/unit/test_clock \
 	%D%/unit/test_digest \
 	%D%/unit/test_duration \
@@ -83,7 +84,8 @@ unit_tests = \
 	%D%/unit/test_options \
 	%D%/unit/test_target_params \
 	%D%/unit/test_token \
-	%D%/unit/test_watch
+	%D%/unit/test_watch \
+	%D%/unit/test_webhook_sign
 
 LDADD = $(migrationd_libs) $(PQ_LIBS) $(CMOCKA_LIBS)
 EXTRA_DIST += %D%/unit/fake_api.h %D%/unit/layouts.h %D%/unit/pgresult.h %D%/unit/tempdir.h

@@ -47,12 +47,16 @@
 #define BOUND_REPLY_BYTES     (64u << 20) /* a rendered answer */
 
 /* Configuration and log */
-#define BOUND_CONFIG_BYTES (1u << 20) /* the configuration file */
-#define BOUND_CONFIG_VALUE 8192u
-#define BOUND_SECRET_BYTES 8192u /* token or password file */
-#define BOUND_LISTENERS    8u
-#define BOUND_HOOKS        16u  /* hooks that wait for their turn */
-#define BOUND_HOOK_LINES   100u /* lines of each of its outputs that are logged */
+#define BOUND_CONFIG_BYTES  (1u << 20) /* the configuration file */
+#define BOUND_CONFIG_VALUE  8192u
+#define BOUND_SECRET_BYTES  8192u /* token or password file */
+#define BOUND_LISTENERS     8u
+#define BOUND_WEBHOOK_URLS  8u
+#define BOUND_WEBHOOKS      100u        /* messages that wait */
+#define BOUND_WEBHOOK_POSTS 8u          /* on their way at once */
+#define BOUND_ANSWER_BYTES  (64u << 10) /* of a receiver, read and dropped */
+#define BOUND_HOOKS         16u         /* hooks that wait for their turn */
+#define BOUND_HOOK_LINES    100u        /* lines of each of its outputs that are logged */
 /* kept of what a command of the operator prints; the rest is read and dropped */
 #define BOUND_CHILD_OUTPUT (16u << 10)
 /* A pipe takes PIPE_BUF bytes in one piece or not at all, so a line is never torn. */

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #define DIGEST_HEX 65 /* 64 hexadecimal digits and NUL */
+#define DIGEST_MAC 32 /* bytes of an HMAC-SHA256 */
 #define UUID_TEXT  37 /* 36 characters and NUL */
 
 /* Lower-case hexadecimal SHA-256. */
@@ -24,6 +25,10 @@ int64_t digest_key64(const void *data, size_t len);
 
 /* A UUIDv7 (RFC 9562 section 5.7) of `now_us`: sorts by time, 74 random bits. */
 void digest_uuid7(int64_t now_us, char uuid[UUID_TEXT]);
+
+/* HMAC-SHA256, RFC 2104. */
+void digest_hmac_sha256(const void *key, size_t key_len, const void *data, size_t len,
+    unsigned char mac[DIGEST_MAC]);
 
 /* Whether two secrets are equal, in a time that does not depend on where they differ: both are
  * hashed and the hashes compared by CRYPTO_memcmp. */

@@ -61,6 +61,8 @@ struct config {
 	const char *hook_failure;
 	int64_t hook_timeout_ms;
 	bool hook_required;
+	const char **webhook_url;
+	const char *webhook_secret_file;
 	int64_t connect_timeout_ms;
 	int64_t connect_wait_ms;
 	int64_t refresh_interval_ms;

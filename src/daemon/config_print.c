@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include <string.h>
 
+#include "base/bounds.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "base/words.h"
 #include "daemon/config.h"
 #include "daemon/conninfo.h"
 #include "daemon/options.h"
+#include "daemon/webhook_sign.h"
 
 #define HELP_COLUMNS 80
 #define HELP_INDENT  6
@@ -26,6 +28,25 @@ mask_command(const void *ctx, const char *line)
 	return masked;
 }
 
+/* Of a list of URLs only where they lead. */
+static char *
+mask_urls(const void *ctx, const char *list)
+{
+	struct text masked;
+
+	text_init(&masked, ctx, BOUND_CONFIG_VALUE);
+	for (const char *at = list; *at; at += strspn(at, ", ")) {
+		char *url = mem_strndup(ctx, at, strcspn(at, ","));
+		char *place = webhook_place(ctx, url);
+
+		text_addf(&masked, "%s%s/****", at == list ? "" : ", ", place);
+		at += strlen(url);
+		talloc_free(place);
+		talloc_free(url);
+	}
+	return masked.data;
+}
+
 char *
 config_value_text(const void *ctx, const struct config *config, size_t row)
 {
@@ -34,8 +55,12 @@ config_value_text(const void *ctx, const struct config *config, size_t row)
 
 	if (!(option_table[row].flags & OPTION_SECRET))
 		return text;
-	masked = option_table[row].flags & OPTION_COMMAND ? mask_command(ctx, text)
-							  : conninfo_mask(ctx, text);
+	if (option_table[row].flags & OPTION_COMMAND)
+		masked = mask_command(ctx, text);
+	else if (option_table[row].type == OPTION_LIST)
+		masked = mask_urls(ctx, text);
+	else
+		masked = conninfo_mask(ctx, text);
 	talloc_free(text);
 	return masked;
 }

@@ -3,11 +3,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/bounds.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/words.h"
 #include "daemon/config_sources.h"
 #include "daemon/token.h"
+#include "daemon/webhook_sign.h"
 #include "db/pgconn_info.h"
 
 /*
@@ -228,6 +230,34 @@ check_secret_file(struct config *config, const char *name, struct err *err)
 	return -1;
 }
 
+static int
+check_webhooks(struct config *config, struct err *err)
+{
+	void *scratch = mem_context(NULL, "webhooks");
+	char *secrets = NULL;
+	char *signature = NULL;
+	size_t n = 0;
+	int rc = check_secret_file(config, "webhook_secret_file", err);
+
+	for (; rc == 0 && config->webhook_url && config->webhook_url[n]; n++)
+		if (webhook_check_url(config->webhook_url[n], err) < 0)
+			rc = config_wrap(config, "webhook_url", err);
+	if (rc == 0 && n > BOUND_WEBHOOK_URLS)
+		rc = err_set(err, CAT_CONFIGURATION, "webhook_url: more than %u URLs",
+		    BOUND_WEBHOOK_URLS);
+	if (rc == 0 && config->webhook_secret_file &&
+	    (file_read_secret(scratch, config->webhook_secret_file, &secrets, NULL, err) <
+		    0 ||
+		webhook_sign(scratch, secrets, "", 0, "", &signature, err) < 0))
+		rc = config_wrap(config, "webhook_secret_file", err);
+	if (rc == 0 && n > 0 && !config->webhook_secret_file)
+		config_warn(config,
+		    "webhook_secret_file is not set: receivers cannot know that it was "
+		    "us who sent");
+	talloc_free(scratch);
+	return rc;
+}
+
 int
 config_check_secrets(struct config *config, struct err *err)
 {
@@ -242,7 +272,8 @@ config_check_secrets(struct config *config, struct err *err)
 		return -1;
 	if (check_commands(config, err) < 0 ||
 	    check_secret_file(config, "password_file", err) < 0 ||
-	    check_secret_file(config, "token_file", err) < 0)
+	    check_secret_file(config, "token_file", err) < 0 ||
+	    check_webhooks(config, err) < 0)
 		return -1;
 	return config->token_file &&
 		token_read(config, config->token_file, &config->token, err) < 0

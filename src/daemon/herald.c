@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include "daemon/herald.h"
 
+#include <stdio.h>
+
+#include "base/clock.h"
 #include "base/mem.h"
+#include "daemon/webhooks.h"
+#include "http/json_notice.h"
 
 struct herald {
 	struct hooks *hooks;
+	struct webhooks *webhooks;
 	const struct config *config;
 	bool planned; /* the present run has something to do */
 	hooks_fn *fn; /* of the run that waits; NULL: none does */
@@ -18,6 +24,7 @@ herald_new(
 	struct herald *herald = mem_zero(NULL, struct herald);
 
 	herald->hooks = hooks_new(loop, metrics, on_change, arg);
+	herald->webhooks = webhooks_new(loop, metrics, on_change, arg);
 	return herald;
 }
 
@@ -26,6 +33,7 @@ herald_configure(struct herald *herald, const struct config *config)
 {
 	herald->config = config;
 	hooks_configure(herald->hooks, config);
+	webhooks_configure(herald->webhooks, config);
 }
 
 /* The hook that has to succeed before anything runs is over. */
@@ -48,6 +56,23 @@ on_before(void *arg, const struct err *cause)
 	fn(herald->arg, &err);
 }
 
+/* "migration.run.failed" to the webhooks. */
+static void
+send_word(struct herald *herald, const char *event, const struct run *run,
+    const char *const *ids, size_t n_ids)
+{
+	char type[64];
+	char *body = NULL;
+
+	if (!webhooks_has(herald->webhooks))
+		return;
+	(void)snprintf(type, sizeof(type), "migration.run.%s", event);
+	body = json_webhook(
+	    NULL, type, run, ids, n_ids, herald->config->instance, clock_now_us());
+	webhooks_add(herald->webhooks, type, run->id, body);
+	talloc_free(body);
+}
+
 bool
 herald_planned(struct herald *herald, const struct run *run, const struct plan *plan,
     hooks_fn *fn, void *arg)
@@ -62,6 +87,7 @@ herald_planned(struct herald *herald, const struct run *run, const struct plan *
 	herald->arg = arg;
 	hooks_add(herald->hooks, HOOK_BEFORE, run, ids, plan->n_steps,
 	    waits ? on_before : NULL, herald);
+	send_word(herald, "started", run, ids, plan->n_steps);
 	talloc_free(scratch);
 	return waits;
 }
@@ -81,6 +107,9 @@ herald_ended(struct herald *herald, const struct run *run)
 	if (run->outcome != RUN_SUCCEEDED)
 		hooks_add(
 		    herald->hooks, HOOK_FAILURE, run, ids, run->n_applied, NULL, NULL);
+	if (herald->planned || run->outcome != RUN_SUCCEEDED)
+		send_word(
+		    herald, run_outcome_name(run->outcome), run, ids, run->n_applied);
 	herald->planned = false;
 	talloc_free(scratch);
 }
@@ -88,18 +117,20 @@ herald_ended(struct herald *herald, const struct run *run)
 bool
 herald_is_busy(const struct herald *herald)
 {
-	return hooks_is_busy(herald->hooks);
+	return hooks_is_busy(herald->hooks) || webhooks_is_busy(herald->webhooks);
 }
 
 void
 herald_abandon(struct herald *herald)
 {
 	hooks_abandon(herald->hooks);
+	webhooks_abandon(herald->webhooks);
 }
 
 void
 herald_close(struct herald *herald)
 {
 	hooks_close(herald->hooks);
+	webhooks_close(herald->webhooks);
 	talloc_free(herald);
 }

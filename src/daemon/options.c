@@ -166,6 +166,16 @@ const struct option_row option_table[] = {
 	  .flags = OPTION_RELOAD, .fallback = "off", .group = 'k',
 	  .help = "Apply nothing before hook_before has succeeded." },
 
+	{ .name = "webhook_url", .type = OPTION_LIST, .offset = FIELD(webhook_url),
+	  .flags = OPTION_RELOAD | OPTION_SECRET, .argument = "URL", .group = 'k',
+	  .help = "Where to POST a message when a run begins and ends; more than once for more "
+		  "receivers." },
+	{ .name = "webhook_secret_file", .type = OPTION_STRING,
+	  .offset = FIELD(webhook_secret_file), .flags = OPTION_RELOAD,
+	  .credential = "webhook-secret", .credential_is_path = true, .argument = "FILE",
+	  .group = 'k',
+	  .help = "File with the secret that signs them (whsec_...), read again for each." },
+
 	/* Watching */
 	{ .name = "settle", .type = OPTION_DURATION, .offset = FIELD(settle_ms),
 	  .flags = OPTION_RELOAD, .fallback = "500ms", .min = 10, .max = MINUTE, .group = 'w',
@@ -253,7 +263,7 @@ option_group(char group)
 	case 'w':
 		return "Watching the folder";
 	case 'k':
-		return "Hooks";
+		return "Hooks and webhooks";
 	case 'h':
 		return "HTTP";
 	case 'l':

@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "db/pgconn_info.h"
 
-#define MAX_SECRETS 12
+#define MAX_SECRETS 20
 
 struct list {
 	const char **secrets;
@@ -55,6 +55,9 @@ secrets_of(const void *ctx, const struct config *config, size_t *n)
 	add_url(&list, read_file(&list, config->database_direct_url_file));
 	add(&list, read_file(&list, config->password_file));
 	add(&list, read_file(&list, config->token_file));
+	add(&list, read_file(&list, config->webhook_secret_file));
+	for (size_t i = 0; config->webhook_url && config->webhook_url[i]; i++)
+		add(&list, config->webhook_url[i]);
 	add(&list, config->token);
 	add(&list, getenv("PGPASSWORD"));
 	*n = list.n;

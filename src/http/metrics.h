@@ -93,6 +93,7 @@ struct metrics {
 	uint64_t scans[SCAN_TRIGGER_COUNT];
 	int64_t scan_duration_us;
 	uint64_t connects, connect_failures; /* set by the app before rendering */
+	uint64_t notifications, notification_failures, notifications_waiting;
 	uint64_t hooks[HOOK_KIND_COUNT], hook_failures[HOOK_KIND_COUNT];
 	uint64_t requests_in_flight;
 	int64_t loop_lag_us;

@@ -28,7 +28,7 @@ BEGIN {
 	doors["microhttpd.h"] = "^http/httpd[.]c$"
 	doors["jansson.h"] = "^(http/|ctl/|core/layout_drizzle[.]c$)"
 	doors["confuse.h"] = "^daemon/"
-	doors["curl"] = "^ctl/ask_http[.]c$"
+	doors["curl"] = "^(ctl/ask_http|daemon/poster)[.]c$"
 	doors["openssl"] = "^(base|http)/"
 }
 

@@ -81,6 +81,31 @@ test_uuid7(void **state)
 	}
 }
 
+/* RFC 4231, test cases 1 and 2. */
+static void
+test_hmac(void **state)
+{
+	static const struct {
+		const char *key, *data;
+		const char *head; /* of the sum */
+	} macs[] = {
+		{ "\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b"
+		  "\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b",
+		    "Hi There", "\xb0\x34\x4c\x61\xd8\xdb\x38\x53" },
+		{ "Jefe", "what do ya want for nothing?",
+		    "\x5b\xdc\xc1\x46\xbf\x60\x75\x4e" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(macs); i++) {
+		unsigned char mac[DIGEST_MAC];
+
+		digest_hmac_sha256(macs[i].key, strlen(macs[i].key), macs[i].data,
+		    strlen(macs[i].data), mac);
+		assert_memory_equal(mac, macs[i].head, 8);
+	}
+}
+
 static void
 test_secret_equal(void **state)
 {
@@ -117,6 +142,7 @@ main(void)
 		cmocka_unit_test(test_sha256),
 		cmocka_unit_test(test_sha384),
 		cmocka_unit_test(test_uuid7),
+		cmocka_unit_test(test_hmac),
 		cmocka_unit_test(test_secret_equal),
 		cmocka_unit_test(test_random_fills_its_range),
 	};

@@ -51,6 +51,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/core/layout_sqlx.c \
 	%D%/core/locate.c %D%/core/locate.h \
 	%D%/core/migration.c %D%/core/migration.h \
+	%D%/core/phase.c %D%/core/phase.h \
 	%D%/core/plan.c %D%/core/plan.h \
 	%D%/core/plan_judge.c %D%/core/plan_judge.h \
 	%D%/core/plan_judge_history.c \
@@ -85,6 +86,8 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/db/monitor.c %D%/db/monitor.h \
 	%D%/db/monitor_look.c %D%/db/monitor_look.h \
 	%D%/db/observer.c %D%/db/observer.h \
+	%D%/db/observer_internal.h \
+	%D%/db/observer_read.c \
 	%D%/db/password.c %D%/db/password.h \
 	%D%/db/pgconn.c %D%/db/pgconn.h \
 	%D%/db/pgconn_cancel.c \
@@ -97,6 +100,8 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/db/runner_alone.c \
 	%D%/db/runner_apply.c \
 	%D%/db/runner_close.c \
+	%D%/db/runner_phase.c \
+	%D%/db/runner_plan.c \
 	%D%/db/runner_record.c \
 	%D%/db/runner_repair.c \
 	%D%/db/runner_segment.c \

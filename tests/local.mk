@@ -37,6 +37,7 @@ unit_tests = \
 	%D%/unit/test_layout_sqlx \
 	%D%/unit/test_locate \
 	%D%/unit/test_migration \
+	%D%/unit/test_phase \
 	%D%/unit/test_plan \
 	%D%/unit/test_resume \
 	%D%/unit/test_rollback_comment \

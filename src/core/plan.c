@@ -81,6 +81,15 @@ recorded_state(const struct plan_found *found)
 	return found->row->baseline ? MIGRATION_BASELINE : MIGRATION_APPLIED;
 }
 
+/* Whether it is done with: what runs again, and is to, is as if it had never run. */
+static bool
+is_recorded(const struct plan_input *input, const struct plan_found *found)
+{
+	if (found->row == NULL || input->policy.rerun == RERUN_ALWAYS)
+		return false;
+	return input->policy.rerun == RERUN_NEVER || !found->modified;
+}
+
 /* By the policy, or because the file says so itself. */
 static bool
 may_be_late(const struct plan_draft *draft, const struct migration *m)
@@ -139,7 +148,7 @@ add_migrations(struct plan_draft *draft)
 	for (size_t i = 0; i < folder->n_migrations; i++) {
 		const struct migration *m = folder->migrations[i];
 		const struct plan_found *found = &draft->match->found[i];
-		bool recorded = found->row != NULL;
+		bool recorded = is_recorded(draft->input, found);
 		/* the history may be older than the run in progress */
 		bool committed = n_committed < input->n_committed &&
 		    strcmp(input->committed[n_committed], m->id) == 0;
@@ -152,7 +161,7 @@ add_migrations(struct plan_draft *draft)
 		    (struct plan_item){
 			.state = state,
 			.migration = m,
-			.row = recorded ? found->row : found->failed,
+			.row = found->row != NULL ? found->row : found->failed,
 			.id = m->id,
 			.late_allowed = draft->may_be_late[i],
 		    });
@@ -226,9 +235,10 @@ static bool
 is_step(const struct plan_draft *draft, size_t item)
 {
 	switch (draft->plan->items[item].state) {
+	case MIGRATION_FAILED:
+		return !draft->input->spare_failed;
 	case MIGRATION_PENDING:
 	case MIGRATION_RUNNING:
-	case MIGRATION_FAILED:
 	case MIGRATION_IN_DOUBT:
 	case MIGRATION_INVALID:
 		return true;

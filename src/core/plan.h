@@ -58,10 +58,18 @@ enum plan_transaction {
 	TRANSACTION_RUN
 };
 
+/* Whether what is applied is run again. */
+enum plan_rerun {
+	RERUN_NEVER,
+	RERUN_CHANGED, /* when its content is another than the one recorded */
+	RERUN_ALWAYS   /* in every run */
+};
+
 struct plan_policy {
 	enum plan_out_of_order out_of_order;
 	enum plan_on_modified on_modified;
 	enum plan_transaction transaction;
+	enum plan_rerun rerun;
 };
 
 struct plan_input {
@@ -71,6 +79,7 @@ struct plan_input {
 	enum plan_operation operation;
 	const char *target;  /* up to this one (id, file or version); NULL: all */
 	bool force;          /* baseline: although the history is not empty */
+	bool spare_failed;   /* what failed is no step: nobody asked for another try */
 	const char *running; /* id of the migration in hand, or NULL */
 	/* ids that the run in progress has committed, as the folder has them in order */
 	const char *const *committed;
@@ -91,7 +100,8 @@ struct plan_item {
 	enum migration_state state;
 	/* NULL for missing rows and unregistered files */
 	const struct migration *migration;
-	const struct history_row *row; /* NULL when not recorded */
+	/* NULL when not recorded; what is to be run again may be PENDING with one */
+	const struct history_row *row;
 	const char *id; /* the migration's, else the row's name or key, else the file */
 	/* out of order, and a run takes it all the same: by policy or directive */
 	bool late_allowed;

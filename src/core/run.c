@@ -11,8 +11,8 @@
 
 #define BIT(state) (1u << (state))
 
-/* After a migration comes the next one, or the end; a segment likewise. */
-#define NEXT_MIGRATION (BIT(RUN_BEGIN) | BIT(RUN_RESUME) | BIT(RUN_JOURNAL))
+/* After a migration comes the next one, or the next phase; a segment likewise. */
+#define NEXT_MIGRATION (BIT(RUN_BEGIN) | BIT(RUN_RESUME) | BIT(RUN_PHASE))
 #define NEXT_SEGMENT   (BIT(RUN_BEGIN) | BIT(RUN_INTENT))
 
 /*
@@ -33,18 +33,20 @@ static const struct run_row {
 		"connecting to the database" },
 	[RUN_PROBE] = { "probe", BIT(RUN_LOCK), RUN_DONE,
 		"looking what server this is, and whether it can be written to" },
-	[RUN_LOCK] = { "lock", BIT(RUN_PREPARE), RUN_DONE,
+	[RUN_LOCK] = { "lock", BIT(RUN_PHASE) | BIT(RUN_PREPARE), RUN_DONE,
 		"waiting for another migrationd to finish" },
-	[RUN_PREPARE] = { "prepare", BIT(RUN_HISTORY), RUN_JOURNAL,
+	[RUN_PHASE] = { "phase", BIT(RUN_PREPARE) | BIT(RUN_JOURNAL), RUN_JOURNAL,
+		"going on with the next phase" },
+	[RUN_PREPARE] = { "prepare", BIT(RUN_HISTORY), RUN_PHASE,
 		"creating the tracking table, unless it is there" },
-	[RUN_HISTORY] = { "history", BIT(RUN_PLAN), RUN_JOURNAL,
+	[RUN_HISTORY] = { "history", BIT(RUN_PLAN), RUN_PHASE,
 		"reading what is applied already" },
 	[RUN_PLAN] = { "plan", NEXT_MIGRATION | BIT(RUN_HOOK) | BIT(RUN_REPAIR) | BIT(RUN_NOTE),
-		RUN_JOURNAL,
+		RUN_PHASE,
 		"deciding what has to run" },
 	[RUN_HOOK] = { "hook", BIT(RUN_BEGIN) | BIT(RUN_RESUME), RUN_JOURNAL,
 		"waiting for the hook that has to succeed before anything runs" },
-	[RUN_REPAIR] = { "repair", BIT(RUN_JOURNAL), RUN_JOURNAL,
+	[RUN_REPAIR] = { "repair", BIT(RUN_PHASE), RUN_PHASE,
 		"noting in the journal what a person decided" },
 	[RUN_RESUME] = { "resume", NEXT_SEGMENT, RUN_NOTE,
 		"reading what has run of a migration that runs in segments" },
@@ -68,7 +70,7 @@ static const struct run_row {
 		"waiting for others to let go of what the migration needs" },
 	[RUN_ROLLBACK] = { "rollback", BIT(RUN_HISTORY) | BIT(RUN_RETRY) | BIT(RUN_NOTE), RUN_NOTE,
 		"undoing what was not committed" },
-	[RUN_NOTE] = { "note", BIT(RUN_JOURNAL), RUN_JOURNAL,
+	[RUN_NOTE] = { "note", NEXT_MIGRATION, RUN_PHASE,
 		"noting the failure, where the tracking table keeps failures" },
 	[RUN_JOURNAL] = { "journal", BIT(RUN_UNLOCK), RUN_UNLOCK,
 		"writing the run into the journal" },
@@ -89,8 +91,10 @@ run_new(const struct run_request *request, const char *target, int64_t now_us,
 	digest_uuid7(now_us, run->id);
 	run->target = mem_strdup(run, target);
 	run->operation = request->operation;
+	run->asked_phases = request->phases;
 	run->up_to = mem_strdup(run, request->up_to);
 	run->force = request->force;
+	run->by_itself = request->by_itself;
 	run->action = mem_strdup(run, request->action);
 	run->requested_by = mem_strdup(run, request->requested_by);
 	run->started_at_us = now_us;
@@ -122,7 +126,8 @@ is_same(const char *a, const char *b)
 bool
 run_is_for(const struct run *run, const struct run_request *request)
 {
-	return run->operation == request->operation && run->force == request->force &&
+	return run->operation == request->operation &&
+	    run->asked_phases == request->phases && run->force == request->force &&
 	    is_same(run->up_to, request->up_to) && is_same(run->action, request->action);
 }
 
@@ -147,6 +152,22 @@ run_on_fail(enum run_state state)
 }
 
 void
+run_begin_phase(struct run *run, enum phase phase)
+{
+	run->phase = phase;
+	run->phases[phase].begun = true;
+}
+
+void
+run_plan_phase(struct run *run, size_t n_steps)
+{
+	struct run_phase *phase = &run->phases[run->phase];
+
+	phase->n_planned = phase->n_applied + phase->n_failed + n_steps;
+	run->n_planned = run->n_applied + run->n_failed + n_steps;
+}
+
+void
 run_begin_migration(struct run *run, const struct migration *migration, int64_t mono_us)
 {
 	talloc_free(run->current);
@@ -161,12 +182,29 @@ run_add_applied(struct run *run, const struct migration *migration, int64_t dura
 
 	run->applied = mem_grow(run, run->applied, struct run_migration, n + 1);
 	run->applied[n] = (struct run_migration){
+		.phase = run->phase,
 		.id = mem_strdup(run, migration->id),
 		.version = mem_strdup(run, migration->version),
 		.duration_us = duration_us,
 	};
 	run->n_applied = n + 1;
+	run->phases[run->phase].n_applied++;
 	TALLOC_FREE(run->current);
+}
+
+bool
+run_has_done(const struct run *run, const char *id)
+{
+	const struct run_phase *phase = &run->phases[run->phase];
+
+	for (size_t i = 0; i < run->n_applied; i++)
+		if (run->applied[i].phase == run->phase &&
+		    strcmp(run->applied[i].id, id) == 0)
+			return true;
+	for (size_t i = 0; i < phase->n_failures; i++)
+		if (strcmp(phase->failures[i].migration, id) == 0)
+			return true;
+	return false;
 }
 
 void
@@ -190,11 +228,41 @@ outcome_of(const struct run *run, bool refused)
 }
 
 void
+run_end_phase(struct run *run, bool refused)
+{
+	struct run_phase *phase = &run->phases[run->phase];
+
+	phase->outcome = outcome_of(run, refused);
+	if (phase->outcome == RUN_SUCCEEDED && phase->n_failures > 0)
+		phase->outcome = RUN_FAILED;
+}
+
+void
+run_forgive(struct run *run, bool of_migration)
+{
+	struct run_phase *phase = &run->phases[run->phase];
+
+	if (phase->n_failures < RUN_FAILURES) {
+		phase->failures =
+		    mem_grow(run, phase->failures, struct err, phase->n_failures + 1);
+		phase->failures[phase->n_failures++] = run->err;
+		run_add_warning(run, &run->err);
+	}
+	phase->n_failed += of_migration;
+	run->n_failed += of_migration;
+	err_clear(&run->err);
+	TALLOC_FREE(run->current);
+}
+
+void
 run_conclude(struct run *run, bool refused, int64_t now_us, int64_t mono_us)
 {
 	if (run->outcome != RUN_IN_PROGRESS)
 		return;
 	run->outcome = outcome_of(run, refused);
+	if (run->phases[run->phase].begun &&
+	    run->phases[run->phase].outcome == RUN_IN_PROGRESS)
+		run_end_phase(run, refused);
 	TALLOC_FREE(run->current);
 	run->finished_at_us = now_us;
 	run->duration_us = mono_us - run->started_mono_us;

@@ -9,16 +9,19 @@
  * `state`; it asserts that the table allows the step. The runner of db drives it;
  * everybody else only reads.
  *
- *	NEW -> CONNECT -> PROBE -> LOCK -> PREPARE -> HISTORY -> PLAN [-> HOOK]
- *	    -> [ BEGIN -> PART* -> RECORD -> COMMIT ]*  -> JOURNAL -> UNLOCK -> DONE
+ *	NEW -> CONNECT -> PROBE -> LOCK
+ *	    -> [ PHASE -> PREPARE -> HISTORY -> PLAN [-> HOOK]
+ *	        -> [ BEGIN -> PART* -> RECORD -> COMMIT ]* ]*
+ *	    -> PHASE -> JOURNAL -> UNLOCK -> DONE
  *
  * A file that runs in segments: RESUME, then for each segment
  *	    transactional: BEGIN -> PART* -> MARK -> COMMIT
  *	    alone:         INTENT -> ALONE -> OUTCOME
  * and RECORD in the last transaction. A failure in a migration: ROLLBACK -> NOTE ->
- * JOURNAL -> UNLOCK -> DONE; where only a lock was in the way: ROLLBACK -> RETRY ->
- * BEGIN. A connection lost at COMMIT: CONNECT, and the history tells. A migration that
- * another's migrator applied meanwhile: ROLLBACK -> HISTORY -> PLAN, and on with the rest.
+ * PHASE -> JOURNAL -> UNLOCK -> DONE, or, where the phase forgives it, on with the next
+ * migration; where only a lock was in the way: ROLLBACK -> RETRY -> BEGIN. A connection
+ * lost at COMMIT: CONNECT, and the history tells. A migration that another's migrator
+ * applied meanwhile: ROLLBACK -> HISTORY -> PLAN, and on with the rest.
  *
  * Reference counted: the list of runs, the runner and each waiting request hold
  * one.
@@ -30,6 +33,7 @@
 
 #include "base/digest.h"
 #include "base/err.h"
+#include "core/phase.h"
 #include "core/plan.h"
 
 enum run_state {
@@ -37,6 +41,7 @@ enum run_state {
 	RUN_CONNECT,
 	RUN_PROBE,
 	RUN_LOCK,
+	RUN_PHASE,
 	RUN_PREPARE,
 	RUN_HISTORY,
 	RUN_PLAN,
@@ -94,8 +99,11 @@ struct run_progress {
 /* What a caller asks for. Strings may be NULL. */
 struct run_request {
 	enum plan_operation operation;
+	unsigned phases;   /* set of them (core/phase.h); 0: all that are configured */
 	const char *up_to; /* id, file or version; NULL: all */
 	bool force;        /* baseline on a non-empty history */
+	/* nobody asked: what failed in a lenient phase is not tried again */
+	bool by_itself;
 	/*
 	 * Of a repair: "retry", "applied" or "pending", about the migration `up_to`;
 	 * or "remove-guard", about none.
@@ -105,9 +113,24 @@ struct run_request {
 };
 
 struct run_migration {
+	enum phase phase;
 	const char *id;
 	const char *version;
 	int64_t duration_us;
+};
+
+/* Failures of a lenient phase whose errors are kept; the others are counted. */
+#define RUN_FAILURES 16
+
+/* What became of a phase. */
+struct run_phase {
+	bool begun;
+	enum run_outcome outcome; /* IN_PROGRESS until it is over */
+	size_t n_planned;
+	size_t n_applied;
+	size_t n_failed;      /* migrations whose failure was forgiven */
+	struct err *failures; /* that were: of migrations, or of the whole phase */
+	size_t n_failures;    /* at most RUN_FAILURES */
 };
 
 struct run {
@@ -115,8 +138,10 @@ struct run {
 	char id[UUID_TEXT];
 	const char *target; /* name of the target: "default" */
 	enum plan_operation operation;
+	unsigned asked_phases; /* 0: all that are configured */
 	const char *up_to;
 	bool force;
+	bool by_itself;
 	const char *action;
 	const char *requested_by;
 
@@ -144,7 +169,10 @@ struct run {
 	unsigned reconnects; /* after a connection that was lost at COMMIT */
 	bool in_doubt;       /* it stopped at a statement whose outcome is not known */
 
-	size_t n_planned;        /* steps of the plan */
+	enum phase phase; /* in hand, or the last one */
+	struct run_phase phases[PHASE_COUNT];
+	size_t n_failed;         /* migrations whose failure was forgiven */
+	size_t n_planned;        /* steps of the plans so far */
 	char *current;           /* id of the migration in hand, or NULL */
 	int64_t current_mono_us; /* when it began */
 	uint64_t statements;     /* sent on behalf of migrations */
@@ -176,6 +204,21 @@ void run_set_state(struct run *run, enum run_state state);
 /* Where the table sends a run whose present step failed. */
 enum run_state run_on_fail(enum run_state state);
 
+/* The next phase begins: it is the one in hand. */
+void run_begin_phase(struct run *run, enum phase phase);
+
+/* The phase in hand has so many steps to go. */
+void run_plan_phase(struct run *run, size_t n_steps);
+
+/* The phase in hand is over: its outcome follows from run->err and its failures. */
+void run_end_phase(struct run *run, bool refused);
+
+/*
+ * run->err, a failure in a lenient phase, is noted with the phase and as a warning, and
+ * the run goes on: without the migration in hand, or without the rest of the phase.
+ */
+void run_forgive(struct run *run, bool of_migration);
+
 /* The migration in hand: `current`. */
 void run_begin_migration(
     struct run *run, const struct migration *migration, int64_t mono_us);
@@ -186,6 +229,9 @@ void run_begin_migration(
  */
 void run_add_applied(
     struct run *run, const struct migration *migration, int64_t duration_us);
+
+/* Whether this run is through with that migration of the phase in hand, well or not. */
+bool run_has_done(const struct run *run, const char *id);
 
 void run_add_warning(struct run *run, const struct err *err);
 

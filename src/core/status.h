@@ -37,6 +37,13 @@ struct tracking_facts {
 	bool exists;
 };
 
+/* One phase: what its folder and its table say. */
+struct status_phase {
+	const struct folder *folder; /* NULL: not configured */
+	const struct plan *plan;     /* of folder and last known history; or NULL */
+	struct tracking_facts tracking;
+};
+
 struct lock_facts {
 	bool held; /* somebody holds the lock, we or another */
 	bool ours; /* it is this daemon's run */
@@ -46,10 +53,12 @@ struct lock_facts {
 
 struct status {
 	const char *target;
-	const struct folder *folder; /* never NULL */
-	const struct plan *plan;     /* of folder and last known history; never NULL */
-	struct database_facts database;
+	/* of the schema; never NULL, and the same as in phases[PHASE_SCHEMA] */
+	const struct folder *folder;
+	const struct plan *plan;
 	struct tracking_facts tracking;
+	struct status_phase phases[PHASE_COUNT];
+	struct database_facts database;
 	struct lock_facts lock;
 	const struct run *run;      /* in progress, or NULL */
 	const struct run *last_run; /* finished last, or NULL */

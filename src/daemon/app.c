@@ -41,7 +41,7 @@ struct app {
 	struct config *config;
 	struct ephemeral *ephemeral;
 	struct service service;
-	struct watch *watch;
+	struct watch *watches[PHASE_COUNT]; /* NULL: the phase has no folder */
 	struct httpd *httpd;
 	struct listeners listeners;
 
@@ -64,18 +64,37 @@ static void on_watch(void *arg, enum metrics_scan trigger);
 static void
 app_scan(struct app *app, enum metrics_scan trigger)
 {
-	bool moving = target_scan(app->service.target, trigger);
-	const struct folder *folder = target_folder(app->service.target);
+	unsigned moving = target_scan(app->service.target, trigger);
 
-	watch_rearm(app->watch, folder->device, folder->inode);
-	if (moving)
-		watch_again(app->watch);
+	for (unsigned p = 0; p < PHASE_COUNT; p++) {
+		const struct folder *folder = target_folder(app->service.target, p);
+
+		if (folder == NULL)
+			continue;
+		watch_rearm(app->watches[p], folder->device, folder->inode);
+		if (moving & PHASE_BIT(p))
+			watch_again(app->watches[p]);
+	}
 }
 
 static void
 on_watch(void *arg, enum metrics_scan trigger)
 {
 	app_scan(app_of(arg), trigger);
+}
+
+static void
+app_watch(struct app *app, const struct config *config)
+{
+	for (unsigned p = 0; p < PHASE_COUNT; p++) {
+		const char *path = config_phase_path(config, p);
+
+		watch_close(app->watches[p]);
+		app->watches[p] = NULL;
+		if (path != NULL)
+			app->watches[p] = watch_new(&app->loop, path, config->settle_ms,
+			    config->rescan_interval_ms, on_watch, app);
+	}
 }
 
 /* Use a configuration: what does not need a restart. */
@@ -89,9 +108,7 @@ app_configure(struct app *app, struct config *config)
 	log_init(STDERR_FILENO, (enum log_format)config->log_format,
 	    (enum log_level)config->log_level);
 	app->config = config;
-	watch_close(app->watch);
-	app->watch = watch_new(&app->loop, config->migrations, config->settle_ms,
-	    config->rescan_interval_ms, on_watch, app);
+	app_watch(app, config);
 	service_configure(&app->service, config);
 	app_scan(app, SCAN_RELOAD);
 	if (old != config)
@@ -282,7 +299,8 @@ app_close(struct app *app)
 	(void)sigaction(SIGALRM, &(struct sigaction){ .sa_handler = leave }, NULL);
 	alarm(LEAVE_S);
 	httpd_close(app->httpd);
-	watch_close(app->watch);
+	for (size_t i = 0; i < PHASE_COUNT; i++)
+		watch_close(app->watches[i]);
 	target_close(app->service.target);
 	for (size_t i = 0; i < ARRAY_SIZE(app->signals); i++)
 		uv_close((uv_handle_t *)&app->signals[i], NULL);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "core/layout.h"
 #include "daemon/config_sources.h"
@@ -122,9 +123,21 @@ config_check_reload(const struct config *old, const struct config *new, struct e
 }
 
 const char *
-config_layout_name(const struct config *config)
+config_phase_path(const struct config *config, enum phase phase)
 {
-	return config->layout_name;
+	return phase == PHASE_SCHEMA ? config->migrations : NULL;
+}
+
+struct folder *
+config_load_folder(const struct config *config, enum phase phase)
+{
+	const char *path = config_phase_path(config, phase);
+
+	return path == NULL
+	    ? NULL
+	    : folder_load(path,
+		  phase == PHASE_SCHEMA ? config->layout_name : phase_layout(phase),
+		  clock_now_us());
 }
 
 void
@@ -145,6 +158,7 @@ config_target_params(
 		tracking = row ? row->tracking : "drizzle";
 	*out = (struct target_params){
 		.name = "default",
+		.phases = PHASE_BIT(PHASE_SCHEMA),
 		.database_url = config->database_url ? config->database_url : "",
 		.direct_url = config->database_direct_url,
 		.database_url_file = config->database_url_file,

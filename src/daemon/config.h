@@ -133,8 +133,11 @@ void config_target_params(
 /* Use the private server of --ephemeral: `url` is kept as long as the configuration. */
 void config_use_ephemeral(struct config *config, const char *url);
 
-/* "drizzle", or NULL for auto. */
-const char *config_layout_name(const struct config *config);
+/* The folder of a phase; NULL: it has none. */
+const char *config_phase_path(const struct config *config, enum phase phase);
+
+/* Read it: one reference, or NULL where the phase has none. */
+struct folder *config_load_folder(const struct config *config, enum phase phase);
 
 /* The value of a row as text, masked where secret, owned by ctx; "" when unset. */
 char *config_value_text(const void *ctx, const struct config *config, size_t row);

@@ -19,7 +19,7 @@
 struct once {
 	uv_loop_t loop;
 	uv_signal_t signals[2];
-	struct folder *folder;
+	struct folder *folders[PHASE_COUNT];
 	struct target_params params;
 	struct run *run;
 	struct runner *runner;
@@ -67,7 +67,7 @@ on_planned(void *arg, const struct plan *plan)
 }
 
 static void
-on_done(void *arg, struct history *history UNUSED)
+on_done(void *arg, struct history *const histories[PHASE_COUNT] UNUSED)
 {
 	struct once *once = arg;
 
@@ -95,7 +95,7 @@ on_signal(uv_signal_t *signal, int number UNUSED)
 static void
 once_start(struct once *once)
 {
-	const struct folder_problem *blocker = folder_blocker(once->folder);
+	const struct folder_problem *blocker = phase_blocker(0, once->folders);
 	struct runner_events events = {
 		.on_change = on_change,
 		.on_planned = on_planned,
@@ -105,7 +105,7 @@ once_start(struct once *once)
 
 	if (blocker == NULL) {
 		once->runner = runner_start(
-		    &once->loop, &once->params, once->run, once->folder, &events);
+		    &once->loop, &once->params, once->run, once->folders, &events);
 		return;
 	}
 	once->run->err = blocker->err;
@@ -154,6 +154,17 @@ once_print(const struct once *once, bool json)
 	fputs(out.data, stdout);
 }
 
+static void
+once_load(struct once *once, const struct config *config)
+{
+	const struct layout *layout;
+
+	for (unsigned p = 0; p < PHASE_COUNT; p++)
+		once->folders[p] = config_load_folder(config, p);
+	layout = once->folders[PHASE_SCHEMA]->layout;
+	config_target_params(config, layout != NULL ? layout->name : NULL, &once->params);
+}
+
 enum exit_code
 once_run(struct config *config)
 {
@@ -171,11 +182,7 @@ once_run(struct config *config)
 		}
 		config_use_ephemeral(config, ephemeral_url(ephemeral));
 	}
-	once->folder =
-	    folder_load(config->migrations, config_layout_name(config), clock_now_us());
-	config_target_params(config,
-	    once->folder->layout != NULL ? once->folder->layout->name : NULL,
-	    &once->params);
+	once_load(once, config);
 	once->params.name = "default";
 	once->run = run_new(&request, once->params.name, clock_now_us(), clock_mono_us());
 	once_apply(once, config);
@@ -183,7 +190,8 @@ once_run(struct config *config)
 	exit_code = once->run->outcome == RUN_SUCCEEDED ? EXIT_FINE
 							: err_exit_code(&once->run->err);
 	run_unref(once->run);
-	folder_unref(once->folder);
+	for (size_t i = 0; i < PHASE_COUNT; i++)
+		folder_unref(once->folders[i]);
 out:
 	if (ephemeral != NULL)
 		ephemeral_stop(ephemeral);

@@ -33,9 +33,10 @@ report_run_end(const struct run *run, const char *environment)
 }
 
 void
-report_folder(const struct folder *folder)
+report_folder(enum phase phase, const struct folder *folder)
 {
-	log_info("folder read", LOG_STR("path", folder->path),
+	log_info("folder read", LOG_STR("phase", phase_name(phase)),
+	    LOG_STR("path", folder->path),
 	    LOG_STR("layout", folder->layout != NULL ? folder->layout->name : "none"),
 	    LOG_INT("migrations", folder->n_migrations),
 	    LOG_INT("problems", folder->n_problems));

@@ -17,4 +17,4 @@ void report_run_start(const struct run *run);
 void report_run_end(const struct run *run, const char *environment);
 
 /* A new state of the folder is in use, with its problems. */
-void report_folder(const struct folder *folder);
+void report_folder(enum phase phase, const struct folder *folder);

@@ -13,53 +13,83 @@
 void
 target_changed(struct target *target)
 {
-	talloc_free(target->plan);
-	target->plan = NULL;
+	for (size_t i = 0; i < PHASE_COUNT; i++)
+		TALLOC_FREE(target->phases[i].plan);
 	target->on_change(target->arg);
 }
 
 /* ---- what is known ---- */
 
-/* The ids that the run in progress has committed, for the plan to know. */
+/* The ids that the run in progress has committed in a phase, for its plan to know. */
 static const char **
-committed_ids(const void *ctx, const struct run *run)
+committed_ids(const void *ctx, const struct run *run, enum phase phase, size_t *n)
 {
 	const char **ids = mem_array(ctx, const char *, run->n_applied);
 
 	for (size_t i = 0; i < run->n_applied; i++)
-		ids[i] = run->applied[i].id;
+		if (run->applied[i].phase == phase)
+			ids[(*n)++] = run->applied[i].id;
 	return ids;
 }
 
-const struct plan *
-target_plan(struct target *target)
+static void
+note_oldest_pending(struct target *target, const struct plan *plan)
 {
-	if (target->plan == NULL) {
-		const struct run *parked = run_list_parked(&target->runs);
-		const struct run *run = target->run;
-		const char **committed = run != NULL ? committed_ids(target, run) : NULL;
-		struct plan_input input = {
-			.folder = target->folder,
-			.history = target->history,
-			.policy = target->params->policy,
-			.running = run != NULL ? run->current : NULL,
-			.committed = committed,
-			.n_committed = run != NULL ? run->n_applied : 0,
-			.failed = parked != NULL ? parked->err.migration : NULL,
-			.failed_checksum =
-			    parked != NULL ? parked->failed_checksum : NULL,
-			.pooled = target->status.database.pooled,
-			.in_doubt = parked != NULL && parked->in_doubt,
-		};
+	if (plan->counts[MIGRATION_PENDING] == 0)
+		target->status.oldest_pending_seen_us = 0;
+	else if (target->status.oldest_pending_seen_us == 0)
+		target->status.oldest_pending_seen_us = clock_now_us();
+}
 
-		target->plan = plan_build(target, &input);
-		talloc_free(committed);
-		if (target->plan->counts[MIGRATION_PENDING] == 0)
-			target->status.oldest_pending_seen_us = 0;
-		else if (target->status.oldest_pending_seen_us == 0)
-			target->status.oldest_pending_seen_us = clock_now_us();
+/* What runs every time is pending in a run alone: else nothing would ever be current. */
+static struct plan_policy
+policy_of(const struct target *target, enum phase phase)
+{
+	struct plan_policy policy = phase_policy(phase, &target->params->policy);
+
+	if (policy.rerun == RERUN_ALWAYS)
+		policy.rerun = RERUN_CHANGED;
+	return policy;
+}
+
+static void
+make_plan(struct target *target, enum phase phase)
+{
+	struct target_phase *of = &target->phases[phase];
+	const struct run *run = target->run;
+	const struct run *parked = run_list_parked(&target->runs);
+	void *scratch = mem_context(NULL, "plan");
+	struct plan_input input = {
+		.folder = of->folder,
+		.history = of->history,
+		.policy = policy_of(target, phase),
+		.pooled = target->status.database.pooled,
+	};
+
+	if (run != NULL) {
+		input.running = run->phase == phase ? run->current : NULL;
+		input.committed = committed_ids(scratch, run, phase, &input.n_committed);
 	}
-	return target->plan;
+	if (parked != NULL) {
+		input.failed = parked->err.migration;
+		input.failed_checksum = parked->failed_checksum;
+		input.in_doubt = parked->in_doubt;
+	}
+	of->plan = plan_build(target, &input);
+	talloc_free(scratch);
+}
+
+const struct plan *
+target_plan(struct target *target, enum phase phase)
+{
+	struct target_phase *of = &target->phases[phase];
+
+	if (of->plan == NULL) {
+		make_plan(target, phase);
+		if (phase == PHASE_SCHEMA)
+			note_oldest_pending(target, of->plan);
+	}
+	return of->plan;
 }
 
 /* Who has the lock: our run knows it better than the last look. */
@@ -86,8 +116,15 @@ target_status(struct target *target)
 	struct status *status = &target->status;
 
 	status->target = TARGET_NAME;
-	status->folder = target->folder;
-	status->plan = target_plan(target);
+	for (unsigned p = 0; p < PHASE_COUNT; p++) {
+		struct status_phase *phase = &status->phases[p];
+
+		phase->folder = target->phases[p].folder;
+		phase->plan = phase->folder != NULL ? target_plan(target, p) : NULL;
+	}
+	status->folder = status->phases[PHASE_SCHEMA].folder;
+	status->plan = status->phases[PHASE_SCHEMA].plan;
+	status->tracking = status->phases[PHASE_SCHEMA].tracking;
 	status->run = target->run;
 	status->last_run = run_list_last_finished(&target->runs);
 	status->parked = run_list_parked(&target->runs);
@@ -101,6 +138,15 @@ target_status(struct target *target)
 /* ---- the database ---- */
 
 static void
+keep_history(struct target *target, struct target_phase *phase, struct history *seen)
+{
+	if (seen == NULL || seen->read_at_us < target->history_floor_us)
+		return;
+	talloc_free(phase->history);
+	phase->history = talloc_steal(target, seen);
+}
+
+static void
 on_observation(void *arg, const struct observation *seen)
 {
 	struct target *target = arg;
@@ -108,18 +154,16 @@ on_observation(void *arg, const struct observation *seen)
 
 	if (seen->database.reachable) {
 		status->database = seen->database;
-		status->tracking = seen->tracking;
+		for (size_t i = 0; i < PHASE_COUNT; i++)
+			status->phases[i].tracking = seen->tracking[i];
 		target->lock_seen = seen->lock;
 	} else { /* what we knew of it stays, with its age */
 		status->database.looked = true;
 		status->database.reachable = false;
 		status->database.err = seen->database.err;
 	}
-	if (seen->history != NULL &&
-	    seen->history->read_at_us >= target->history_floor_us) {
-		talloc_free(target->history);
-		target->history = talloc_steal(target, seen->history);
-	}
+	for (size_t i = 0; i < PHASE_COUNT; i++)
+		keep_history(target, &target->phases[i], seen->histories[i]);
 	for (size_t i = 0; i < seen->n_runs; i++)
 		run_list_add_old(&target->runs, seen->runs[i]);
 	target_changed(target);
@@ -138,7 +182,7 @@ static void
 target_observe(struct target *target)
 {
 	struct target_params params;
-	const struct layout *layout = target->folder->layout;
+	const struct layout *layout = target->phases[PHASE_SCHEMA].folder->layout;
 
 	config_target_params(
 	    target->config, layout != NULL ? layout->name : NULL, &params);
@@ -149,55 +193,80 @@ target_observe(struct target *target)
 	}
 	observer_close(target->observer);
 	talloc_free(target->params);
-	talloc_free(target->history);
-	target->history = NULL;
+	for (size_t i = 0; i < PHASE_COUNT; i++)
+		TALLOC_FREE(target->phases[i].history);
 	target->params = target_params_copy(target, &params);
 	target->observer = observer_new(target->loop, target->params,
 	    (uint64_t)target->config->refresh_interval_ms, on_observation, target);
 }
 
-/* ---- the folder ---- */
+/* ---- the folders ---- */
 
 static void
-use_folder(struct target *target, struct folder *folder)
+use_folder(struct target *target, enum phase phase, struct folder *folder)
 {
-	bool first = target->folder == NULL;
+	struct target_phase *of = &target->phases[phase];
+	bool first = of->folder == NULL;
 
-	folder_unref(target->folder);
-	target->folder = folder;
-	report_folder(folder);
-	target_observe(target);
+	folder_unref(of->folder);
+	of->folder = folder;
+	report_folder(phase, folder);
+	if (phase == PHASE_SCHEMA) /* its layout says which table is looked at */
+		target_observe(target);
 	target_changed(target);
 	if (!first && target->config->apply_on_change)
 		target_want_run(target, "folder change");
 }
 
-bool
+/* True when it may still be changing. */
+static bool
+scan_phase(struct target *target, enum phase phase)
+{
+	struct target_phase *of = &target->phases[phase];
+	struct folder *now = config_load_folder(target->config, phase);
+	struct folder *before = of->candidate;
+
+	of->candidate = NULL;
+	if (of->folder != NULL && folder_equal(of->folder, now)) {
+		of->folder->scanned_at_us = now->scanned_at_us;
+		of->folder->device = now->device;
+		of->folder->inode = now->inode;
+		folder_unref(now);
+	} else if (of->folder == NULL ||
+	    (before != NULL && folder_is_settled(before, now))) {
+		use_folder(target, phase, now);
+	} else {
+		of->candidate = now;
+	}
+	folder_unref(before);
+	return of->candidate != NULL;
+}
+
+unsigned
 target_scan(struct target *target, enum metrics_scan trigger)
 {
 	int64_t began_us = clock_mono_us();
-	struct folder *now = folder_load(target->config->migrations,
-	    config_layout_name(target->config), clock_now_us());
-	struct folder *before = target->candidate;
-	bool moving = false;
+	unsigned moving = 0;
 
+	for (unsigned p = 0; p < PHASE_COUNT; p++)
+		if (config_phase_path(target->config, p) != NULL && scan_phase(target, p))
+			moving |= PHASE_BIT(p);
 	target->metrics->scans[trigger]++;
 	target->metrics->scan_duration_us = clock_mono_us() - began_us;
-	target->candidate = NULL;
-	if (target->folder != NULL && folder_equal(target->folder, now)) {
-		target->folder->scanned_at_us = now->scanned_at_us;
-		target->folder->device = now->device;
-		target->folder->inode = now->inode;
-		folder_unref(now);
-	} else if (target->folder == NULL ||
-	    (before != NULL && folder_is_settled(before, now))) {
-		use_folder(target, now);
-	} else {
-		target->candidate = now;
-		moving = true;
-	}
-	folder_unref(before);
 	return moving;
+}
+
+static void
+drop_folders(struct target *target)
+{
+	for (size_t i = 0; i < PHASE_COUNT; i++) {
+		struct target_phase *phase = &target->phases[i];
+
+		TALLOC_FREE(phase->plan); /* it points into the folder */
+		folder_unref(phase->folder);
+		folder_unref(phase->candidate);
+		phase->folder = phase->candidate = NULL;
+	}
 }
 
 /* ---- life ---- */
@@ -224,8 +293,7 @@ target_configure(struct target *target, const struct config *config)
 
 	target->config = config;
 	herald_configure(target->herald, config);
-	folder_unref(target->folder);
-	target->folder = NULL; /* another path or layout is used at once */
+	drop_folders(target); /* another path or layout is used at once */
 	target_scan(target, SCAN_RELOAD);
 	if (first && config->apply_on_start)
 		target_want_run(target, "start");
@@ -238,9 +306,9 @@ target_run(const struct target *target)
 }
 
 const struct folder *
-target_folder(const struct target *target)
+target_folder(const struct target *target, enum phase phase)
 {
-	return target->folder;
+	return target->phases[phase].folder;
 }
 
 static void
@@ -249,8 +317,7 @@ on_settle_closed(uv_handle_t *handle)
 	struct target *target = handle->data;
 
 	run_list_clear(&target->runs);
-	folder_unref(target->folder);
-	folder_unref(target->candidate);
+	drop_folders(target);
 	talloc_free(target);
 }
 

@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * A target: one database with its folder, tracking table and policy. It owns the
- * folder, the last known history, the plan made of both, the runs, the observer and
- * the runner, and keeps one struct status up to date.
+ * A target: one database with its folders, tracking tables and policy. It owns, for each
+ * phase, the folder, the last known history and the plan made of both; the runs, the
+ * observer and the runner; and keeps one struct status up to date.
  *
  *	watch  -> target_scan()         folder changed -> new plan
  *	observer -> new history         -> new plan
@@ -29,15 +29,21 @@ struct target *target_new(
  */
 void target_configure(struct target *target, const struct config *config);
 
-/* Read the folder again. True when it may still be changing: look again soon. */
-bool target_scan(struct target *target, enum metrics_scan trigger);
+/*
+ * Read the folders again. The set of phases whose folder may still be changing: look
+ * again soon.
+ */
+unsigned target_scan(struct target *target, enum metrics_scan trigger);
 
 /* Everything, with the plan made anew when something changed: for those who ask. */
 const struct status *target_status(struct target *target);
 
-/* Parts of it that cost nothing. The run in progress, or NULL; the folder in use. */
+/*
+ * Parts of it that cost nothing. The run in progress, or NULL; the folder in use, NULL
+ * where the phase has none.
+ */
 const struct run *target_run(const struct target *target);
-const struct folder *target_folder(const struct target *target);
+const struct folder *target_folder(const struct target *target, enum phase phase);
 
 /* See struct api_ops. */
 struct run *target_run_start(struct target *target, const struct run_request *request,

@@ -14,6 +14,14 @@
 
 #define TARGET_NAME "default"
 
+/* A phase that is not configured has no folder. */
+struct target_phase {
+	struct folder *folder;    /* in use */
+	struct folder *candidate; /* seen once, still to be seen unchanged; NULL: none */
+	struct history *history;  /* last known; NULL: never read */
+	struct plan *plan;        /* of both, made when asked for; NULL: make it */
+};
+
 struct target {
 	uv_loop_t *loop;
 	struct metrics *metrics;
@@ -23,11 +31,8 @@ struct target {
 	struct target_params *params;     /* as configured now */
 	struct target_params *run_params; /* as they were when the run began */
 
-	struct folder *folder;    /* in use */
-	struct folder *candidate; /* seen once, still to be seen unchanged; NULL: none */
-	struct history *history;  /* last known; NULL: never read */
+	struct target_phase phases[PHASE_COUNT];
 	int64_t history_floor_us; /* older histories than this are stale */
-	struct plan *plan;        /* of both, made when asked for; NULL: make it */
 
 	struct observer *observer;
 	struct runner *runner;
@@ -54,8 +59,8 @@ struct target {
  */
 void target_changed(struct target *target);
 
-/* The plan of what is known now. */
-const struct plan *target_plan(struct target *target);
+/* The plan of what is known now of a phase that has a folder. */
+const struct plan *target_plan(struct target *target, enum phase phase);
 
 /*
  * A run that apply_on_start or apply_on_change wishes for; and the look whether its

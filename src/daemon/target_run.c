@@ -37,14 +37,16 @@ note_wish(struct target *target, const struct run *run)
 
 /* The run in progress is done: what follows for us. */
 static void
-run_ended(struct target *target, struct history *history)
+run_ended(struct target *target, struct history *const *histories)
 {
 	struct run *run = target->run;
 
-	if (history != NULL) {
-		talloc_free(target->history);
-		target->history = talloc_steal(target, history);
-		target->status.tracking.exists = history->table_exists;
+	for (size_t i = 0; i < PHASE_COUNT; i++) {
+		if (histories == NULL || histories[i] == NULL)
+			continue;
+		talloc_free(target->phases[i].history);
+		target->phases[i].history = talloc_steal(target, histories[i]);
+		target->status.phases[i].tracking.exists = histories[i]->table_exists;
 	}
 	target->history_floor_us = clock_now_us();
 	note_wish(target, run);
@@ -83,16 +85,17 @@ on_planned(void *arg, const struct plan *plan)
 }
 
 static void
-on_runner_done(void *arg, struct history *history)
+on_runner_done(void *arg, struct history *const histories[PHASE_COUNT])
 {
-	run_ended(arg, history);
+	run_ended(arg, histories);
 }
 
 /* The folder stands still: go. */
 static void
 run_begin(struct target *target)
 {
-	const struct folder_problem *blocker = folder_blocker(target->folder);
+	struct folder *folders[PHASE_COUNT];
+	const struct folder_problem *blocker;
 	struct runner_events events = {
 		.on_change = on_runner_change,
 		.on_planned = on_planned,
@@ -100,6 +103,9 @@ run_begin(struct target *target)
 		.arg = target,
 	};
 
+	for (size_t i = 0; i < PHASE_COUNT; i++)
+		folders[i] = target->phases[i].folder;
+	blocker = phase_blocker(target->run->asked_phases, folders);
 	if (target->stop_reason != NULL || blocker != NULL) {
 		struct err *err = &target->run->err;
 
@@ -114,8 +120,8 @@ run_begin(struct target *target)
 		return;
 	}
 	target->run_params = target_params_copy(target, target->params);
-	target->runner = runner_start(
-	    target->loop, target->run_params, target->run, target->folder, &events);
+	target->runner =
+	    runner_start(target->loop, target->run_params, target->run, folders, &events);
 }
 
 static void
@@ -123,7 +129,7 @@ on_settle(uv_timer_t *timer)
 {
 	struct target *target = timer->data;
 
-	if (target->stop_reason == NULL && target_scan(target, SCAN_REQUEST) &&
+	if (target->stop_reason == NULL && target_scan(target, SCAN_REQUEST) != 0 &&
 	    ++target->settle_looks < SETTLE_LOOKS)
 		uv_timer_start(timer, on_settle, (uint64_t)target->config->settle_ms, 0);
 	else
@@ -170,6 +176,22 @@ target_run_start(struct target *target, const struct run_request *request, bool 
 	return run_ref(target->run);
 }
 
+/* What failed in a lenient phase keeps nothing else waiting. */
+static bool
+has_parked(struct target *target)
+{
+	size_t n = 0;
+
+	for (unsigned p = 0; p < PHASE_COUNT; p++) {
+		if (target->phases[p].folder == NULL || phase_is_lenient(p))
+			continue;
+		const size_t *counts = target_plan(target, p)->counts;
+
+		n += counts[MIGRATION_FAILED] + counts[MIGRATION_IN_DOUBT];
+	}
+	return n > 0;
+}
+
 /*
  * Start the run that apply_on_start or apply_on_change wished for, once the
  * database can be reached; a standby may be promoted.
@@ -178,6 +200,7 @@ void
 target_try_wanted(struct target *target)
 {
 	struct run_request request = { .operation = PLAN_APPLY,
+		.by_itself = true,
 		.requested_by = target->want_reason };
 	struct err err = { 0 };
 	const struct database_facts *database = &target->status.database;
@@ -187,8 +210,7 @@ target_try_wanted(struct target *target)
 	    !database->reachable || database->in_recovery ||
 	    clock_mono_us() < target->want_after_mono_us)
 		return;
-	const size_t *counts = target_plan(target)->counts;
-	if (counts[MIGRATION_FAILED] + counts[MIGRATION_IN_DOUBT] > 0) {
+	if (has_parked(target)) {
 		const struct run *parked = run_list_parked(&target->runs);
 
 		log_warning(

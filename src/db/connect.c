@@ -65,20 +65,34 @@ out:
 	return ret;
 }
 
+static const char *
+schema_of(const struct tracking *kind, const struct engine *engine)
+{
+	if (kind->default_schema != NULL)
+		return kind->default_schema;
+	return engine->current_schema[0] != '\0' ? engine->current_schema : "public";
+}
+
 struct tracking_table
-connect_tracking_table(const struct target_params *params, const struct engine *engine)
+connect_tracking_table(
+    const struct target_params *params, enum phase phase, const struct engine *engine)
 {
 	const struct tracking *kind = tracking_find(params->tracking);
 	struct tracking_table table = { .kind = kind };
 
-	table.schema = params->tracking_schema;
-	if (table.schema == NULL)
-		table.schema = kind->default_schema;
-	if (table.schema == NULL)
-		table.schema =
-		    engine->current_schema[0] != '\0' ? engine->current_schema : "public";
-	table.table =
+	table.of_schema = params->tracking_schema != NULL ? params->tracking_schema
+							  : schema_of(kind, engine);
+	table.of_table =
 	    params->tracking_table != NULL ? params->tracking_table : kind->default_table;
+	table.schema = table.of_schema;
+	table.table = table.of_table;
+	if (phase == PHASE_SCHEMA)
+		return table;
+	table.kind = tracking_find(phase_tracking(phase));
+	table.schema = schema_of(table.kind, engine);
+	table.table = table.kind->default_table;
+	if (table.table == NULL)
+		table.table = phase_name(phase);
 	return table;
 }
 

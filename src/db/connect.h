@@ -6,6 +6,7 @@
  */
 
 #include "base/text.h"
+#include "core/phase.h"
 #include "db/engine.h"
 #include "db/pgconn.h"
 #include "db/target_params.h"
@@ -20,11 +21,11 @@ int connect_start(struct pgconn *conn, const struct target_params *params,
     pgconn_reply_fn *fn, void *arg, struct err *err) MUST_CHECK;
 
 /*
- * The tracking table of the target on that server: names resolved. Points into
- * params and engine.
+ * The tracking table of a phase of the target on that server: names resolved. Points
+ * into params and engine.
  */
 struct tracking_table connect_tracking_table(
-    const struct target_params *params, const struct engine *engine);
+    const struct target_params *params, enum phase phase, const struct engine *engine);
 
 /*
  * Whether another try may work by itself: the server is starting, away, or full

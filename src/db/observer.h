@@ -18,14 +18,15 @@
 struct observer;
 
 /*
- * What one look showed. Valid during the call, but `history`, which the receiver
+ * What one look showed. Valid during the call, but the histories, which the receiver
  * may keep by talloc_steal.
  */
 struct observation {
 	struct database_facts database;
-	struct tracking_facts tracking;
+	struct tracking_facts tracking[PHASE_COUNT];
 	struct lock_facts lock;
-	struct history *history; /* NULL: could not be read */
+	struct history
+	    *histories[PHASE_COUNT]; /* NULL: could not be read, or not asked for */
 	/* At the first look with a journal: the newest runs, one reference each. */
 	struct run **runs;
 	size_t n_runs;

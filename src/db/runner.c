@@ -16,6 +16,7 @@ static const struct runner_step *const step_table[RUN_STATE_COUNT] = {
 	[RUN_CONNECT] = &runner_step_connect,
 	[RUN_PROBE] = &runner_step_probe,
 	[RUN_LOCK] = &runner_step_lock,
+	[RUN_PHASE] = &runner_step_phase,
 	[RUN_PREPARE] = &runner_step_prepare,
 	[RUN_HISTORY] = &runner_step_history,
 	[RUN_PLAN] = &runner_step_plan,
@@ -51,7 +52,8 @@ on_timer_closed(uv_handle_t *handle)
 {
 	struct runner *runner = runner_of(handle->data);
 
-	folder_unref(runner->folder);
+	for (size_t i = 0; i < PHASE_COUNT; i++)
+		folder_unref(runner->folders[i]);
 	run_unref(runner->run);
 	runner->magic = 0;
 	talloc_free(runner);
@@ -65,7 +67,7 @@ runner_conclude(struct runner *runner)
 	const struct migration *m = NULL;
 
 	run_conclude(run, runner->refused, clock_now_us(), clock_mono_us());
-	if ((run->outcome == RUN_FAILED || run->in_doubt) &&
+	if (runner->folder != NULL && (run->outcome == RUN_FAILED || run->in_doubt) &&
 	    run->err.migration[0] != '\0' && !category_is_retryable(run->err.category))
 		m = folder_find(runner->folder, run->err.migration);
 	if (m != NULL)
@@ -87,7 +89,7 @@ runner_end(struct runner *runner)
 	runner_conclude(runner);
 	run_set_state(runner->run, RUN_DONE);
 	uv_timer_stop(&runner->timer);
-	events.on_done(events.arg, runner->history);
+	events.on_done(events.arg, runner->histories);
 	uv_close((uv_handle_t *)&runner->timer, on_timer_closed);
 }
 
@@ -286,9 +288,17 @@ runner_step_now(const struct runner *runner)
 	return &runner->plan->steps[runner->step];
 }
 
+void
+runner_next_step(struct runner *runner)
+{
+	runner->step++;
+	runner->segment = 0;
+	runner->attempt = 0;
+}
+
 struct runner *
 runner_start(uv_loop_t *loop, const struct target_params *params, struct run *run,
-    struct folder *folder, const struct runner_events *events)
+    struct folder *const folders[PHASE_COUNT], const struct runner_events *events)
 {
 	struct runner *runner = mem_zero(NULL, struct runner);
 
@@ -296,7 +306,9 @@ runner_start(uv_loop_t *loop, const struct target_params *params, struct run *ru
 	runner->loop = loop;
 	runner->params = params;
 	runner->run = run_ref(run);
-	runner->folder = folder_ref(folder);
+	for (size_t i = 0; i < PHASE_COUNT; i++)
+		if (folders[i] != NULL)
+			runner->folders[i] = folder_ref(folders[i]);
 	runner->events = *events;
 	runner->scratch = mem_context(runner, "step");
 	uv_timer_init(loop, &runner->timer);

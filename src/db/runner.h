@@ -7,10 +7,12 @@
  *	CONNECT  connect, session settings        HISTORY  read the rows under the lock
  *	PROBE    which server, is it writable     PLAN     refuse, or go
  *	LOCK     poll the advisory lock           BEGIN PART RECORD COMMIT   each migration
- *	PREPARE  create the table if absent       JOURNAL UNLOCK DONE
+ *	PHASE    the next folder and its table    JOURNAL UNLOCK DONE
+ *	PREPARE  create the table if absent
  *
  * runner.c is the driver; the states, one pair of functions each (what is sent, and
- * what the answer means), are in runner_open.c and runner_plan.c (to the plan), runner_apply.c and
+ * what the answer means), are in runner_open.c (to the history), runner_phase.c (which
+ * folder comes next), runner_plan.c, runner_apply.c and
  * runner_record.c (each migration), runner_segment.c and runner_alone.c (files that run
  * in segments), runner_repair.c (what a person decided) and runner_close.c (the end).
  */
@@ -31,17 +33,21 @@ struct runner_events {
 	 */
 	bool (*on_planned)(void *arg, const struct plan *plan);
 	/*
-	 * The run is DONE. `history` is the table as last read under the lock plus
-	 * what the run recorded, or NULL; keep it by talloc_steal. The runner frees
-	 * itself afterwards.
+	 * The run is DONE. `histories`, by phase, are the tables as last read under the
+	 * lock plus what the run recorded, or NULL; keep one by talloc_steal. The runner
+	 * frees itself afterwards.
 	 */
-	void (*on_done)(void *arg, struct history *history);
+	void (*on_done)(void *arg, struct history *const histories[PHASE_COUNT]);
 	void *arg;
 };
 
-/* Start. Takes a reference of run and folder; `params` must stay until on_done. */
+/*
+ * Start. Takes a reference of the run and of each phase's folder (NULL: the phase is not
+ * configured); `params` must stay until on_done.
+ */
 struct runner *runner_start(uv_loop_t *loop, const struct target_params *params,
-    struct run *run, struct folder *folder, const struct runner_events *events);
+    struct run *run, struct folder *const folders[PHASE_COUNT],
+    const struct runner_events *events);
 
 /*
  * Finish the migration in hand, start no other: the run ends CANCELLED when steps

@@ -38,7 +38,7 @@ note_enter(struct runner *runner)
 
 	if (step == NULL || runner->table.kind->record_failure == NULL ||
 	    runner->run->err.category == CAT_CANCELLED)
-		return RUN_JOURNAL;
+		return runner_after_failure(runner);
 	err_format(&runner->run->err, message, sizeof(message));
 	struct pgconn_statement note = runner->table.kind->record_failure(
 	    runner->scratch, &runner->table, step->migration, message);
@@ -55,7 +55,7 @@ note_answer(struct runner *runner, const struct pgconn_reply *reply)
 		    "the failure could not be recorded in the tracking table");
 		return runner_fail(runner, &reply->err);
 	}
-	return RUN_JOURNAL;
+	return runner_after_failure(runner);
 }
 
 /* ---- JOURNAL: where our notes cannot be written, the run is none the worse ---- */
@@ -75,8 +75,8 @@ journal_enter(struct runner *runner)
 	 * once, every day.
 	 */
 	if (!runner->params->journal ||
-	    (runner->run->n_applied == 0 && runner->run->operation != PLAN_REPAIR &&
-		!err_is_set(&runner->run->err)))
+	    (runner->run->n_applied + runner->run->n_failed == 0 &&
+		runner->run->operation != PLAN_REPAIR && !err_is_set(&runner->run->err)))
 		return RUN_UNLOCK;
 	runner_send(runner, journal_look());
 	return RUN_JOURNAL;

@@ -66,6 +66,22 @@ probe_enter(struct runner *runner)
 	return RUN_PROBE;
 }
 
+/*
+ * Whatever phases are asked for, it is the schema's table that is locked. A run that lost
+ * its connection comes back for the lock that it had.
+ */
+static void
+probe_choose_lock(struct runner *runner)
+{
+	struct tracking_table table =
+	    connect_tracking_table(runner->params, PHASE_SCHEMA, &runner->engine);
+
+	if (runner->lock.ops == NULL)
+		lock_init(&runner->lock, runner->params->lock_mode, runner->engine.pooled,
+		    lock_key(runner->engine.database, table.schema, table.table),
+		    runner->params->instance);
+}
+
 static enum run_state
 probe_answer(struct runner *runner, const struct pgconn_reply *reply)
 {
@@ -81,13 +97,7 @@ probe_answer(struct runner *runner, const struct pgconn_reply *reply)
 		log_info("timeouts of role, database or server do not count in this run",
 		    LOG_STR("inherited", runner->engine.inherited),
 		    LOG_STR("run", runner->run->id));
-	runner->table = connect_tracking_table(runner->params, &runner->engine);
-	/* A run that lost its connection comes back for the lock that it had. */
-	if (runner->lock.ops == NULL)
-		lock_init(&runner->lock, runner->params->lock_mode, runner->engine.pooled,
-		    lock_key(runner->engine.database, runner->table.schema,
-			runner->table.table),
-		    runner->params->instance);
+	probe_choose_lock(runner);
 	return RUN_LOCK;
 }
 
@@ -179,7 +189,8 @@ lock_ours(struct runner *runner)
 	if (runner->lock.ops->renew != NULL && runner->keeper == NULL)
 		runner->keeper = keeper_start(runner->loop, runner->params, &runner->lock,
 		    runner_lock_lost, runner);
-	return RUN_PREPARE;
+	/* after a lost connection: back to where it was */
+	return runner->folder != NULL ? RUN_PREPARE : RUN_PHASE;
 }
 
 static enum run_state
@@ -341,6 +352,7 @@ history_answer(struct runner *runner, const struct pgconn_reply *reply)
 		&runner->history, &err) < 0)
 		return runner_fail(runner, &err);
 	runner->history->table_exists = true;
+	runner->histories[runner->run->phase] = runner->history;
 	return runner->doubt != NULL && runner->doubt->xid[0] != '\0'
 	    ? history_ask_witness(runner)
 	    : RUN_PLAN;

@@ -21,6 +21,13 @@ is_recorded(const struct runner *runner, const char *id)
 	return item != NULL && item->row != NULL && !item->row->failed;
 }
 
+static bool
+runs_again(const struct runner *runner)
+{
+	return phase_policy(runner->run->phase, &runner->params->policy).rerun !=
+	    RERUN_NEVER;
+}
+
 /*
  * A COMMIT was sent and its answer lost. We hold the lock again, so the old session is gone and
  * the rows tell: those that are there were applied by this run, unless the server knows that its
@@ -35,7 +42,8 @@ settle_doubt(struct runner *runner, struct err *err)
 		const struct migration *m = doubt->migrations[i];
 		if (doubt->aborted)
 			continue;
-		if (is_recorded(runner, m->id)) {
+		/* of what runs again a row may be of an earlier run: the witness knows */
+		if (runs_again(runner) ? doubt->committed : is_recorded(runner, m->id)) {
 			run_add_applied(runner->run, m, doubt->durations_us[i]);
 			log_info("applied: the lost COMMIT had come through",
 			    LOG_STR("migration", m->id), LOG_STR("run", runner->run->id));
@@ -72,6 +80,19 @@ settle_overtaken(struct runner *runner)
 	return RUN_NOTE;
 }
 
+/* What this run did, or left out, before it lost its connection is not tried again. */
+static void
+drop_done_steps(struct runner *runner)
+{
+	struct plan *plan = runner->plan;
+	size_t n = 0;
+
+	for (size_t i = 0; i < plan->n_steps; i++)
+		if (!run_has_done(runner->run, plan->steps[i].migration->id))
+			plan->steps[n++] = plan->steps[i];
+	plan->n_steps = n;
+}
+
 static struct plan *
 make_plan(struct runner *runner)
 {
@@ -79,11 +100,12 @@ make_plan(struct runner *runner)
 	struct plan_input input = {
 		.folder = runner->folder,
 		.history = runner->history,
-		.policy = runner->params->policy,
+		.policy = phase_policy(run->phase, &runner->params->policy),
 		.operation = run->operation,
 		.target = run->up_to,
 		.force = run->force,
 		.pooled = runner->engine.pooled,
+		.spare_failed = run->by_itself && phase_is_lenient(run->phase),
 	};
 
 	return plan_build(runner, &input);
@@ -113,13 +135,15 @@ plan_enter(struct runner *runner)
 	runner->plan = make_plan(runner);
 	if (settle_doubt(runner, &err) < 0)
 		return runner_fail(runner, &err);
+	drop_done_steps(runner);
+	run_plan_phase(run, run->operation == PLAN_REPAIR ? 0 : runner->plan->n_steps);
+	runner->durations_us = mem_array(runner, int64_t, runner->plan->n_steps + 1);
 	runner->step = 0;
 	runner->segment = 0;
 	if (runner->overtaken != NULL && settle_overtaken(runner) != RUN_PLAN)
 		return RUN_NOTE;
 	if (run->operation == PLAN_REPAIR)
 		return RUN_REPAIR;
-	run->n_planned = run->n_applied + runner->plan->n_steps;
 	for (size_t i = 0; is_first && i < runner->plan->n_problems; i++)
 		if (!runner->plan->problems[i].blocks)
 			run_add_warning(run, &runner->plan->problems[i].err);
@@ -128,10 +152,9 @@ plan_enter(struct runner *runner)
 		return runner_fail(runner, &runner->plan->refusal);
 	}
 	if (runner->plan->n_steps == 0)
-		return RUN_JOURNAL;
+		return RUN_PHASE;
 	if (runner_is_stopping(runner))
 		return runner_fail_stopped(runner);
-	runner->durations_us = mem_array(runner, int64_t, runner->plan->n_steps);
 	runner->attempt = 0;
 	return plan_announced(runner);
 }

@@ -197,9 +197,7 @@ commit_done(struct runner *runner)
 		    LOG_INT("migrationDuration", runner->durations_us[i] / 1000),
 		    LOG_STR("run", run->id));
 	}
-	runner->step++;
-	runner->segment = 0;
-	runner->attempt = 0;
+	runner_next_step(runner);
 }
 
 /* The answer did not come: connect again, take the lock (so the old session is gone), and only
@@ -237,7 +235,7 @@ commit_segment(struct runner *runner)
 	if (!runner->cancelled)
 		return runner_next_segment(runner);
 	runner_fail_stopped(runner);
-	return RUN_JOURNAL;
+	return RUN_PHASE;
 }
 
 static bool
@@ -285,11 +283,11 @@ commit_answer(struct runner *runner, const struct pgconn_reply *reply)
 		return commit_segment(runner);
 	commit_done(runner);
 	if (runner_step_now(runner) == NULL)
-		return RUN_JOURNAL;
+		return RUN_PHASE;
 	if (!runner_is_stopping(runner))
 		return runner_step_begins(runner);
 	runner_fail_stopped(runner);
-	return RUN_JOURNAL;
+	return RUN_PHASE;
 }
 
 const struct runner_step runner_step_record = { record_enter, record_answer, NULL };

@@ -93,11 +93,11 @@ repair_answer(struct runner *runner, const struct pgconn_reply *reply)
 	if (err_is_set(&reply->err))
 		return runner_fail(runner, &reply->err);
 	if (runner->stage == REPAIR_UNGUARD)
-		return RUN_JOURNAL;
+		return RUN_PHASE;
 	if (runner->stage == REPAIR_DECIDE)
 		return strcmp(PQcmdTuples((PGresult *)(uintptr_t)reply->result), "0") == 0
 		    ? repair_nothing(runner)
-		    : RUN_JOURNAL;
+		    : RUN_PHASE;
 	journal_read_look(reply->result, &exists, &may_create);
 	if (!exists)
 		return repair_nothing(runner);

@@ -23,7 +23,7 @@ struct runner {
 	uv_timer_t timer; /* pause before the next try to connect or to lock */
 	const struct target_params *params;
 	struct run *run;
-	struct folder *folder;
+	struct folder *folders[PHASE_COUNT];
 	struct runner_events events;
 
 	struct pgconn *conn;
@@ -31,6 +31,8 @@ struct runner {
 	struct monitor *monitor; /* NULL before the first migration */
 	void *scratch;           /* memory of the state it is in; emptied at each step */
 	struct engine engine;
+	/* of the phase in hand; NULL before the first */
+	struct folder *folder;
 	struct tracking_table table;
 	struct tracking_look look;
 	struct lock lock;          /* chosen at the first PROBE, kept over a reconnect */
@@ -39,7 +41,8 @@ struct runner {
 	int64_t since_mono_us;     /* when this state's waiting began */
 	int64_t lock_sent_mono_us; /* when the last try was sent */
 
-	struct history *history;
+	struct history *histories[PHASE_COUNT]; /* as last read */
+	struct history *history;                /* of the phase in hand */
 	struct plan *plan;
 	size_t step; /* index in plan->steps */
 	size_t part; /* index in the migration's parts, or in the segment's statements */
@@ -81,10 +84,15 @@ struct runner_step {
 	enum run_state (*resume)(struct runner *runner);
 };
 
-/* runner_open.c, runner_plan.c, runner_repair.c: from nothing to a plan. */
+/* runner_open.c: from nothing to the history. */
 extern const struct runner_step runner_step_connect, runner_step_probe, runner_step_lock,
-    runner_step_prepare, runner_step_history, runner_step_plan, runner_step_hook,
-    runner_step_repair;
+    runner_step_prepare, runner_step_history;
+/* runner_plan.c: what is to be done. */
+extern const struct runner_step runner_step_plan, runner_step_hook;
+/* runner_repair.c: what a person decided. */
+extern const struct runner_step runner_step_repair;
+/* runner_phase.c: which folder comes next. */
+extern const struct runner_step runner_step_phase;
 /* runner_apply.c: one migration after the other. */
 extern const struct runner_step runner_step_begin, runner_step_part, runner_step_record,
     runner_step_commit, runner_step_retry, runner_step_rollback, runner_step_note;
@@ -169,6 +177,15 @@ enum run_state runner_next_segment(const struct runner *runner);
  */
 void runner_add_timeouts(const struct runner *runner, struct text *sql, const char *scope,
     bool with_lock_timeout);
+
+/*
+ * A migration failed, and that is noted where its table keeps failures: the next one of a
+ * phase that forgives it, else PHASE.
+ */
+enum run_state runner_after_failure(struct runner *runner);
+
+/* On to the next migration of the plan. */
+void runner_next_step(struct runner *runner);
 
 /* How it went is decided; what follows (journal, unlock) changes it no more. */
 void runner_conclude(struct runner *runner);

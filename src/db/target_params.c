@@ -53,7 +53,7 @@ target_params_equal(const struct target_params *a, const struct target_params *b
 		if (x != y && (x == NULL || y == NULL || strcmp(x, y) != 0))
 			return false;
 	}
-	return a->journal == b->journal &&
+	return a->journal == b->journal && a->phases == b->phases &&
 	    a->connect_timeout_ms == b->connect_timeout_ms &&
 	    a->lock_mode == b->lock_mode;
 }

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/phase.h"
 #include "core/plan.h"
 
 /* How other migrationds are kept out. */
@@ -21,6 +22,7 @@ enum target_lock_mode {
 
 struct target_params {
 	const char *name;         /* "default" */
+	unsigned phases;          /* set of those that have a folder */
 	const char *database_url; /* "" : PG* environment */
 	const char *direct_url;   /* where runs connect to instead; NULL: none */
 	/* NULL: none; else read or run at each connect, so that secrets can be rotated */

@@ -28,6 +28,12 @@ struct tracking_table {
 	const struct tracking *kind;
 	const char *schema; /* resolved: never NULL once connected */
 	const char *table;
+	/*
+	 * The target's own table, of its schema migrations. Where several targets share a
+	 * database, rows of a table that they have in common say whose they are by it.
+	 */
+	const char *of_schema;
+	const char *of_table;
 };
 
 /* What is there already. */

@@ -110,13 +110,13 @@ on_planned(void *arg, const struct plan *plan)
 }
 
 static void
-on_done(void *arg, struct history *history)
+on_done(void *arg, struct history *const histories[PHASE_COUNT])
 {
 	struct scene *scene = arg;
 
 	assert_int_equal(scene->n_done++, 0);
 	assert_int_equal(scene->run->state, RUN_DONE);
-	scene->history = talloc_steal(NULL, history);
+	scene->history = talloc_steal(NULL, histories[PHASE_SCHEMA]);
 	scene->runner = NULL;
 	scene->was_alive = fakepq_is_alive();
 	scene->was_in_transaction = fakepq_in_transaction();
@@ -222,11 +222,13 @@ scene_play(struct scene *scene)
 		.on_done = on_done,
 		.arg = scene };
 	int64_t until_us = clock_mono_us() + PATIENCE_US;
+	struct folder *folders[PHASE_COUNT] = { NULL };
 
 	playing = scene;
 	scene->run = run_new(&scene->request, "default", clock_now_us(), clock_mono_us());
-	scene->runner = runner_start(
-	    &scene->loop, &scene->params, scene->run, scene->folder, &events);
+	folders[PHASE_SCHEMA] = scene->folder;
+	scene->runner =
+	    runner_start(&scene->loop, &scene->params, scene->run, folders, &events);
 	if (scene->act && scene->act_in == RUN_NEW && scene->act_at_turn == 0)
 		act(scene);
 	assert_int_equal(scene->n_done, 0);

@@ -19,6 +19,7 @@ script_params(void)
 {
 	return (struct target_params){
 		.name = "default",
+		.phases = PHASE_BIT(PHASE_SCHEMA),
 		.database_url = "host=/run dbname=app",
 		.tracking = "drizzle",
 		.instance = "one",

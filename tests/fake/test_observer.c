@@ -35,9 +35,10 @@ test_look(void **state)
 	assert_true(seen->database.reachable);
 	assert_string_equal(seen->database.server_version, "15.2");
 	assert_true(seen->database.refreshed_at_us > 0);
-	assert_true(seen->tracking.exists);
-	assert_string_equal(seen->tracking.kind, "drizzle");
-	assert_string_equal(seen->tracking.table, "drizzle.__drizzle_migrations");
+	assert_true(seen->tracking[PHASE_SCHEMA].exists);
+	assert_string_equal(seen->tracking[PHASE_SCHEMA].kind, "drizzle");
+	assert_string_equal(
+	    seen->tracking[PHASE_SCHEMA].table, "drizzle.__drizzle_migrations");
 	assert_true(watcher.had_history);
 	assert_true(watcher.table_existed);
 	assert_int_equal(watcher.n_rows, 2);
@@ -65,7 +66,7 @@ test_no_table(void **state)
 	watcher_start(&watcher);
 	watcher_await(&watcher, 1);
 	assert_string_equal(watcher.sent, "probe look holder");
-	assert_false(watcher.seen.tracking.exists);
+	assert_false(watcher.seen.tracking[PHASE_SCHEMA].exists);
 	assert_true(watcher.had_history);
 	assert_false(watcher.table_existed);
 	assert_int_equal(watcher.n_rows, 0);
@@ -74,7 +75,7 @@ test_no_table(void **state)
 	script_table("id,hash,created_at,name");
 	watcher_look(&watcher);
 	assert_string_equal(watcher.sent, "probe look holder probe look holder");
-	assert_true(watcher.seen.tracking.exists);
+	assert_true(watcher.seen.tracking[PHASE_SCHEMA].exists);
 	assert_false(watcher.had_history);
 	assert_int_equal(watcher.seen.database.err.category, CAT_CONFIGURATION);
 	watcher_end(&watcher);

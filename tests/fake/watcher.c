@@ -46,9 +46,9 @@ check_seen(const struct observation *seen)
 		assert_true(err_is_set(&database->err));
 	if (database->reachable)
 		assert_string_equal(database->name, "app");
-	if (database->reachable && seen->history == NULL)
+	if (database->reachable && seen->histories[PHASE_SCHEMA] == NULL)
 		assert_true(err_is_set(&database->err));
-	if (seen->history != NULL && database->reachable)
+	if (seen->histories[PHASE_SCHEMA] != NULL && database->reachable)
 		assert_false(err_is_set(&database->err));
 	assert_int_equal(seen->lock.held, seen->lock.holder[0] != '\0');
 }
@@ -63,13 +63,13 @@ on_seen(void *arg, const struct observation *seen)
 	watcher->n_reports++;
 	watcher->reported_us = clock_mono_us();
 	check_seen(seen);
-	take_history(watcher, seen->history);
+	take_history(watcher, seen->histories[PHASE_SCHEMA]);
 	for (size_t i = 0; i < seen->n_runs; i++) {
 		watcher->last_run = seen->runs[i]->outcome;
 		run_unref(seen->runs[i]);
 	}
 	watcher->seen = *seen;
-	watcher->seen.history = NULL;
+	watcher->seen.histories[PHASE_SCHEMA] = NULL;
 	watcher->seen.runs = NULL;
 	watcher->look_in_report = false;
 	if (look)

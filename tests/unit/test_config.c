@@ -118,7 +118,7 @@ test_defaults(void **state)
 	assert_true(config->journal);
 	assert_null(config->database_url);
 	assert_null(config->token);
-	assert_null(config_layout_name(config));
+	assert_null(config->layout_name);
 	assert_string_equal(origin(config, "migrations"), "default");
 	assert_int_equal(config->n_warnings, 0);
 	talloc_free(config);
@@ -713,7 +713,7 @@ test_target_params(void **state)
 	given.args[0] = "--tracking=migration_log";
 	given.args[1] = "--layout=sequence";
 	config = load(*state, &given, &err);
-	assert_string_equal(config_layout_name(config), "sequence");
+	assert_string_equal(config->layout_name, "sequence");
 	config_target_params(config, "sequence", &params);
 	assert_string_equal(params.tracking, "migration_log");
 	talloc_free(config);

@@ -92,7 +92,7 @@ test_tracking_table(void **state)
 
 		(void)snprintf(engine.current_schema, sizeof(engine.current_schema), "%s",
 		    rows[i].current_schema);
-		table = connect_tracking_table(&params, &engine);
+		table = connect_tracking_table(&params, PHASE_SCHEMA, &engine);
 		(void)snprintf(named, sizeof(named), "%s.%s", table.schema, table.table);
 		assert_string_equal(named, rows[i].named);
 		assert_string_equal(table.kind->name, rows[i].kind);

@@ -245,6 +245,33 @@ check_cases(const struct plan_case *cases, size_t n)
 }
 
 static void
+test_running_again(void **state)
+{
+	static const struct plan_case cases[] = {
+		/* clang-format off */
+		/* what never ran is run whatever ran before it, and each by itself */
+		{ .folder = "a b c", "2:b", "PAP", "a. c.", .any_order = true },
+		{ .folder = "a b", "1:z", "MP", "b.", .any_order = true },
+		{ .folder = "a b", "1:a 2:z", "AP", "b.", .any_order = true,
+		  .input.policy.rerun = RERUN_CHANGED },
+		{ .folder = "a b", "1:a 2:z 2:b", "AA", "", .any_order = true,
+		  .input.policy.rerun = RERUN_CHANGED },
+		{ .folder = "a b", "1:a 2:b", "PP", "a. b.", .any_order = true,
+		  .input.policy.rerun = RERUN_ALWAYS },
+		{ .folder = "a b!", "1:a 2:z", "AI", "", CAT_SQL_SYNTAX_ERROR,
+		  .any_order = true, .input.policy.rerun = RERUN_CHANGED },
+		/* a failure is tried again, but not by itself */
+		{ .folder = "a b", "1!", "FP", "a. b.", .any_order = true },
+		{ .folder = "a b", "1!", "FP", "b.", .any_order = true,
+		  .input.spare_failed = true },
+		/* clang-format on */
+	};
+
+	(void)state;
+	check_cases(cases, ARRAY_SIZE(cases));
+}
+
+static void
 test_matching_by_version(void **state)
 {
 	static const struct plan_case cases[] = {
@@ -1388,6 +1415,7 @@ main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
+		TEST(test_running_again),
 		TEST(test_matching_by_version),
 		TEST(test_matching_by_file),
 		TEST(test_matching_by_name),

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -43,16 +44,18 @@ static const char golden_table[] =
     "connect  ok: probe  fail: done  connecting to the database\n"
     "probe  ok: lock  fail: done  looking what server this is, and "
     "whether it can be written to\n"
-    "lock  ok: prepare  fail: done  waiting for another migrationd to "
-    "finish\n"
-    "prepare  ok: history  fail: journal  creating the tracking table, "
+    "lock  ok: phase, prepare  fail: done  waiting for another "
+    "migrationd to finish\n"
+    "phase  ok: prepare, journal  fail: journal  going on with the "
+    "next phase\n"
+    "prepare  ok: history  fail: phase  creating the tracking table, "
     "unless it is there\n"
-    "history  ok: plan  fail: journal  reading what is applied already\n"
-    "plan  ok: hook, repair, resume, begin, note, journal  fail: journal  "
+    "history  ok: plan  fail: phase  reading what is applied already\n"
+    "plan  ok: phase, hook, repair, resume, begin, note  fail: phase  "
     "deciding what has to run\n"
     "hook  ok: resume, begin  fail: journal  waiting for the hook that has "
     "to succeed before anything runs\n"
-    "repair  ok: journal  fail: journal  noting in the journal what a "
+    "repair  ok: phase  fail: phase  noting in the journal what a "
     "person decided\n"
     "resume  ok: begin, intent  fail: note  reading what has run of a "
     "migration that runs in segments\n"
@@ -64,7 +67,7 @@ static const char golden_table[] =
     "statements this transaction did\n"
     "record  ok: begin, commit  fail: rollback  writing the "
     "migration's row into the tracking table\n"
-    "commit  ok: connect, resume, begin, intent, journal  fail: "
+    "commit  ok: connect, phase, resume, begin, intent  fail: "
     "rollback  committing, which keeps the migration and its row\n"
     "intent  ok: alone  fail: note  noting in the journal that a "
     "statement is about to run alone\n"
@@ -76,8 +79,8 @@ static const char golden_table[] =
     "what the migration needs\n"
     "rollback  ok: history, retry, note  fail: note  undoing what was "
     "not committed\n"
-    "note  ok: journal  fail: journal  noting the failure, where the "
-    "tracking table keeps failures\n"
+    "note  ok: phase, resume, begin  fail: phase  noting the failure, "
+    "where the tracking table keeps failures\n"
     "journal  ok: unlock  fail: unlock  writing the run into the journal\n"
     "unlock  ok: done  fail: done  giving the lock back\n"
     "done  ok: -  fail: -  finished\n";
@@ -237,6 +240,7 @@ test_a_good_run(void **state)
 		RUN_CONNECT,
 		RUN_PROBE,
 		RUN_LOCK,
+		RUN_PHASE,
 		RUN_PREPARE,
 		RUN_HISTORY,
 		RUN_PLAN,
@@ -248,6 +252,7 @@ test_a_good_run(void **state)
 		RUN_PART,
 		RUN_RECORD,
 		RUN_COMMIT,
+		RUN_PHASE,
 		RUN_JOURNAL,
 		RUN_UNLOCK,
 		RUN_DONE,
@@ -332,6 +337,66 @@ test_applied(void **state)
 }
 
 static void
+test_phases(void **state)
+{
+	struct migration m = { .id = "2026-01-02_a", .version = "2026-01-02_a" };
+	struct run *run = *state;
+	struct run_phase *data = &run->phases[PHASE_DATA];
+
+	run_begin_phase(run, PHASE_SCHEMA);
+	run_plan_phase(run, 1);
+	run_add_applied(run, &m, 5);
+	assert_true(run_has_done(run, m.id));
+	run_end_phase(run, false);
+	assert_int_equal(run->phases[PHASE_SCHEMA].outcome, RUN_SUCCEEDED);
+	assert_int_equal(run->phases[PHASE_SCHEMA].n_applied, 1);
+	assert_false(data->begun);
+
+	run_begin_phase(run, PHASE_DATA);
+	assert_false(run_has_done(run, m.id));
+	run_plan_phase(run, 20);
+	assert_int_equal(run->n_planned, 21);
+	for (unsigned i = 0; i < 18; i++) {
+		run_begin_migration(run, &m, 1);
+		err_set(&run->err, CAT_SQL_ERROR, "no table");
+		snprintf(run->err.migration, sizeof(run->err.migration), "b%u", i);
+		run_forgive(run, true);
+		assert_false(err_is_set(&run->err));
+		assert_null(run->current);
+	}
+	assert_true(run_has_done(run, "b3"));
+	assert_int_equal(run->n_failed, 18);
+	assert_int_equal(data->n_failed, 18);
+	assert_int_equal(data->n_failures, RUN_FAILURES);
+	assert_int_equal(run->n_warnings, RUN_FAILURES);
+	/* read again, after a connection that was lost */
+	run_plan_phase(run, 2);
+	assert_int_equal(run->n_planned, 21);
+	run_end_phase(run, false);
+	assert_int_equal(data->outcome, RUN_FAILED);
+
+	run_begin_phase(run, PHASE_SEEDS);
+	err_set(&run->err, CAT_SQL_ERROR, "no table");
+	run_end_phase(run, true);
+	assert_int_equal(run->phases[PHASE_SEEDS].outcome, RUN_REFUSED);
+	assert_int_equal(run->applied[0].phase, PHASE_SCHEMA);
+}
+
+/* A phase that could not even begin with its migrations. */
+static void
+test_phase_fails_as_a_whole(void **state)
+{
+	struct run *run = *state;
+
+	run_begin_phase(run, PHASE_DATA);
+	err_set(&run->err, CAT_PERMISSION_DENIED, "no right");
+	run_forgive(run, false);
+	run_end_phase(run, false);
+	assert_int_equal(run->phases[PHASE_DATA].outcome, RUN_FAILED);
+	assert_int_equal(run->n_failed, 0);
+}
+
+static void
 test_warnings(void **state)
 {
 	struct err first = { 0 }, second = { 0 };
@@ -403,8 +468,10 @@ test_is_for(void **state UNUSED)
 	};
 	const struct run_request guard = { .operation = PLAN_REPAIR,
 		.action = "remove-guard" };
-	const struct run_request *const requests[] = { &all, &some, &baseline, &forced,
-		&retry, &applied, &guard };
+	const struct run_request data = { .operation = PLAN_APPLY,
+		.phases = PHASE_BIT(PHASE_DATA) };
+	const struct run_request *const requests[] = { &all, &data, &some, &baseline,
+		&forced, &retry, &applied, &guard };
 
 	for (size_t i = 0; i < ARRAY_SIZE(requests); i++) {
 		struct run *run = run_new(requests[i], "default", 1, 1);
@@ -430,6 +497,8 @@ main(void)
 		TEST(test_new),
 		TEST(test_references),
 		TEST(test_applied),
+		TEST(test_phases),
+		TEST(test_phase_fails_as_a_whole),
 		TEST(test_warnings),
 		TEST(test_outcomes),
 	};

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#pragma once
+
+/*
+ * The phases of a run, in their order. Each is a folder with a layout, a tracking table
+ * and rules; but for the schema's, none is there unless it is configured.
+ *
+ *	schema      the migrations
+ *	data        dated files, each once; a failure is told loudly and stops nothing
+ *	repeatable  files that run again when they have changed: views, functions
+ *	seeds       idempotent files: when they have changed, or in every run
+ *
+ *	for (p = 0; p < PHASE_COUNT; p++)
+ *		if (folders[p] != NULL) ...
+ */
+
+#include "core/plan.h"
+
+enum phase {
+	PHASE_SCHEMA,
+	PHASE_DATA,
+	PHASE_REPEATABLE,
+	PHASE_SEEDS,
+	PHASE_COUNT
+};
+
+/* A set of phases, one bit each. */
+#define PHASE_BIT(phase) (1u << (phase))
+#define PHASES_ALL       (PHASE_BIT(PHASE_COUNT) - 1)
+
+/* "data" */
+const char *phase_name(enum phase phase);
+
+/* The phase of that name, or PHASE_COUNT; and all names, "schema, data, ...": static. */
+enum phase phase_find(const char *name);
+const char *phase_names(void);
+
+/* How its folder is laid out; NULL: as configured, or as it looks. */
+const char *phase_layout(enum phase phase);
+
+/* The kind of its tracking table; NULL: as configured, or the layout's own. */
+const char *phase_tracking(enum phase phase);
+
+/*
+ * A migration of it that fails neither ends the run nor keeps others from running, and
+ * the schema counts as current without it.
+ */
+bool phase_is_lenient(enum phase phase);
+
+/*
+ * The first problem that keeps a run of the `asked` phases (0: all) from beginning, or
+ * NULL. Folders by phase, NULL where there is none; a lenient phase keeps none.
+ */
+const struct folder_problem *phase_blocker(
+    unsigned asked, struct folder *const folders[PHASE_COUNT]);
+
+/* How its migrations are planned where the target says `target`. */
+struct plan_policy phase_policy(enum phase phase, const struct plan_policy *target);

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#pragma once
+
+/*
+ * An observer from inside, for the two files that make it: observer.c asks, observer_read.c
+ * understands the answers.
+ */
+
+#include "db/connect.h"
+#include "db/journal.h"
+#include "db/lock.h"
+#include "db/observer.h"
+
+/*
+ * A look is a row of questions; each is skipped where the answers before it make it
+ * pointless.
+ */
+enum look_stage {
+	LOOK_IDLE,
+	LOOK_CONNECT,
+	LOOK_PROBE,
+	LOOK_TABLE,     /* is the tracking table there */
+	LOOK_ROWS,      /* its rows */
+	LOOK_HOLDER,    /* who holds the lock */
+	LOOK_JOURNAL,   /* is our journal there */
+	LOOK_BASELINED, /* which rows are baselines */
+	LOOK_RUNS,      /* the newest runs, at the first look */
+	LOOK_REPORT,
+};
+
+struct observer {
+	unsigned magic;
+	uv_loop_t *loop;
+	uv_timer_t timer;
+	const struct target_params *params;
+	uint64_t interval_ms;
+	observer_fn *fn;
+	void *arg;
+
+	struct pgconn *conn;
+	enum look_stage stage;
+	unsigned failures; /* connects in a row that failed */
+	bool again;        /* asked for while a look was under way */
+	bool runs_read;
+	bool was_reachable; /* to log the change, once */
+
+	void *look; /* memory of the look in progress */
+	struct engine engine;
+	enum phase phase;            /* whose table is looked at */
+	struct tracking_table table; /* that one */
+	bool journal_exists;
+	struct observation seen;
+};
+
+/* What an answer means: the next question. */
+enum look_stage observer_read_answer(
+    struct observer *observer, const struct pgconn_reply *reply);
+
+/* The same where there was none but an error. */
+enum look_stage observer_read_failure(
+    struct observer *observer, const struct pgconn_reply *reply);
+
+/* The lock of the target, as a run would choose it. */
+struct lock observer_lock(const struct observer *observer);

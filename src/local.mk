@@ -41,8 +41,10 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/core/folder.c %D%/core/folder.h \
 	%D%/core/history.c %D%/core/history.h \
 	%D%/core/layout.c %D%/core/layout.h \
+	%D%/core/layout_dated.c \
 	%D%/core/layout_dbmate.c \
 	%D%/core/layout_drizzle.c \
+	%D%/core/layout_files.c \
 	%D%/core/layout_flyway.c \
 	%D%/core/layout_golang_migrate.c \
 	%D%/core/layout_goose.c \
@@ -113,6 +115,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/db/target_params.c %D%/db/target_params.h \
 	%D%/db/tracking.c %D%/db/tracking.h \
 	%D%/db/tracking_dbmate.c \
+	%D%/db/tracking_data_migrations.c \
 	%D%/db/tracking_drizzle.c \
 	%D%/db/tracking_flyway.c \
 	%D%/db/tracking_golang_migrate.c \
@@ -120,6 +123,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/db/tracking_guard.c \
 	%D%/db/tracking_kind.h \
 	%D%/db/tracking_migration_log.c \
+	%D%/db/tracking_reruns.c \
 	%D%/db/tracking_schema_migrations.c \
 	%D%/db/tracking_sqlx.c
 
@@ -140,6 +144,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/http/json.c %D%/http/json.h \
 	%D%/http/json_check.c \
 	%D%/http/json_notice.c %D%/http/json_notice.h \
+	%D%/http/json_phase.c \
 	%D%/http/json_run.c \
 	%D%/http/json_value.c %D%/http/json_value.h \
 	%D%/http/metrics.c %D%/http/metrics.h \

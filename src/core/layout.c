@@ -15,9 +15,18 @@ static const struct layout *const layouts[] = {
 	&layout_sqlx,
 };
 
+static const struct layout *const beside[] = {
+	&layout_dated,
+	&layout_files,
+};
+
 const struct layout *
 layout_find(const char *name)
 {
+	for (size_t i = 0; i < ARRAY_SIZE(beside); i++) {
+		if (strcmp(beside[i]->name, name) == 0)
+			return beside[i];
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(layouts); i++) {
 		if (strcmp(layouts[i]->name, name) == 0)
 			return layouts[i];

@@ -11,6 +11,8 @@
  *            order is numeric
  * goose, dbmate, flyway, golang-migrate, sqlx
  *            as the tools of that name have their folders; see the head of each layout_*.c
+ * dated      YYYY-MM-DD_description.sql, the data migrations beside the schema's folder
+ * files      any *.sql by name: what is run again when it has changed
  */
 
 #include <stdbool.h>
@@ -78,6 +80,9 @@ extern const struct layout layout_flyway;
 extern const struct layout layout_golang_migrate;
 extern const struct layout layout_sequence;
 extern const struct layout layout_sqlx;
+/* Of the folders beside the schema's: never found by their looks, nor to be chosen. */
+extern const struct layout layout_dated;
+extern const struct layout layout_files;
 
 /* The row of that name, or NULL. */
 const struct layout *layout_find(const char *name);

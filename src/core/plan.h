@@ -69,7 +69,7 @@ struct plan_policy {
 	enum plan_out_of_order out_of_order;
 	enum plan_on_modified on_modified;
 	enum plan_transaction transaction;
-	enum plan_rerun rerun;
+	enum plan_rerun rerun; /* of a target: its seeds */
 };
 
 struct plan_input {

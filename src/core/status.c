@@ -260,6 +260,8 @@ static const struct verdict_row {
 	void (*advice)(const struct status *status, char *buf, size_t size);
 } verdicts[VERDICT_COUNT] = {
 	[VERDICT_CURRENT] = { "current", current_sentence, no_advice },
+	/* whose words are those of the verdict on the lenient phase */
+	[VERDICT_INCOMPLETE] = { "incomplete", NULL, NULL },
 	[VERDICT_PENDING] = { "pending", pending_sentence, pending_advice },
 	[VERDICT_FAILED] = { "failed", failed_sentence, failed_advice },
 	[VERDICT_IN_DOUBT] = { "in_doubt", in_doubt_sentence, in_doubt_advice },
@@ -270,8 +272,9 @@ static const struct verdict_row {
 	[VERDICT_INVALID] = { "invalid", invalid_sentence, invalid_advice },
 };
 
-enum verdict
-status_verdict(const struct status *status)
+/* On one phase: the one whose folder and plan the status shows. */
+static enum verdict
+judge_phase(const struct status *status)
 {
 	const struct plan *plan = status->plan;
 
@@ -289,6 +292,67 @@ status_verdict(const struct status *status)
 	if (plan->counts[MIGRATION_MODIFIED] > 0)
 		return VERDICT_DRIFT;
 	return plan->n_steps > 0 ? VERDICT_PENDING : VERDICT_CURRENT;
+}
+
+/* The first phase that is not current, and how it stands. */
+struct judgement {
+	enum phase phase;
+	enum verdict verdict;
+	struct status of; /* the status with the folder and plan of that phase */
+};
+
+static void
+judge(const struct status *status, struct judgement *judgement)
+{
+	struct judgement lenient = { .verdict = VERDICT_CURRENT };
+
+	*judgement = (struct judgement){ .verdict = judge_phase(status), .of = *status };
+	for (unsigned p = PHASE_DATA;
+	     p < PHASE_COUNT && judgement->verdict == VERDICT_CURRENT; p++) {
+		struct judgement next = { .phase = (enum phase)p, .of = *status };
+
+		if (status->phases[p].folder == NULL)
+			continue;
+		next.of.folder = status->phases[p].folder;
+		next.of.plan = status->phases[p].plan;
+		next.verdict = judge_phase(&next.of);
+		if (next.verdict == VERDICT_CURRENT)
+			continue;
+		if (!phase_is_lenient(p))
+			*judgement = next;
+		else
+			lenient = next;
+	}
+	if (judgement->verdict == VERDICT_CURRENT && lenient.verdict != VERDICT_CURRENT)
+		*judgement = lenient;
+}
+
+enum verdict
+status_verdict(const struct status *status)
+{
+	struct judgement judgement;
+
+	judge(status, &judgement);
+	return judgement.verdict != VERDICT_CURRENT && phase_is_lenient(judgement.phase)
+	    ? VERDICT_INCOMPLETE
+	    : judgement.verdict;
+}
+
+bool
+verdict_is_current(enum verdict verdict)
+{
+	return verdict == VERDICT_CURRENT || verdict == VERDICT_INCOMPLETE;
+}
+
+const struct plan_item *
+status_find(const struct status *status, const char *name)
+{
+	const struct plan_item *item = plan_find(status->plan, name);
+
+	for (unsigned p = PHASE_DATA; p < PHASE_COUNT && item == NULL; p++)
+		if (status->phases[p].plan != NULL)
+			item = plan_find(status->phases[p].plan, name);
+	return item;
 }
 
 const char *
@@ -352,20 +416,33 @@ running_advice(const struct run *run, char *buf, size_t size)
 const char *
 status_sentence(const struct status *status, char *buf, size_t size)
 {
-	if (is_running(status))
+	struct judgement judgement;
+	size_t used = 0;
+
+	if (is_running(status)) {
 		running_sentence(status->run, buf, size);
-	else
-		verdicts[status_verdict(status)].sentence(status, buf, size);
+		return buf;
+	}
+	judge(status, &judgement);
+	if (judgement.phase != PHASE_SCHEMA)
+		used = (size_t)snprintf(buf, size, "%s%s: ",
+		    phase_is_lenient(judgement.phase) ? "the schema is current; " : "",
+		    phase_name(judgement.phase));
+	verdicts[judgement.verdict].sentence(&judgement.of, buf + used, size - used);
 	return buf;
 }
 
 const char *
 status_advice(const struct status *status, char *buf, size_t size)
 {
+	struct judgement judgement;
+
 	buf[0] = '\0';
-	if (is_running(status))
+	if (is_running(status)) {
 		running_advice(status->run, buf, size);
-	else
-		verdicts[status_verdict(status)].advice(status, buf, size);
+		return buf;
+	}
+	judge(status, &judgement);
+	verdicts[judgement.verdict].advice(&judgement.of, buf, size);
 	return buf;
 }

@@ -72,6 +72,7 @@ struct status {
 
 enum verdict {
 	VERDICT_CURRENT,
+	VERDICT_INCOMPLETE,
 	VERDICT_PENDING,
 	VERDICT_FAILED,
 	VERDICT_IN_DOUBT,
@@ -93,12 +94,25 @@ enum verdict {
  *	REFUSED      the plan is refused
  *	DRIFT        an applied file differs
  *	PENDING
+ *	INCOMPLETE   of a lenient phase something is pending, failed or wrong: the
+ *	             schema is current all the same
  *	CURRENT
+ *
+ * Of the schema first, then of the phases behind it.
  *
  * Missing files are no drift: a database may be ahead of an older folder during
  * a rolling update.
  */
 enum verdict status_verdict(const struct status *status);
+
+/* Whether an application may count on what it needs: CURRENT and INCOMPLETE. */
+bool verdict_is_current(enum verdict verdict);
+
+/*
+ * The item of that id, file or version: of the schema, else of the first phase that has
+ * it. NULL: none.
+ */
+const struct plan_item *status_find(const struct status *status, const char *name);
 
 /* "current", "pending", ... */
 const char *verdict_name(enum verdict verdict);

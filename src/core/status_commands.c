@@ -53,6 +53,7 @@ status_commands(
 	if (status->run != NULL && !run_is_done(status->run))
 		return cancel_commands(status->run, commands);
 	switch (status_verdict(status)) {
+	case VERDICT_INCOMPLETE:
 	case VERDICT_PENDING:
 	case VERDICT_FAILED:
 		return apply_commands(status, commands);

@@ -125,7 +125,14 @@ config_check_reload(const struct config *old, const struct config *new, struct e
 const char *
 config_phase_path(const struct config *config, enum phase phase)
 {
-	return phase == PHASE_SCHEMA ? config->migrations : NULL;
+	const char *const paths[PHASE_COUNT] = {
+		[PHASE_SCHEMA] = config->migrations,
+		[PHASE_DATA] = config->data,
+		[PHASE_REPEATABLE] = config->repeatable,
+		[PHASE_SEEDS] = config->seeds,
+	};
+
+	return paths[phase];
 }
 
 struct folder *
@@ -147,6 +154,17 @@ config_use_ephemeral(struct config *config, const char *url)
 	config->origins[option_find("database_url") - option_table] = "ephemeral";
 }
 
+static unsigned
+phases_of(const struct config *config)
+{
+	unsigned phases = 0;
+
+	for (unsigned p = 0; p < PHASE_COUNT; p++)
+		if (config_phase_path(config, p) != NULL)
+			phases |= PHASE_BIT(p);
+	return phases;
+}
+
 void
 config_target_params(
     const struct config *config, const char *layout, struct target_params *out)
@@ -158,7 +176,7 @@ config_target_params(
 		tracking = row ? row->tracking : "drizzle";
 	*out = (struct target_params){
 		.name = "default",
-		.phases = PHASE_BIT(PHASE_SCHEMA),
+		.phases = phases_of(config),
 		.database_url = config->database_url ? config->database_url : "",
 		.direct_url = config->database_direct_url,
 		.database_url_file = config->database_url_file,
@@ -182,6 +200,7 @@ config_target_params(
 			.out_of_order = (enum plan_out_of_order)config->out_of_order,
 			.on_modified = (enum plan_on_modified)config->on_modified,
 			.transaction = (enum plan_transaction)config->transaction,
+			.rerun = config->seeds_when ? RERUN_ALWAYS : RERUN_CHANGED,
 		},
 	};
 }

@@ -30,6 +30,10 @@ struct config {
 
 	/* what and where */
 	const char *migrations;
+	const char *data; /* folders of the phases behind it; NULL: none */
+	const char *repeatable;
+	const char *seeds;
+	int seeds_when; /* 0: when it changes, 1: always */
 	const char *database_url;
 	const char *database_direct_url;
 	const char *database_url_file;

@@ -105,9 +105,35 @@ check_set(const char *option, bool is_set, struct err *err)
 		      : err_set(err, CAT_CONFIGURATION, "%s must not be empty", option);
 }
 
+/* One folder for two phases would be run twice. */
+static int
+check_folders(const struct config *config, struct err *err)
+{
+	for (unsigned p = PHASE_DATA; p < PHASE_COUNT; p++) {
+		const char *path = config_phase_path(config, p);
+
+		if (path && !path[0])
+			return check_set(phase_name(p), false, err);
+		for (unsigned q = 0; path && q < p; q++) {
+			const char *other = config_phase_path(config, q);
+
+			if (!other || strcmp(path, other) != 0)
+				continue;
+			err_set(err, CAT_CONFIGURATION,
+			    "%s has the folder of another phase: %s", phase_name(p),
+			    path);
+			err_hint(err, "each needs a folder of its own");
+			return config_wrap(config, phase_name(p), err);
+		}
+	}
+	return 0;
+}
+
 int
 config_check(struct config *config, struct err *err)
 {
+	if (check_folders(config, err) < 0)
+		return -1;
 	if (check_set("migrations", config->migrations, err) < 0 ||
 	    check_set("listen", config->listen, err) < 0)
 		return -1;

@@ -21,6 +21,7 @@ static const char *const transactions[] = { "migration", "run", NULL };
 static const char *const out_of_orders[] = { "refuse", "apply", "skip", NULL };
 static const char *const on_modifieds[] = { "warn", "refuse", NULL };
 static const char *const lock_modes[] = { "auto", "advisory", "lease", NULL };
+static const char *const seeds_whens[] = { "change", "always", NULL };
 static const char *const log_formats[] = { "text", "json", NULL };
 static const char *const log_levels[] = { "error", "warning", "info", "debug", NULL };
 
@@ -34,6 +35,22 @@ const struct option_row option_table[] = {
 	  .flags = OPTION_RELOAD, .fallback = "auto", .names = layout_names,
 	  .argument = "LAYOUT", .group = 'm',
 	  .help = "How the folder is laid out; auto looks what is there." },
+
+	{ .name = "data", .type = OPTION_STRING, .offset = FIELD(data),
+	  .flags = OPTION_RELOAD, .argument = "DIR", .group = 'm',
+	  .help = "A folder of data migrations, YYYY-MM-DD_description.sql, which run once "
+		  "behind the migrations; one that fails stops nothing." },
+	{ .name = "repeatable", .type = OPTION_STRING, .offset = FIELD(repeatable),
+	  .flags = OPTION_RELOAD, .argument = "DIR", .group = 'm',
+	  .help = "A folder of files that run again when they have changed: views, "
+		  "functions." },
+	{ .name = "seeds", .type = OPTION_STRING, .offset = FIELD(seeds),
+	  .flags = OPTION_RELOAD, .argument = "DIR", .group = 'm',
+	  .help = "A folder of files with rows that have to be there, which do no harm when "
+		  "they run again." },
+	{ .name = "seeds_when", .type = OPTION_CHOICE, .offset = FIELD(seeds_when),
+	  .flags = OPTION_RELOAD, .fallback = "change", .choices = seeds_whens, .group = 'm',
+	  .help = "Run a seed when it has changed, or in every run." },
 
 	/* Database */
 	{ .name = "database_url", .type = OPTION_STRING, .offset = FIELD(database_url),

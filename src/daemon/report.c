@@ -24,6 +24,7 @@ report_run_end(const struct run *run, const char *environment)
 		LOG_STR("operation", run_operation_name(run->operation)),
 		LOG_STR("outcome", run_outcome_name(run->outcome)),
 		LOG_INT("filesProcessed", run->n_applied),
+		LOG_INT("filesFailed", run->n_failed),
 		LOG_INT(
 		    "migrationDuration", (run->duration_us - run->lock_wait_us) / 1000),
 		LOG_INT("totalDuration", run->duration_us / 1000),

@@ -172,6 +172,7 @@ target_run_start(struct target *target, const struct run_request *request, bool 
 		uv_timer_start(&target->settle_timer, on_settle, 0, 0);
 		target_changed(target);
 	}
+	target->run->by_itself = target->run->by_itself && request->by_itself;
 	target->run->callers++;
 	return run_ref(target->run);
 }

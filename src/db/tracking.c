@@ -19,9 +19,17 @@ static const struct tracking *const kinds[] = {
 	&tracking_flyway,
 };
 
+static const struct tracking *const beside[] = {
+	&tracking_data_migrations,
+	&tracking_reruns,
+};
+
 const struct tracking *
 tracking_find(const char *name)
 {
+	for (size_t i = 0; i < ARRAY_SIZE(beside); i++)
+		if (strcmp(beside[i]->name, name) == 0)
+			return beside[i];
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
 		if (strcmp(kinds[i]->name, name) == 0)
 			return kinds[i];

@@ -102,6 +102,9 @@ extern const struct tracking tracking_goose;
 extern const struct tracking tracking_dbmate;
 extern const struct tracking tracking_sqlx;
 extern const struct tracking tracking_flyway;
+/* Of the phases beside the schema's: not to be chosen. */
+extern const struct tracking tracking_data_migrations;
+extern const struct tracking tracking_reruns;
 
 /* The row of that name, or NULL; all names "a, b, c". */
 const struct tracking *tracking_find(const char *name);

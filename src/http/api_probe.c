@@ -165,7 +165,7 @@ api_get_current(struct request *request)
 
 	status_sentence(status, err.text, sizeof(err.text));
 	status_advice(status, err.hint, sizeof(err.hint));
-	if (verdict != VERDICT_CURRENT) {
+	if (!verdict_is_current(verdict)) {
 		problem = json_problem(&err, 503, NULL);
 		json_object_set_new(
 		    problem, "verdict", json_string(verdict_name(verdict)));

@@ -188,8 +188,7 @@ api_get_migrations(struct request *request)
 void
 api_get_migration(struct request *request)
 {
-	const struct plan_item *item =
-	    plan_find(status_of(request)->plan, request->argument);
+	const struct plan_item *item = status_find(status_of(request), request->argument);
 	struct text out;
 
 	if (!item) {

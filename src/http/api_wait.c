@@ -41,7 +41,7 @@ has_come(const struct request *request)
 	const struct plan_item *item;
 
 	if (is_for_current(request))
-		return status_verdict(status_of(request)) == VERDICT_CURRENT;
+		return verdict_is_current(status_verdict(status_of(request)));
 	item = item_of(request);
 	return item &&
 	    (item->state == MIGRATION_APPLIED || item->state == MIGRATION_BASELINE);

@@ -204,6 +204,28 @@ run_and_wait(struct request *request, struct run_request *wanted)
 		    (int64_t)patience.wait_seconds * 1000);
 }
 
+/* Each has a folder; and where the run is to end at a migration, there is but one. */
+static int
+check_phases(struct request *request, struct run_request *wanted)
+{
+	const struct status *status = request->api->ops->status(request->api->app);
+
+	for (unsigned p = PHASE_SCHEMA + 1; p < PHASE_COUNT; p++) {
+		if ((wanted->phases & PHASE_BIT(p)) && !status->phases[p].folder)
+			return request_refuse(request, 409, CAT_CONFIGURATION,
+			    "name its folder in the configuration",
+			    "phase %s is not configured", phase_name(p));
+	}
+	if (!wanted->up_to)
+		return 0;
+	if (wanted->phases == 0) /* what is behind the schema needs all of it */
+		wanted->phases = PHASE_BIT(PHASE_SCHEMA);
+	if ((wanted->phases & (wanted->phases - 1)) == 0)
+		return 0;
+	return request_refuse(request, 400, CAT_CONFIGURATION, "name one phase",
+	    "a migration where the run ends goes with one phase only");
+}
+
 void
 api_post_apply(struct request *request)
 {
@@ -217,7 +239,9 @@ api_post_apply(struct request *request)
 		return;
 	}
 	wanted.up_to = body.target;
-	run_and_wait(request, &wanted);
+	wanted.phases = body.phases;
+	if (check_phases(request, &wanted) == 0)
+		run_and_wait(request, &wanted);
 }
 
 void
@@ -236,7 +260,10 @@ api_post_baseline(struct request *request)
 	}
 	wanted.up_to = body.target ? body.target : body.version;
 	wanted.force = body.force;
-	run_and_wait(request, &wanted);
+	/* of the others it has to be asked for by name */
+	wanted.phases = body.phases ? body.phases : PHASE_BIT(PHASE_SCHEMA);
+	if (check_phases(request, &wanted) == 0)
+		run_and_wait(request, &wanted);
 }
 
 /*
@@ -282,7 +309,9 @@ api_post_repair(struct request *request)
 	/* The run finds out what that is: it knows the folder even where we know no plan yet. */
 	wanted.up_to = body.migration;
 	wanted.action = body.action;
-	run_and_wait(request, &wanted);
+	wanted.phases = body.phases ? body.phases : PHASE_BIT(PHASE_SCHEMA);
+	if (check_phases(request, &wanted) == 0)
+		run_and_wait(request, &wanted);
 }
 
 void

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include "http/body.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "core/migration.h"
+#include "core/phase.h"
 
 enum body_type {
 	BODY_FLAG, /* true or false */
 	BODY_NAME, /* of a migration */
-	BODY_WORD  /* one of `words` */
+	BODY_WORD, /* one of `words` */
+	BODY_PHASES
 };
 
 struct body_member {
@@ -28,17 +30,17 @@ static const char *const modes[] = { "graceful", "now", NULL };
 static const char *const actions[] = { "retry", "applied", "pending", "remove-guard",
 	NULL };
 
-#define MEMBERS_MAX 5
+#define MEMBERS_MAX 6
 
 static const struct body_member members_of[][MEMBERS_MAX] = {
 	[BODY_OF_APPLY] = { MEMBER(target, BODY_NAME, NULL),
-	    MEMBER(dry_run, BODY_FLAG, NULL) },
+	    MEMBER(dry_run, BODY_FLAG, NULL), MEMBER(phases, BODY_PHASES, NULL) },
 	[BODY_OF_BASELINE] = { MEMBER(target, BODY_NAME, NULL),
 	    MEMBER(version, BODY_NAME, NULL), MEMBER(all, BODY_FLAG, NULL),
-	    MEMBER(force, BODY_FLAG, NULL) },
+	    MEMBER(force, BODY_FLAG, NULL), MEMBER(phases, BODY_PHASES, NULL) },
 	[BODY_OF_CANCEL] = { MEMBER(mode, BODY_WORD, modes) },
 	[BODY_OF_REPAIR] = { MEMBER(migration, BODY_NAME, NULL),
-	    MEMBER(action, BODY_WORD, actions) },
+	    MEMBER(action, BODY_WORD, actions), MEMBER(phases, BODY_PHASES, NULL) },
 	[BODY_OF_NONE] = { { 0 } },
 };
 
@@ -87,6 +89,25 @@ take_word(struct request *request, const struct body_member *member, const json_
 }
 
 static int
+take_phases(
+    struct request *request, const char *name, const json_t *value, unsigned *phases)
+{
+	char known[128];
+
+	snprintf(
+	    known, sizeof(known), "must be a list of one or more of %s", phase_names());
+	for (size_t i = 0; i < json_array_size(value); i++) {
+		const char *given = json_string_value(json_array_get(value, i));
+		enum phase phase = given ? phase_find(given) : PHASE_COUNT;
+
+		if (phase == PHASE_COUNT)
+			return refuse_value(request, name, known);
+		*phases |= PHASE_BIT(phase);
+	}
+	return *phases != 0 ? 0 : refuse_value(request, name, known);
+}
+
+static int
 take_member(struct request *request, const struct body_member *member,
     const json_t *value, struct body *body)
 {
@@ -97,6 +118,8 @@ take_member(struct request *request, const struct body_member *member,
 		return take_name(request, member->name, value, field);
 	case BODY_WORD:
 		return take_word(request, member, value, field);
+	case BODY_PHASES:
+		return take_phases(request, member->name, value, field);
 	case BODY_FLAG:
 		break;
 	}

@@ -21,6 +21,7 @@ struct body {
 	const char *migration;
 	const char *mode;   /* "graceful" or "now" */
 	const char *action; /* see struct run_request */
+	unsigned phases;    /* set of them; 0: not said */
 	bool dry_run;
 	bool all;
 	bool force;

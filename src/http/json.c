@@ -53,8 +53,8 @@ json_database(const struct database_facts *database)
 	    json_error_or_null(&database->err, NULL));
 }
 
-static json_t *
-counts(const struct plan *plan)
+json_t *
+json_counts(const struct plan *plan)
 {
 	json_t *object = json_object();
 
@@ -117,8 +117,9 @@ json_status(const struct status *status)
 	    json_pack("{s:o, s:o, s:b}", "kind", json_text(status->tracking.kind),
 		"table", json_text_or_null(status->tracking.table), "exists",
 		status->tracking.exists));
-	json_object_set_new(object, "counts", counts(status->plan));
+	json_object_set_new(object, "counts", json_counts(status->plan));
 	json_object_set_new(object, "pending", pending_ids(status->plan));
+	json_object_set_new(object, "phases", json_status_phases(status));
 	json_object_set_new(object, "lock",
 	    json_pack("{s:b, s:o, s:b}", "held", status->lock.held, "holder",
 		json_text_or_null(status->lock.holder), "ours", status->lock.ours));
@@ -168,17 +169,9 @@ json_migration(const struct plan_item *item)
 json_t *
 json_migrations(const struct status *status, const char *state)
 {
-	const struct plan *plan = status->plan;
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < plan->n_items; i++) {
-		const struct plan_item *item = &plan->items[i];
-
-		if (!state || strcmp(migration_state_name(item->state), state) == 0)
-			json_array_append_new(list, json_migration(item));
-	}
-	return json_pack(
-	    "{s:o, s:o}", "target", json_text(status->target), "migrations", list);
+	return json_pack("{s:o, s:o, s:o}", "target", json_text(status->target),
+	    "migrations", json_migration_list(status->plan, state), "phases",
+	    json_migration_phases(status, state));
 }
 
 static json_t *

@@ -24,10 +24,20 @@ json_t *json_database(const struct database_facts *database);
 json_t *json_check(const struct check *check);
 
 /*
- * {"target", "migrations": [...]}; `state` is one of migration_state_name, NULL: all.
+ * {"target", "migrations": [...], "phases": [...]}; `state` is one of
+ * migration_state_name, NULL: all.
  */
 json_t *json_migrations(const struct status *status, const char *state);
 json_t *json_migration(const struct plan_item *item);
+
+/* In json_phase.c: what the documents say of the phases behind the schema, a list each. */
+json_t *json_status_phases(const struct status *status);
+json_t *json_migration_phases(const struct status *status, const char *state);
+json_t *json_run_phases(const struct run *run);
+
+/* {"applied": 3, ...}; and the migrations of a plan. */
+json_t *json_counts(const struct plan *plan);
+json_t *json_migration_list(const struct plan *plan, const char *state);
 
 /*
  * What an apply would do; `up_to` (NULL: all) leaves out the steps behind that

@@ -13,9 +13,9 @@ applied_list(const struct run *run)
 		const struct run_migration *m = &run->applied[i];
 
 		json_array_append_new(list,
-		    json_pack("{s:o, s:o, s:o}", "id", json_text(m->id),
+		    json_pack("{s:o, s:o, s:o, s:s}", "id", json_text(m->id),
 			"duration_seconds", json_seconds(m->duration_us), "version",
-			json_text(m->version)));
+			json_text(m->version), "phase", phase_name(m->phase)));
 	}
 	return list;
 }
@@ -111,6 +111,8 @@ json_run(const struct run *run, bool joined)
 	json_object_set_new(
 	    object, "statements", json_integer((json_int_t)run->statements));
 	json_object_set_new(object, "planned", json_count(run->n_planned));
+	json_object_set_new(object, "failed", json_count(run->n_failed));
+	json_object_set_new(object, "phases", json_run_phases(run));
 	json_object_set_new(object, "current", json_text(run->current));
 	json_object_set_new(
 	    object, "state_text", json_string(run_state_sentence(run->state)));

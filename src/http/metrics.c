@@ -80,6 +80,10 @@ metrics_count_run(struct metrics *metrics, const struct run *run)
 		metrics->run_failures[run->operation]++;
 	if (err_is_set(&run->err))
 		metrics->errors[run->err.category]++;
+	if (run->outcome == RUN_FAILED && run->err.migration[0])
+		metrics->phase_failures[run->phase]++;
+	for (size_t p = 0; p < PHASE_COUNT; p++)
+		metrics->phase_failures[p] += run->phases[p].n_failed;
 	metrics->statements += run->statements;
 	observe(&metrics->lock_wait, to_seconds(run->lock_wait_us));
 	if (run->operation == PLAN_APPLY) {

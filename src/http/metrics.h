@@ -79,6 +79,7 @@ struct metrics {
 	uint64_t run_failures[PLAN_OPERATION_COUNT];
 	uint64_t errors[CAT_COUNT];
 	uint64_t migrations_applied;
+	uint64_t phase_failures[PHASE_COUNT];
 	uint64_t statements;
 	struct metrics_histogram run_duration; /* apply only */
 	struct metrics_histogram migration_duration;

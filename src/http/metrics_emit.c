@@ -145,6 +145,30 @@ metrics_emit_states(struct metrics_view *view, const struct metrics_family *fami
 }
 
 void
+metrics_emit_phases(struct metrics_view *view, const struct metrics_family *family)
+{
+	const uint64_t *counts = field_of(view, family);
+
+	for (unsigned p = 0; p < PHASE_COUNT; p++)
+		emit_labelled(
+		    view, family, "phase", phase_name((enum phase)p), counts[p]);
+}
+
+void
+metrics_emit_phase_states(struct metrics_view *view, const struct metrics_family *family)
+{
+	for (unsigned p = 0; p < PHASE_COUNT; p++) {
+		const struct plan *plan = view->status->phases[p].plan;
+
+		for (unsigned i = 0; plan && i < MIGRATION_STATE_COUNT; i++)
+			text_addf(view->out, "%s{phase=\"%s\",state=\"%s\"} %zu\n",
+			    family->name, phase_name((enum phase)p),
+			    migration_state_name((enum migration_state)i),
+			    plan->counts[i]);
+	}
+}
+
+void
 metrics_emit_log_levels(struct metrics_view *view, const struct metrics_family *family)
 {
 	emit_labelled(view, family, "level", "error", log_count(LOG_ERROR));

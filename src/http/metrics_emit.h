@@ -48,6 +48,9 @@ void metrics_emit_categories(
 void metrics_emit_hooks(struct metrics_view *view, const struct metrics_family *family);
 void metrics_emit_scans(struct metrics_view *view, const struct metrics_family *family);
 void metrics_emit_states(struct metrics_view *view, const struct metrics_family *family);
+void metrics_emit_phases(struct metrics_view *view, const struct metrics_family *family);
+void metrics_emit_phase_states(
+    struct metrics_view *view, const struct metrics_family *family);
 void metrics_emit_log_levels(
     struct metrics_view *view, const struct metrics_family *family);
 

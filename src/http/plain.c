@@ -198,9 +198,11 @@ add_schema(struct text *out, const struct plan *plan)
  * "pending   2   applied 41   failed 1": pending always, the others when there are any.
  */
 static void
-add_counts(struct text *out, const struct plan *plan)
+add_counts(struct text *out, const char *label, const struct plan *plan)
 {
-	text_addf(out, PLAIN_LABEL "%zu", "pending", plan->counts[MIGRATION_PENDING]);
+	text_addf(out, PLAIN_LABEL "%s%zu", label,
+	    strcmp(label, "pending") == 0 ? "" : "pending ",
+	    plan->counts[MIGRATION_PENDING]);
 	for (unsigned i = 0; i < MIGRATION_STATE_COUNT; i++) {
 		if (i != MIGRATION_PENDING && plan->counts[i] > 0)
 			text_addf(out, "   %s %zu",
@@ -208,6 +210,29 @@ add_counts(struct text *out, const struct plan *plan)
 			    plan->counts[i]);
 	}
 	text_add_char(out, '\n');
+}
+
+/* The phases behind the schema; of what failed in them, what the table says. */
+static void
+add_phases(struct text *out, const struct status *status)
+{
+	for (unsigned p = PHASE_SCHEMA + 1; p < PHASE_COUNT; p++) {
+		const struct plan *plan = status->phases[p].plan;
+
+		if (!plan)
+			continue;
+		add_counts(out, phase_name((enum phase)p), plan);
+		for (size_t i = 0; i < plan->n_items; i++) {
+			const struct plan_item *item = &plan->items[i];
+
+			if (item->state != MIGRATION_FAILED)
+				continue;
+			text_addf(out, PLAIN_LABEL "%s: ", "failed", item->id);
+			plain_add_clean(
+			    out, item->row && item->row->error ? item->row->error : "");
+			text_add_char(out, '\n');
+		}
+	}
 }
 
 static void
@@ -299,7 +324,8 @@ plain_status(struct text *out, const struct status *status, const char *host)
 	    status->tracking.exists ? status->tracking.kind : "not there yet");
 	plain_add_line(out, "tracking", line);
 	add_schema(out, status->plan);
-	add_counts(out, status->plan);
+	add_counts(out, "pending", status->plan);
+	add_phases(out, status);
 	plain_add_line(out, "lock", status->lock.held ? status->lock.holder : "");
 	add_runs(out, status);
 	add_problems(out, status);

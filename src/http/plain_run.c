@@ -158,6 +158,10 @@ plain_run(struct text *out, const struct run *run)
 		text_addf(out, PLAIN_LABEL "%s  %s\n", i == 0 ? "applied" : "", m->id,
 		    clock_format_span(m->duration_us, span, sizeof(span)));
 	}
+	if (run->n_failed > 0)
+		text_addf(out,
+		    PLAIN_LABEL "%zu, which stopped nothing: see the warnings\n",
+		    "failed", run->n_failed);
 	if (err_is_set(&run->err))
 		plain_error(out, &run->err);
 }

@@ -58,6 +58,16 @@ test_bodies(void **state)
 		{ "/baseline", "{\"target\": \"0001\", \"version\": \"0001\"}", 400 },
 		{ "/baseline", "{\"target\": \"0001\", \"all\": true}", 400 },
 		{ "/baseline", "{\"dry_run\": true, \"all\": true}", 400 },
+		{ "/baseline", "{\"all\": true, \"phases\": [\"data\"]}", 200 },
+		{ "/apply", "{\"phases\": [\"schema\", \"data\"]}", 200 },
+		{ "/apply", "{\"phases\": [\"data\"], \"target\": \"a\"}", 200 },
+		{ "/apply", "{\"phases\": [\"seeds\"]}", 409 },
+		{ "/apply", "{\"phases\": [\"schema\", \"data\"], \"target\": \"a\"}",
+		    400 },
+		{ "/apply", "{\"phases\": []}", 400 },
+		{ "/apply", "{\"phases\": [\"seed\"]}", 400 },
+		{ "/apply", "{\"phases\": [1]}", 400 },
+		{ "/apply", "{\"phases\": \"data\"}", 400 },
 		{ "/repair", NULL, 400 },
 		{ "/repair", "{}", 400 },
 		{ "/repair", "{\"migration\": \"0001\"}", 400 },
@@ -89,6 +99,7 @@ test_bodies(void **state)
 		struct fake *fake = fake_new();
 		struct request *request;
 
+		fake->status.phases[PHASE_DATA].folder = fake->status.folder;
 		fake_start_run(fake, PLAN_APPLY);
 		fake_end_run(fake, NULL);
 		request = post(fake, cases[i].target, cases[i].body);

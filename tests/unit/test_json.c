@@ -140,7 +140,7 @@ test_status(void **state)
 	(void)state;
 	document = json_status(&fake->status);
 	assert_string_equal(member_names(fake, document),
-	    "api_version target verdict database folder tracking counts pending lock run "
+	    "api_version target verdict database folder tracking counts pending phases lock run "
 	    "last_run sentence advice warnings");
 	assert_string_equal(member_names(fake, at(document, "database", NULL)),
 	    "reachable name server_version engine in_recovery pooled refreshed_at error");
@@ -368,9 +368,8 @@ test_a_refused_plan(void **state)
 #define RUN_MEMBERS                                                                         \
 	"id operation target state outcome joined started_at finished_at duration_seconds " \
 	"lock_wait_seconds applied error up_to requested_by callers statements planned "    \
-	"current state_text lock_holder attempts reconnects in_doubt wait_event blockers "  \
-	"queued progress warnings "                                                         \
-	"exit_code"
+	"failed phases current state_text lock_holder attempts reconnects in_doubt "        \
+	"wait_event blockers queued progress warnings exit_code"
 
 static void
 test_a_run_in_progress(void **state)

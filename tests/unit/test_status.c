@@ -118,6 +118,7 @@ test_names(void **state)
 {
 	static const char *const names[VERDICT_COUNT] = {
 		[VERDICT_CURRENT] = "current",
+		[VERDICT_INCOMPLETE] = "incomplete",
 		[VERDICT_PENDING] = "pending",
 		[VERDICT_FAILED] = "failed",
 		[VERDICT_IN_DOUBT] = "in_doubt",
@@ -130,6 +131,65 @@ test_names(void **state)
 	(void)state;
 	for (unsigned i = 0; i < VERDICT_COUNT; i++)
 		assert_string_equal(verdict_name(i), names[i]);
+}
+
+/* ---- the phases behind the schema ---- */
+
+/* A phase of one file, and what its table says of it. */
+static void
+add_phase(struct world *world, enum phase phase, const char *id, bool recorded,
+    const char *error)
+{
+	struct folder *folder = mem_zero(world, struct folder);
+	struct migration *m = mem_zero(folder, struct migration);
+	struct history *history = history_new(world, HISTORY_BY_FILE);
+	struct plan_input input = { .folder = folder, .history = history };
+
+	m->id = id;
+	m->version = id;
+	m->name = id;
+	m->file = mem_printf(m, "%s.sql", id);
+	m->text = "";
+	folder->migrations = mem_array(folder, struct migration *, 1);
+	folder->migrations[folder->n_migrations++] = m;
+	if (recorded)
+		history_add(history,
+		    &(struct history_row){
+			.key = id, .failed = error != NULL, .error = error });
+	world->status.phases[phase].folder = folder;
+	world->status.phases[phase].plan = plan_build(world, &input);
+}
+
+static void
+test_phases(void **state)
+{
+	struct world *world = *state;
+
+	record(world, "0001", "same");
+	record(world, "0002", "same");
+	record(world, "0003", "same");
+	add_phase(world, PHASE_DATA, "2026-01-02_a", true, NULL);
+	check(world, VERDICT_CURRENT, "3 migrations applied, newest is 0003_c", "");
+	assert_ptr_equal(status_find(&world->status, "2026-01-02_a")->migration,
+	    world->status.phases[PHASE_DATA].folder->migrations[0]);
+	assert_string_equal(status_find(&world->status, "0002")->id, "0002_b");
+	assert_null(status_find(&world->status, "0004"));
+
+	add_phase(world, PHASE_DATA, "2026-01-02_a", true, "no table");
+	check(world, VERDICT_INCOMPLETE,
+	    "the schema is current; data: 2026-01-02_a failed: no table",
+	    "mend 2026-01-02_a.sql, then POST /apply");
+	add_phase(world, PHASE_DATA, "2026-01-02_a", false, NULL);
+	check(world, VERDICT_INCOMPLETE,
+	    "the schema is current; data: 1 migration pending, next is 2026-01-02_a",
+	    "POST /apply runs them; GET /plan shows them first");
+	assert_true(verdict_is_current(VERDICT_INCOMPLETE));
+
+	/* of more weight than what a lenient phase is at */
+	add_phase(world, PHASE_SEEDS, "roles", false, NULL);
+	check(world, VERDICT_PENDING, "seeds: 1 migration pending, next is roles",
+	    "POST /apply runs them; GET /plan shows them first");
+	assert_false(verdict_is_current(VERDICT_PENDING));
 }
 
 static void
@@ -427,6 +487,7 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(test_names),
+		TEST(test_phases),
 		TEST(test_current),
 		TEST(test_current_with_some_left_out),
 		TEST(test_current_without_migrations),

@@ -7,7 +7,9 @@
 #include <locale.h>
 #include <signal.h>
 
+#include "base/mem.h"
 #include "ctl/ctl.h"
+#include "daemon/config.h"
 
 extern char **environ;
 
@@ -17,5 +19,9 @@ main(int argc, char **argv)
 	/* a server or a reader that went away is an error code, not a death */
 	sigaction(SIGPIPE, &(struct sigaction){ .sa_handler = SIG_IGN }, NULL);
 	setlocale(LC_CTYPE, "C.UTF-8");
-	return ctl_main(argc, argv, environ);
+	char **own = config_take_argv(NULL, argc, argv);
+	int exit_code = ctl_main(argc, own, environ);
+
+	talloc_free(own);
+	return exit_code;
 }

@@ -79,6 +79,7 @@ unit_tests = \
 	%D%/unit/test_ctl_words \
 	%D%/unit/test_connect \
 	%D%/unit/test_conninfo \
+	%D%/unit/test_herald \
 	%D%/unit/test_hook_facts \
 	%D%/unit/test_listen \
 	%D%/unit/test_notify \

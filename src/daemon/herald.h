@@ -8,7 +8,7 @@
  *	on_planned       herald_planned(herald, run, plan, on_go_on, me)
  *	the run is done  herald_ended(herald, run)
  *
- * hook_before comes before the first run that has something to do, hook_after behind each of
+ * hook_before comes before a run that has something to do, hook_after behind each of
  * those, however it went, and hook_failure behind each run that did not succeed. Webhooks likewise:
  * migration.run.started, then .succeeded, .failed, .refused or .cancelled.
  */

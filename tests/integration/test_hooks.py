@@ -2,6 +2,7 @@
 """Commands around a run: what they are told, and that they hold up nobody who
 did not ask for it."""
 
+import concurrent.futures
 import json
 import os
 import signal
@@ -181,6 +182,31 @@ def test_required_hook_shows_and_can_be_cancelled(serve, drizzle, workdir,
     wait_until(lambda: daemon.get(
         f"/runs/{run['id']}").json()["outcome"] == "cancelled")
     wait_until(lambda: not alive(pid), 5)
+
+
+def test_connection_lost_while_the_hook_runs(serve, sequence, database,
+                                             workdir):
+    """The lock went with it, so nothing may be applied."""
+    cut = ("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+           " WHERE application_name LIKE 'migrationd%'")
+    hook = script(workdir / "hook", f"test -e {workdir}/once && exit 0\n"
+                  f"touch {workdir}/once\n"
+                  f"psql -XAtqc \"{cut}\" '{database.url}'\n")
+    daemon = serve(
+        sequence({"0001_first.sql": "CREATE TABLE first (id int);\n"}),
+        options={"hook_before": hook, "hook_required": True})
+    assert daemon.apply().problem(503)["category"] == "NETWORK_ERROR"
+    assert "public.first" not in database.tables()
+    assert daemon.apply().status == 200
+    assert "public.first" in database.tables()
+
+
+def test_fifty_callers_one_hook(serve, drizzle, diary):
+    daemon = serve(drizzle(tables(1)), options=diary.options())
+    with concurrent.futures.ThreadPoolExecutor(50) as pool:
+        got = list(pool.map(lambda _: daemon.apply().status, range(50)))
+    assert set(got) == {200}
+    wait_until(lambda: diary.kinds() == ["before", "after"])
 
 
 def test_required_without_a_hook_is_an_error():

@@ -46,7 +46,8 @@ struct child {
 	struct stream streams[STREAMS];
 	unsigned n_handles; /* not yet closed; the last one frees us */
 
-	pid_t guard;
+	pid_t guard; /* 0: it has ended */
+	pid_t group; /* its number then, which the others of the group keep alive */
 	char *program;
 	int64_t timeout_ms;
 	size_t max_output;
@@ -234,6 +235,19 @@ tell(struct child *child, int status)
 	fn(child->arg, &end);
 }
 
+/*
+ * As the first process of a container we inherit what the dead have left: so the handles
+ * stay until the last of the group is reaped. Elsewhere that is init's.
+ */
+static void
+reap_group(struct child *child)
+{
+	while (waitpid(-child->group, NULL, WNOHANG) > 0)
+		continue;
+	if (getpid() != 1 || kill(-child->group, 0) < 0)
+		close_handles(child);
+}
+
 static void
 on_sigchld(uv_signal_t *signal, int number UNUSED)
 {
@@ -241,18 +255,24 @@ on_sigchld(uv_signal_t *signal, int number UNUSED)
 	siginfo_t info = { 0 };
 	int status = 0;
 
+	if (child->guard == 0) {
+		reap_group(child);
+		return;
+	}
 	if (waitid(P_PID, (id_t)child->guard, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
 	    info.si_pid != child->guard)
 		return;
 	/* what it has left running; before the number is free for others */
 	(void)kill(-child->guard, SIGKILL);
 	(void)waitpid(child->guard, &status, 0);
+	child->group = child->guard;
 	child->guard = 0;
 	/* what it wrote last: its end may be seen first */
 	read_stream(&child->streams[STREAM_OUT]);
 	read_stream(&child->streams[STREAM_ERR]);
-	close_handles(child);
+	(void)uv_timer_stop(&child->timer);
 	tell(child, status);
+	reap_group(child);
 }
 
 static void

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/bounds.h"
+#include "base/digest.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/secret.h"
@@ -48,6 +49,9 @@ answer(struct password *password, const char *secret, const struct err *err)
 	password->fn(password->arg, secret, err);
 }
 
+/* What it said last when there was no password: the same words every 5 s help nobody. */
+static int64_t last_said;
+
 /* Each line that it printed may be the secret, also where there should be but one. */
 static void
 log_errors(enum log_level level, char *errors, const char *output)
@@ -58,6 +62,12 @@ log_errors(enum log_level level, char *errors, const char *output)
 
 	for (const char *line = strsep(&rest, "\r\n"); line; line = strsep(&rest, "\r\n"))
 		secret_cover(errors, &line, 1);
+	if (level == LOG_DEBUG)
+		last_said = 0;
+	else if (digest_key64(errors, strlen(errors)) == last_said)
+		level = LOG_DEBUG;
+	else
+		last_said = digest_key64(errors, strlen(errors));
 	if (errors[0] != '\0')
 		log_event(level, NULL, "password_command says",
 		    LOG_FIELDS(LOG_STR("stderr", errors)));

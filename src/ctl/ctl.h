@@ -75,6 +75,9 @@ int ctl_show(struct ctl *ctl, const struct answer *answer, render_fn *render);
 /* The answer as it came, to standard output. */
 void ctl_print_raw(const struct answer *answer);
 
+/* Whether somebody sits there, on a terminal that can move its cursor. */
+bool ctl_is_terminal(const struct ctl *ctl, FILE *file);
+
 /* The start of a text for standard output or standard error, and printing it. */
 void ctl_paint(struct ctl *ctl, FILE *file, struct paint *paint);
 void ctl_print(const struct paint *paint, FILE *file);

@@ -22,7 +22,7 @@ bar_columns(const struct ctl *ctl)
 {
 	struct winsize size = { 0 };
 
-	if (ctl->is_quiet || !isatty(STDERR_FILENO))
+	if (ctl->is_quiet || ctl->is_json || !ctl_is_terminal(ctl, stderr))
 		return 0;
 	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col < 20)
 		return COLUMNS;
@@ -44,7 +44,7 @@ tell(struct ctl *ctl, struct progress *progress, const json_t *run, size_t colum
 	int64_t now_us = clock_mono_us();
 	struct paint lines, bar;
 
-	if (ctl->is_quiet)
+	if (ctl->is_quiet || ctl->is_json)
 		return;
 	ctl_paint(ctl, stdout, &lines);
 	progress_feed(progress, run, now_us, &lines);
@@ -96,7 +96,7 @@ end(struct ctl *ctl, const struct answer *answer)
 	struct answer status;
 	struct paint out;
 
-	if (!error)
+	if (!error || ctl->is_json)
 		return ctl_exit_code_of(answer);
 	ctl_paint(ctl, stderr, &out);
 	render_problem(&out, error);
@@ -111,12 +111,17 @@ end(struct ctl *ctl, const struct answer *answer)
 static int
 look(struct ctl *ctl, const char *path, void **kept, struct answer *answer)
 {
+	struct answer answer_before = *answer;
 	void *before = *kept;
 	int rc;
 
 	*kept = mem_context(ctl, "look");
 	ctl->scratch = *kept;
 	rc = ctl_ask(ctl, "GET", path, NULL, answer);
+	/* for programs, the document whenever it is another one */
+	if (rc == 0 && ctl->is_json &&
+	    (!answer_before.text || strcmp(answer_before.text, answer->text) != 0))
+		ctl_print_raw(answer);
 	talloc_free(before);
 	return rc;
 }
@@ -137,7 +142,9 @@ ctl_follow(struct ctl *ctl, const json_t *run)
 
 	for (;;) {
 		tell(ctl, &progress, answer.document, columns);
-		if (doc_get(answer.document, "outcome"))
+		/* what was given to begin with is no answer that could be printed */
+		if (doc_get(answer.document, "outcome") &&
+		    !(ctl->is_json && !answer.text))
 			break;
 		ask_pause(ctl->ask, pause_ms);
 		pause_ms = pause_ms * 2 < longest_ms ? pause_ms * 2 : longest_ms;

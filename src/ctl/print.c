@@ -6,16 +6,26 @@
 #include "ctl/ctl.h"
 #include "ctl/document.h"
 
-/* https://no-color.org: any value but "" says no; and no colour leaves a pipe. */
+bool
+ctl_is_terminal(const struct ctl *ctl, FILE *file)
+{
+	if (!isatty(fileno(file)))
+		return false;
+	for (char *const *each = ctl->environ; *each; each++) {
+		if (strcmp(*each, "TERM=dumb") == 0)
+			return false;
+	}
+	return true;
+}
+
+/* https://no-color.org: any value but "" says no. */
 static bool
 has_colour(const struct ctl *ctl, FILE *file)
 {
-	if (args_has(&ctl->args, "no-color") || !isatty(fileno(file)))
+	if (args_has(&ctl->args, "no-color") || !ctl_is_terminal(ctl, file))
 		return false;
 	for (char *const *each = ctl->environ; *each; each++) {
 		if (strncmp(*each, "NO_COLOR=", 9) == 0 && (*each)[9])
-			return false;
-		if (strcmp(*each, "TERM=dumb") == 0)
 			return false;
 	}
 	return true;

@@ -511,6 +511,20 @@ def test_events_of_whatever_runs(serve, drizzle, workdir):
     assert done.returncode == INTERRUPTED, done.err
 
 
+def test_events_for_programs(serve, drizzle):
+    daemon = serve(drizzle([("0000_a", "SELECT 1;"),
+                            ("0001_slow", "SELECT pg_sleep(1);")]))
+    run_id = daemon.apply(Prefer="respond-async").json()["id"]
+    done = run("--server", daemon.base_url, "--json", "events", run_id)
+    documents = [json.loads(line) for line in lines(done.out)]
+    assert done.returncode == FINE, done.err
+    assert {document["id"] for document in documents} == {run_id}
+    assert len(documents) > 1 and documents[-1]["outcome"] == "succeeded"
+    assert all(a != b for a, b in zip(documents, documents[1:]))
+    over = run("--server", daemon.base_url, "--json", "events", run_id)
+    assert [json.loads(line) for line in lines(over.out)] == documents[-1:]
+
+
 def test_another_kind_of_run_is_waited_for(serve, drizzle):
     daemon = serve(drizzle([("0000_slow", "SELECT pg_sleep(2);")]))
     server = ["--server", daemon.base_url]

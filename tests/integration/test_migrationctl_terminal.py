@@ -75,6 +75,15 @@ def test_a_bar_shows_how_far_it_is(flags_of, drizzle):
     assert before.endswith(("\n", "\r")) and not BAR.search(after)
 
 
+def test_a_dumb_terminal_has_no_bar(flags_of, drizzle):
+    terminal = Terminal(*flags_of(drizzle([("0000_slow",
+                                            "SELECT pg_sleep(1);")])),
+                        "apply", env={"TERM": "dumb"})
+    assert terminal.finish() == 0
+    assert "\x1b" not in terminal.screen and not BAR.search(terminal.screen)
+    assert "running   0000_slow" in terminal.screen
+
+
 def test_a_failure_is_red(flags_of, drizzle):
     terminal = Terminal(*flags_of(drizzle([("0000_a", "SELECT nix;")])),
                         "apply")

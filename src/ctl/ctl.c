@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #include "base/bounds.h"
-#include "base/file.h"
 #include "base/mem.h"
 #include "daemon/options.h"
+#include "daemon/token.h"
 
 #define SERVER_VARIABLE "MIGRATIOND_SERVER"
 #define TOKEN_VARIABLE  "MIGRATIOND_TOKEN"
@@ -67,17 +67,17 @@ without_own_variables(const void *ctx, char *const *environ)
  * with it, else from a credential of systemd, as the daemon finds its own.
  */
 static int
-read_token(struct ctl *ctl, char **token, struct err *err)
+read_token(struct ctl *ctl, const char **token, struct err *err)
 {
 	const char *path = args_text(&ctl->args, "token-file");
-	const char *text = find_variable(ctl->environ, TOKEN_VARIABLE);
 	const char *credentials = find_variable(ctl->environ, "CREDENTIALS_DIRECTORY");
 
-	*token = NULL;
-	if (!path && text) {
-		*token = mem_strdup(ctl, text);
+	*token = path ? NULL : find_variable(ctl->environ, TOKEN_VARIABLE);
+	if (*token && !token_can_be_sent(*token))
+		return err_set(err, CAT_CONFIGURATION,
+		    TOKEN_VARIABLE " has a character that no header carries");
+	if (*token)
 		return 0;
-	}
 	if (!path)
 		path = find_variable(ctl->environ, TOKEN_VARIABLE "_FILE");
 	if (!path && credentials) {
@@ -85,9 +85,9 @@ read_token(struct ctl *ctl, char **token, struct err *err)
 		if (access(path, F_OK) != 0)
 			return 0;
 	}
-	if (!path || file_read_secret(ctl, path, token, NULL, err) == 0)
+	if (!path || token_read(ctl, path, token, err) == 0)
 		return 0;
-	err->category = CAT_CONFIGURATION;
+	err->category = CAT_CONFIGURATION; /* also where the file is missing */
 	return err_wrap(err, "token-file");
 }
 
@@ -113,7 +113,7 @@ check_settings(const struct ctl *ctl, struct err *err)
 static int
 use_server(struct ctl *ctl, struct err *err)
 {
-	char *token = NULL;
+	const char *token = NULL;
 
 	if (check_settings(ctl, err) < 0 || read_token(ctl, &token, err) < 0)
 		return -1;

@@ -7,6 +7,17 @@
 #include "base/log.h"
 #include "base/mem.h"
 
+bool
+token_can_be_sent(const char *token)
+{
+	/* RFC 6750 section 2.1 allows fewer still; these could not even be sent */
+	for (const char *c = token; *c; c++) {
+		if (*c <= ' ' || *c > '~')
+			return false;
+	}
+	return true;
+}
+
 int
 token_read(const void *ctx, const char *path, const char **value, struct err *err)
 {
@@ -14,10 +25,7 @@ token_read(const void *ctx, const char *path, const char **value, struct err *er
 
 	if (file_read_secret(ctx, path, &secret, NULL, err) < 0)
 		return -1;
-	/* RFC 6750 section 2.1 allows fewer still; these could not even be sent */
-	for (const char *c = secret; *c; c++) {
-		if (*c > ' ' && *c <= '~')
-			continue;
+	if (!token_can_be_sent(secret)) {
 		talloc_free(secret);
 		return err_set(err, CAT_CONFIGURATION,
 		    "the token in %s has a character that no header carries", path);

@@ -23,6 +23,9 @@ struct token {
 	bool failing;     /* the last read failed, and was logged */
 };
 
+/* Whether a header could carry it. */
+bool token_can_be_sent(const char *token);
+
 /* The token in the file, owned by `ctx`. CONFIGURATION where no header could carry it. */
 int token_read(
     const void *ctx, const char *path, const char **value, struct err *err) MUST_CHECK;

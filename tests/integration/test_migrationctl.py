@@ -468,6 +468,8 @@ def test_token(guarded, workdir):
     for env in ({"MIGRATIOND_TOKEN": "sesame-0123456789"},
                 {"MIGRATIOND_TOKEN_FILE": token}):
         assert run(*server, "apply", env=env).returncode == FINE
+    done = run(*server, "apply", env={"MIGRATIOND_TOKEN": "a\r\nX-Evil: 1"})
+    assert done.returncode == CONFIGURATION and "Evil" not in done.err
     done = run(*server, "--token-file", workdir / "nix", "apply")
     assert done.returncode == CONFIGURATION and "nix" in done.err
 

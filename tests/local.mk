@@ -23,6 +23,8 @@ unit_tests = \
 	%D%/unit/test_text \
 	%D%/unit/test_utf8 \
 	%D%/unit/test_words \
+	%D%/unit/test_check \
+	%D%/unit/test_check_chain \
 	%D%/unit/test_directive \
 	%D%/unit/test_flyway \
 	%D%/unit/test_folder \
@@ -45,6 +47,7 @@ unit_tests = \
 	%D%/unit/test_run \
 	%D%/unit/test_run_wait \
 	%D%/unit/test_script \
+	%D%/unit/test_snapshot \
 	%D%/unit/test_sqlclass \
 	%D%/unit/test_sqlscan \
 	%D%/unit/test_status \
@@ -92,6 +95,7 @@ unit_tests = \
 
 LDADD = $(migrationd_libs) $(PQ_LIBS) $(CMOCKA_LIBS)
 EXTRA_DIST += %D%/unit/fake_api.h %D%/unit/layouts.h %D%/unit/pgresult.h %D%/unit/tempdir.h
+EXTRA_DIST += %D%/unit/check_world.h %D%/unit/fake_api.h %D%/unit/pgresult.h %D%/unit/tempdir.h
 
 # On a scripted libpq, which takes the place of the real one: three lines make a test.
 fake_tests = \

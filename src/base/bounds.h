@@ -14,7 +14,7 @@
 #define BOUND_FOLDER_FILES    20000u       /* directory entries looked at */
 #define BOUND_JOURNAL_BYTES   (16u << 20)  /* meta/_journal.json */
 #define BOUND_SNAPSHOT_BYTES  (32u << 20)  /* one snapshot of a generator */
-#define BOUND_SNAPSHOTS_BYTES (512u << 20) /* all that one check looks at */
+#define BOUND_SNAPSHOTS_BYTES (256u << 20) /* all that one check looks at */
 #define BOUND_CHECK_FINDINGS  1000u /* of a check, of each severity; the rest is counted */
 /* one migration's id: longer ones fit no screen */
 #define BOUND_NAME_BYTES      200u

@@ -137,7 +137,10 @@ check_is_recorded(const struct check_draft *draft, const struct migration *m)
 {
 	const struct plan_item *item = draft->items[m->position];
 
-	return item != NULL && item->row != NULL && !item->row->failed;
+	/* what the run in progress has committed may have no row yet */
+	return item != NULL &&
+	    (item->state == MIGRATION_APPLIED ||
+		(item->row != NULL && !item->row->failed));
 }
 
 /* ---- what is known beforehand ---- */

@@ -1,0 +1,776 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "base/bounds.h"
+#include "check_world.h"
+
+#define OTHER "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static void
+test_nothing_is_wrong(void **state)
+{
+	struct world *w = *state;
+
+	world_entry(w, "0000_a", 1000);
+	world_entry(w, "0001_b", 2000);
+	world_snapshot(w, "0000", "a", SNAPSHOT_ORIGIN);
+	world_snapshot(w, "0001", "b", "a");
+	world_record(w, "1000", NULL);
+	world_record(w, "2000", NULL);
+	w->input.strict = true;
+	world_check(w);
+	assert_int_equal(w->check->n_findings, 0);
+	assert_int_equal(w->check->n_snapshots, 2);
+	assert_int_equal(check_exit_code(w->check), EXIT_FINE);
+	assert_string_equal(check_verdict_name(EXIT_FINE), "fine");
+}
+
+/* Exit code 3, strict or not, until it is applied. */
+static void
+test_pending(void **state)
+{
+	struct world *w = *state;
+	const struct check_finding *f;
+
+	world_entry(w, "0000_a", 1000);
+	world_entry(w, "0001_b", 2000);
+	world_snapshot(w, "0000", "a", SNAPSHOT_ORIGIN);
+	world_snapshot(w, "0001", "b", "a");
+	world_record(w, "1000", NULL);
+	world_check(w);
+	f = world_finding(w, CHECK_PENDING);
+	assert_int_equal(w->check->n_findings, 1);
+	assert_string_equal(f->file, "0001_b.sql");
+	assert_string_equal(f->migration, "0001_b");
+	assert_says(f->remedy, "/apply");
+	assert_int_equal(f->severity, CHECK_WARNING);
+	assert_int_equal(f->exit_code, EXIT_PENDING);
+	assert_int_equal(check_exit_code(w->check), EXIT_PENDING);
+	assert_int_equal(w->check->counts[CHECK_WARNING], 1);
+
+	w->input.strict = true;
+	world_check(w);
+	assert_int_equal(world_finding(w, CHECK_PENDING)->severity, CHECK_ERROR);
+	assert_int_equal(check_exit_code(w->check), EXIT_PENDING);
+
+	w->input.strict = false;
+	w->plan_input.running = "0001_b";
+	world_check(w);
+	f = world_finding(w, CHECK_PENDING);
+	assert_string_equal(f->message, "is being applied");
+	assert_null(f->remedy);
+}
+
+/* ---- files ---- */
+
+static void
+test_listed_and_not_there(void **state)
+{
+	struct world *w = *state;
+	const struct check_finding *f;
+	char path[1024];
+
+	world_entry(w, "0000_a", 1000);
+	world_entry(w, "0001_b", 2000);
+	world_record(w, "1000", NULL);
+	unlink(tempdir_path(path, w->dir, "0001_b.sql"));
+	world_check(w);
+	f = world_finding(w, CHECK_FILE_MISSING);
+	assert_string_equal(f->file, WORLD_JOURNAL);
+	assert_int_equal(f->line, 3);
+	assert_string_equal(f->migration, "0001_b");
+	assert_says(f->message, "0001_b.sql");
+	assert_non_null(f->remedy);
+	assert_int_equal(f->severity, CHECK_ERROR);
+	assert_int_equal(check_exit_code(w->check), EXIT_FILES);
+	assert_int_equal(world_count(w, CHECK_FOLDER), 0);
+	assert_int_equal(world_count(w, CHECK_REFUSED), 0);
+	assert_string_equal(check_verdict_name(EXIT_FILES), "files");
+
+	/* applied or not: without it drizzle-orm runs nothing, and no new database is made */
+	world_record(w, "2000", NULL);
+	world_check(w);
+	assert_int_equal(world_finding(w, CHECK_FILE_MISSING)->severity, CHECK_ERROR);
+	assert_int_equal(w->check->counts[CHECK_ERROR], 1);
+}
+
+static void
+test_there_and_not_listed(void **state)
+{
+	struct world *w = *state;
+	const struct check_finding *f;
+
+	world_entry(w, "0000_a", 1000);
+	world_record(w, "1000", NULL);
+	tempdir_text(w->dir, "0001_mine.sql", "SELECT 1;");
+	world_check(w);
+	f = world_finding(w, CHECK_UNREGISTERED);
+	assert_string_equal(f->file, "0001_mine.sql");
+	assert_int_equal(f->severity, CHECK_WARNING);
+	assert_int_equal(f->exit_code, EXIT_FINE);
+	assert_int_equal(check_exit_code(w->check), EXIT_FINE);
+
+	w->input.strict = true;
+	world_check(w);
+	assert_int_equal(check_exit_code(w->check), EXIT_FILES);
+}
+
+static void
+test_files_that_cannot_be_run(void **state)
+{
+	struct world *w = *state;
+	const struct check_finding *f;
+
+	world_entry(w, "0000_a", 1000);
+	tempdir_text(w->dir, "0000_a.sql", "SELECT 1;\n<<<<<<< HEAD\n");
+	world_check(w);
+	f = world_finding(w, CHECK_FILE_INVALID);
+	assert_string_equal(f->file, "0000_a.sql");
+	assert_int_equal(f->line, 2);
+	assert_says(f->message, "merge conflict");
+	assert_int_equal(w->check->counts[CHECK_ERROR], 1);
+	assert_int_equal(check_exit_code(w->check), EXIT_FILES);
+}
+
+/* What the plan refuses about a pending file; where nobody knows what is pending, a warning. */
+static void
+test_scripts_that_cannot_be_run(void **state)
+{
+	struct world *w = *state;
+	const struct check_finding *f;
+
+	world_entry(w, "0000_a", 1000);
+	tempdir_text(w->dir, "0000_a.sql", "SELECT 1;\nROLLBACK;\n");
+	world_check(w);
+	f = world_finding(w, CHECK_REFUSED);
+	assert_string_equal(f->file, "0000_a.sql");
+	assert_int_equal(f->line, 2);
+	assert_string_equal(f->migration, "0000_a");
+	assert_int_equal(f->exit_code, EXIT_REFUSED);
+	assert_int_equal(check_exit_code(w->check), EXIT_REFUSED);
+
+	w->input.files_only = true;
+	world_check(w);
+	assert_int_equal(w->check->n_findings, 2); /* and no snapshots */
+	f = world_finding(w, CHECK_FILE_INVALID);
+	assert_int_equal(f->severity, CHECK_WARNING);
+	assert_int_equal(f->line, 2);
+	assert_non_null(f->remedy);
+	assert_int_equal(check_exit_code(w->check), EXIT_FINE);
+}
+
+static void
+test_a_broken_journal(void **state)
+{
+	struct world *w = *state;
+	const struct check_finding *f;
+
+	tempdir_text(w->dir, WORLD_JOURNAL, "{\n\"entries\": [}");
+	tempdir_text(w->dir, "meta/0000_snapshot.json", "no");
+	world_check_as_is(w);
+	f = world_finding(w, CHECK_FOLDER);
+	assert_int_equal(w->check->n_findings, 1);
+	assert_string_equal(f->file, WORLD_JOURNAL);
+	assert_int_equal(f->line, 2);
+	assert_int_equal(check_exit_code(w->check), EXIT_FILES);
+
+	/* one that no tool of ours wrote: nothing in the files will mend it */
+	tempdir_text(w->dir, WORLD_JOURNAL, "{\"version\": \"99\"}");
+	world_check_as_is(w);
+	assert_int_equal(check_exit_code(w->check), EXIT_CONFIGURATION);
+	assert_string_equal(check_verdict_name(EXIT_CONFIGURATION), "configuration");
+}
+
+static void
+test_no_folder(void **state)
+{
+	struct world *w = *state;
+	char *dir = w->dir;
+
+	w->dir = mem_printf(w, "%s/nowhere", dir);
+	world_check_as_is(w);
+	w->dir = dir;
+	assert_null(world_finding(w, CHECK_FOLDER)->file);
+	assert_int_equal(check_exit_code(w->check), EXIT_FILES);
+}
+
+static void
+test_more_problems_than_a_folder_lists(void **state)
+{
+	struct world *w = *state;
+	char name[64];
+
+	world_entry(w, "0000_a", 1000);
+	world_record(w, "1000", NULL);
+	for (unsigned i = 0; i < BOUND_FOLDER_PROBLEMS + 3; i++) {
+		snprintf(name, sizeof(name), "x%u.sql", i);
+		tempdir_text(w->dir, name, "");
+	}
+	world_check(w);
+	assert_says(world_finding(w, CHECK_FOLDER)->message, "3 more problems");
+	assert_int_equal(world_count(w, CHECK_UNREGISTERED), BOUND_FOLDER_PROBLEMS);
+}
+
+static void
+test_findings_have_a_bound(void **state)
+{
+	struct world *w = *state;
+	char tag[64], when[64];
+
+	for (unsigned i = 0; i < BOUND_CHECK_FINDINGS + 5; i++) {
+		snprintf(tag, sizeof(tag), "x%04u", i);
+		world_entry(w, tag, 1000 + i);
+	}
+	snprintf(when, sizeof(when), "%u", 1000 + BOUND_CHECK_FINDINGS + 4);
+	world_record(w, when, OTHER);
+	world_check(w);
+	assert_int_equal(w->check->n_findings, BOUND_CHECK_FINDINGS);
+	assert_int_equal(w->check->counts[CHECK_ERROR], BOUND_CHECK_FINDINGS + 5);
+	assert_int_equal(w->check->n_left_out, 5);
+	assert_int_equal(check_exit_code(w->check), EXIT_REFUSED);
+}
+
+/* ---- the journal against itself ---- */
+
+static void
+test_when_out_of_order_in_the_journal(void **state)
+{
+	struct world *w = *state;
+	const struct check_finding *f;
+
+	world_entry(w, "0000_a", 1000);
+	world_entry(w, "0001_b", 900);
+	world_entry(w, "0002_c", 1000);
+	world_entry(w, "0003_d", 1100);
+	world_check(w);
+	f = world_finding(w, CHECK_WHEN_ORDER);
+	assert_string_equal(f->file, WORLD_JOURNAL);
+	assert_int_equal(f->line, 3);
+	assert_says(f->message, "900 is not above that of 0000_a before it, 1000");
+	assert_int_equal(f->severity, CHECK_WARNING);
+	assert_int_equal(f->n_commands, 1);
+	f = world_finding(w, CHECK_DUPLICATE);
+	assert_int_equal(f->line, 4);
+	assert_says(f->message, "the same \"when\" as 0000_a, 1000");
+	assert_int_equal(check_exit_code(w->check), EXIT_PENDING);
+	w->input.strict = true;
+	world_check(w);
+	assert_int_equal(check_exit_code(w->check), EXIT_FILES);
+	w->input.strict = false;
+
+	/* here it is over */
+	world_record(w, "900", NULL);
+	world_record(w, "1000", NULL);
+	world_record(w, "1000", NULL);
+	world_record(w, "1100", NULL);
+	world_check(w);
+	f = world_finding(w, CHECK_WHEN_ORDER);
+	assert_int_equal(f->severity, CHECK_NOTE);
+	assert_null(f->remedy);
+	assert_int_equal(f->n_commands, 0);
+}
+
+static void
+test_when_in_the_future(void **state)
+{
+	struct world *w = *state;
+	long long now_ms = WORLD_NOW_US / 1000;
+	long long far_ms = now_ms + 10 * 86400000LL;
+	const struct check_finding *f;
+	char far[32], better[64];
+
+	world_entry(w, "0000_a", far_ms);
+	world_entry(w, "0001_b", now_ms + 3600000); /* a clock that goes wrong a little */
+	world_check(w);
+	f = world_finding(w, CHECK_WHEN_FUTURE);
+	assert_int_equal(world_count(w, CHECK_WHEN_ORDER), 0);
+	assert_int_equal(f->line, 2);
+	assert_says(f->message, "10 days ahead, at 2025-11-30");
+	snprintf(better, sizeof(better), ".when = %lld'", now_ms);
+	assert_says(f->commands[0], better);
+	assert_int_equal(check_exit_code(w->check), EXIT_FILES);
+
+	/* applied already: all that is generated later is out of order */
+	snprintf(far, sizeof(far), "%lld", far_ms);
+	world_record(w, far, NULL);
+	world_check(w);
+	f = world_finding(w, CHECK_WHEN_FUTURE);
+	assert_int_equal(f->severity, CHECK_WARNING);
+	assert_says(f->remedy, "UPDATE drizzle.__drizzle_migrations SET created_at = ");
+	assert_says(f->remedy, far);
+	assert_int_equal(world_count(w, CHECK_OUT_OF_ORDER), 1);
+}
+
+static void
+test_when_far_beyond_any_time(void **state)
+{
+	struct world *w = *state;
+	const struct check_finding *f;
+
+	world_entry(w, "0000_a", 1000);
+	world_entry(w, "0001_b", 9007199254740991LL);
+	world_record(w, "1000", NULL);
+	world_check(w);
+	f = world_finding(w, CHECK_WHEN_FUTURE);
+	assert_says(f->message, "days ahead");
+	assert_says(f->commands[0], ".when = 1001'");
+}
+
+static void
+test_idx_twice(void **state)
+{
+	struct world *w = *state;
+	const struct check_finding *f;
+
+	world_entry_with(w, "0000_a", 1000, "0");
+	world_entry_with(w, "0002_c", 1100, "1");
+	world_entry_with(w, "0001_b", 1200, "1");
+	world_entry_with(w, "0003_d", 1300, "\"none\"");
+	world_check(w);
+	f = world_finding(w, CHECK_DUPLICATE);
+	assert_int_equal(f->line, 4);
+	assert_int_equal(f->severity, CHECK_WARNING);
+	assert_says(f->message, "the same \"idx\" as 0002_c, 1");
+	assert_int_equal(f->n_commands, 1);
+}
+
+/* With timestamps for prefixes nothing is named by idx. */
+static void
+test_idx_twice_that_names_nothing(void **state)
+{
+	struct world *w = *state;
+
+	world_entry_with(w, "20251120055812_a", 1000, "0");
+	world_entry_with(w, "20251120055813_b", 1100, "0");
+	world_check(w);
+	assert_int_equal(world_finding(w, CHECK_DUPLICATE)->severity, CHECK_NOTE);
+}
+
+/* ---- the database ---- */
+
+static void
+test_unreachable(void **state)
+{
+	static const struct {
+		bool reachable;
+		enum category category;
+		const char *hint;
+		const char *says;
+		enum exit_code code;
+	} rows[] = {
+		{ false, CAT_NETWORK_ERROR, "", "cannot be reached: away",
+		    EXIT_UNREACHABLE },
+		{ false, CAT_CONFIGURATION, "no such database", "cannot be reached",
+		    EXIT_CONFIGURATION },
+		{ true, CAT_PERMISSION_DENIED, "grant it", "cannot be read: away",
+		    EXIT_CONFIGURATION },
+		{ true, CAT_SQL_ERROR, "", "cannot be read", EXIT_UNREACHABLE },
+		{ false, CAT_NONE, "", "not been read yet", EXIT_UNREACHABLE },
+	};
+	struct world *w = *state;
+	const struct check_finding *f;
+
+	world_entry(w, "0000_a", 1000);
+	w->history = NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct err *err = &w->status.database.err;
+
+		err_clear(err);
+		w->status.database.reachable = rows[i].reachable;
+		if (rows[i].category != CAT_NONE)
+			err_set(err, rows[i].category, "away");
+		if (rows[i].hint[0] != '\0')
+			err_hint(err, "%s", rows[i].hint);
+		world_check(w);
+		f = world_finding(w, CHECK_UNREACHABLE);
+		assert_says(f->message, rows[i].says);
+		if (rows[i].hint[0] != '\0')
+			assert_string_equal(f->remedy, rows[i].hint);
+		assert_int_equal(check_exit_code(w->check), rows[i].code);
+		assert_int_equal(world_count(w, CHECK_PENDING), 0);
+	}
+
+	w->input.files_only = true;
+	world_check(w);
+	assert_int_equal(check_exit_code(w->check), EXIT_FINE);
+	assert_true(w->check->files_only);
+}
+
+/* Files come before the database: without them the rest means nothing. */
+static void
+test_precedence(void **state)
+{
+	struct world *w = *state;
+	char path[1024];
+
+	world_entry(w, "0000_a", 1000);
+	world_entry(w, "0001_b", 2000);
+	world_entry(w, "0002_c", 3000);
+	world_record(w, "1000", OTHER);
+	world_check(w);
+	assert_int_equal(check_exit_code(w->check), EXIT_DRIFT); /* before pending */
+
+	w->plan_input.failed = "0001_b";
+	world_check(w);
+	assert_int_equal(check_exit_code(w->check), EXIT_MIGRATION_FAILED);
+
+	err_set(&w->status.database.err, CAT_NETWORK_ERROR, "away");
+	world_check(w);
+	assert_int_equal(check_exit_code(w->check), EXIT_UNREACHABLE);
+
+	unlink(tempdir_path(path, w->dir, "0002_c.sql"));
+	world_check(w);
+	assert_int_equal(check_exit_code(w->check), EXIT_FILES);
+}
+
+static void
+test_out_of_order(void **state)
+{
+	struct world *w = *state;
+	const struct check_finding *f;
+
+	world_entry(w, "0000_a", 1000);
+	world_entry(w, "0001_b", 1500);
+	world_entry(w, "0002_c", 2000);
+	world_snapshot(w, "0000", "a", SNAPSHOT_ORIGIN);
+	world_snapshot(w, "0001", "b", "a");
+	world_snapshot(w, "0002", "c", "b");
+	world_record(w, "1000", NULL);
+	world_record(w, "2000", NULL);
+	world_check(w);
+	f = world_finding(w, CHECK_OUT_OF_ORDER);
+	assert_int_equal(w->check->n_findings, 1);
+	assert_string_equal(f->file, WORLD_JOURNAL);
+	assert_int_equal(f->line, 3);
+	assert_says(f->message, "has passed it over");
+	assert_says(f->message, "1500 is not above 2000 of 0002_c");
+	assert_int_equal(f->n_commands, 3);
+	assert_says(f->commands[0], "0001_b.sql");
+	assert_says(f->commands[0], "meta/0001_snapshot.json");
+	assert_says(f->commands[2], "generate --name b");
+	assert_int_equal(check_exit_code(w->check), EXIT_REFUSED);
+
+	w->plan_input.policy.out_of_order = OUT_OF_ORDER_APPLY;
+	world_check(w);
+	assert_int_equal(world_finding(w, CHECK_OUT_OF_ORDER)->severity, CHECK_WARNING);
+	assert_int_equal(check_exit_code(w->check), EXIT_FINE);
+	w->plan_input.policy.out_of_order = OUT_OF_ORDER_SKIP;
+	world_check(w);
+	assert_int_equal(check_exit_code(w->check), EXIT_FINE);
+	w->plan_input.policy.out_of_order = OUT_OF_ORDER_REFUSE;
+	tempdir_text(w->dir, "0001_b.sql", "-- migrationd: out-of-order\nSELECT 1;");
+	world_check(w);
+	assert_int_equal(check_exit_code(w->check), EXIT_FINE);
+}
+
+/* Behind all that is applied in the journal, and older all the same. */
+static void
+test_out_of_order_next_time(void **state)
+{
+	struct world *w = *state;
+
+	world_entry(w, "0000_a", 1000);
+	world_entry(w, "0001_b", 900);
+	world_record(w, "1000", NULL);
+	world_check(w);
+	assert_says(world_finding(w, CHECK_OUT_OF_ORDER)->message, "would pass it over");
+	assert_int_equal(world_count(w, CHECK_WHEN_ORDER), 0); /* told once */
+}
+
+/* Recorded by a newer release: nothing of this folder. */
+static void
+test_out_of_order_behind_a_row_without_a_file(void **state)
+{
+	struct world *w = *state;
+
+	world_entry(w, "0000_a", 1000);
+	world_record(w, "5000", OTHER);
+	world_check(w);
+	assert_says(world_finding(w, CHECK_OUT_OF_ORDER)->message,
+	    "would pass it over: its \"when\" 1000 is not above 5000");
+}
+
+static void
+test_out_of_order_in_a_numbered_folder(void **state)
+{
+	struct world *w = *state;
+	const struct check_finding *f;
+
+	tempdir_text(w->dir, "0001_a.sql", WORLD_SQL);
+	tempdir_text(w->dir, "0002_b.sql", WORLD_SQL);
+	world_record(w, "0002", NULL);
+	world_check_as_is(w);
+	f = world_finding(w, CHECK_OUT_OF_ORDER);
+	assert_string_equal(f->file, "0001_a.sql");
+	assert_int_equal(f->n_commands, 0);
+	assert_says(f->message, "not newer than 0002_b");
+	assert_int_equal(w->check->n_findings, 1);
+}
+
+static void
+test_modified(void **state)
+{
+	struct world *w = *state;
+	const struct check_finding *f;
+
+	world_entry(w, "0000_a", 1000);
+	world_record(w, "1000", OTHER);
+	world_check(w);
+	f = world_finding(w, CHECK_MODIFIED);
+	assert_string_equal(f->file, "0000_a.sql");
+	assert_says(f->message, "0123456789ab is recorded");
+	assert_says(f->remedy, "git log");
+	assert_int_equal(check_exit_code(w->check), EXIT_DRIFT);
+	assert_string_equal(check_verdict_name(EXIT_DRIFT), "drift");
+}
+
+/*
+ * Only line ends: told apart, and the commands make of the file what was applied.
+ */
+static void
+test_eol_only(void **state)
+{
+	static const struct {
+		const char *applied;
+		const char *now;
+		const char *says;
+		size_t n_commands;
+	} rows[] = {
+		{ "a;\nb;\n", "a;\r\nb;\r\n", "has CRLF line ends", 1 },
+		{ "a;\r\nb;\r\n", "a;\nb;\n", "has LF line ends", 1 },
+		{ "a;\r\nb;", "a;\nb;", "has LF line ends", 1 },
+		{ "a;\nb;", "a;\nb;\n", "a newline was added", 1 },
+		{ "a;\nb;", "a;\r\nb;\r\n", "a newline was added", 2 },
+		{ "a;\nb;\n", "a;\nb;", "the newline at its end was removed", 2 },
+		{ "a;\r\nb;", "a;\nb;\n", "LF, and a newline was added", 2 },
+		{ "a;\r\nb;\r\n", "a;\nb;", "LF, and the last one was removed", 3 },
+	};
+	struct world *w = *state;
+
+	world_entry(w, "0000_a", 1000);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct check_finding *f;
+		char hex[DIGEST_HEX];
+
+		digest_sha256_hex(rows[i].applied, strlen(rows[i].applied), hex);
+		w->history = history_new(w, HISTORY_BY_VERSION);
+		world_record(w, "1000", hex);
+		tempdir_text(w->dir, "0000_a.sql", rows[i].now);
+		world_check(w);
+		f = world_finding(w, CHECK_EOL_ONLY);
+		assert_int_equal(world_count(w, CHECK_MODIFIED), 0);
+		assert_says(f->message, rows[i].says);
+		assert_int_equal(f->severity, CHECK_WARNING);
+		assert_int_equal(check_exit_code(w->check), EXIT_FINE);
+		assert_int_equal(f->n_commands, rows[i].n_commands);
+		world_run(f, 0, f->n_commands);
+		world_check(w);
+		assert_int_equal(world_count(w, CHECK_EOL_ONLY), 0);
+	}
+
+	w->input.strict = true;
+	tempdir_text(w->dir, "0000_a.sql", "a;\nb;");
+	world_check(w);
+	assert_int_equal(check_exit_code(w->check), EXIT_DRIFT);
+	/* the policy makes no difference */
+	w->input.strict = false;
+	w->plan_input.policy.on_modified = ON_MODIFIED_REFUSE;
+	world_check(w);
+	assert_int_equal(world_finding(w, CHECK_EOL_ONLY)->severity, CHECK_ERROR);
+}
+
+static void
+test_recorded_and_no_file(void **state)
+{
+	struct world *w = *state;
+	const struct check_finding *f;
+	char far[32];
+
+	world_entry(w, "0000_a", 1000);
+	world_record(w, "1000", NULL);
+	world_record(w, "1100", OTHER);
+	world_check(w);
+	f = world_finding(w, CHECK_RECORDED_ONLY);
+	assert_null(f->file);
+	assert_string_equal(f->migration, "1100");
+	assert_says(f->message, "drizzle.__drizzle_migrations");
+	assert_int_equal(check_exit_code(w->check), EXIT_FINE);
+	assert_int_equal(world_count(w, CHECK_WHEN_FUTURE), 0);
+	assert_int_equal(world_count(w, CHECK_NOTICE), 0);
+
+	snprintf(far, sizeof(far), "%lld", (long long)WORLD_NOW_US / 1000 + 400000000);
+	world_record(w, far, OTHER);
+	world_check(w);
+	f = world_finding(w, CHECK_WHEN_FUTURE);
+	assert_int_equal(f->severity, CHECK_WARNING);
+	assert_says(f->message, "created_at 4 days ahead");
+	assert_says(f->remedy, far);
+}
+
+/* drizzle-orm 0.x takes NULL for 0, and would run everything again. */
+static void
+test_rows_without_a_key(void **state)
+{
+	struct world *w = *state;
+	struct history_row row = { .checksum = OTHER };
+
+	world_entry(w, "0000_a", 1000);
+	world_record(w, "1000", NULL);
+	history_add(w->history, &row);
+	world_check(w);
+	assert_says(world_finding(w, CHECK_NOTICE)->message, "without created_at");
+	assert_int_equal(check_exit_code(w->check), EXIT_FINE);
+}
+
+/* How it will be run is no fault. */
+static void
+test_a_file_that_is_split(void **state)
+{
+	struct world *w = *state;
+	const struct check_finding *f;
+
+	world_entry(w, "0000_a", 1000);
+	world_entry(w, "0001_b", 1100);
+	tempdir_text(w->dir, "0000_a.sql", "VACUUM;");
+	w->plan_input.policy.transaction = TRANSACTION_RUN;
+	world_check(w);
+	f = world_finding(w, CHECK_NOTICE);
+	assert_int_equal(f->severity, CHECK_NOTE);
+	assert_string_equal(f->migration, "0000_a");
+}
+
+/* What speaks against any run, whatever it is; here, a target that is not there. */
+static void
+test_other_refusals(void **state)
+{
+	struct world *w = *state;
+	const struct check_finding *f;
+
+	world_entry(w, "0000_a", 1000);
+	w->plan_input.target = "nobody";
+	world_check(w);
+	f = world_finding(w, CHECK_REFUSED);
+	assert_null(f->file);
+	assert_null(f->migration);
+	assert_says(f->message, "there is no migration \"nobody\"");
+	assert_int_equal(f->exit_code, EXIT_REFUSED);
+
+	w->plan_input.target = NULL;
+	w->plan_input.operation = PLAN_BASELINE;
+	world_record(w, "1000", NULL);
+	world_check(w);
+	f = world_finding(w, CHECK_REFUSED);
+	assert_int_equal(f->exit_code, EXIT_REFUSED);
+	assert_string_equal(check_verdict_name(EXIT_REFUSED), "refused");
+}
+
+static void
+test_stopped(void **state)
+{
+	struct world *w = *state;
+	struct run_request wanted = { .operation = PLAN_APPLY, .requested_by = "test" };
+	struct run *run = run_new(&wanted, "default", 1, 1);
+	struct history_row row = { .key = "1000", .failed = true, .error = "boom" };
+	const struct check_finding *f;
+
+	world_entry(w, "0000_a", 1000);
+	w->plan_input.failed = "0000_a";
+	err_set(&run->err, CAT_SQL_ERROR, "syntax error");
+	err_where(&run->err, "0000_a.sql", 2);
+	snprintf(run->err.migration, sizeof(run->err.migration), "0000_a");
+	w->status.parked = run;
+	world_check(w);
+	f = world_finding(w, CHECK_FAILED);
+	assert_string_equal(f->message, "the last run failed here: syntax error");
+	assert_string_equal(f->file, "0000_a.sql");
+	assert_int_equal(f->line, 2);
+	assert_says(f->remedy, "mend it");
+	assert_int_equal(check_exit_code(w->check), EXIT_MIGRATION_FAILED);
+	assert_string_equal(check_verdict_name(EXIT_MIGRATION_FAILED), "failed");
+
+	w->plan_input.in_doubt = true;
+	err_hint(&run->err, "POST /repair");
+	world_check(w);
+	f = world_finding(w, CHECK_IN_DOUBT);
+	assert_string_equal(f->remedy, "POST /repair");
+	assert_int_equal(check_exit_code(w->check), EXIT_REFUSED);
+	run_unref(run);
+
+	/* known from the tracking table alone */
+	w->status.parked = NULL;
+	w->plan_input.in_doubt = false;
+	w->plan_input.failed = NULL;
+	history_add(w->history, &row);
+	world_check(w);
+	assert_says(world_finding(w, CHECK_FAILED)->message, "boom");
+	w->history = history_new(w, HISTORY_BY_VERSION);
+	row.error = NULL;
+	history_add(w->history, &row);
+	world_check(w);
+	assert_says(world_finding(w, CHECK_FAILED)->message, "no more of it");
+}
+
+/* ---- words ---- */
+
+static void
+test_names(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < CHECK_KIND_COUNT; i++) {
+		const char *name = check_kind_name((enum check_kind)i);
+
+		assert_true(name[0] != '\0');
+		for (unsigned k = 0; k < i; k++)
+			assert_string_not_equal(
+			    name, check_kind_name((enum check_kind)k));
+	}
+	assert_string_equal(check_severity_name(CHECK_ERROR), "error");
+	assert_string_equal(check_severity_name(CHECK_WARNING), "warning");
+	assert_string_equal(check_severity_name(CHECK_NOTE), "note");
+	assert_string_equal(check_verdict_name(EXIT_PENDING), "pending");
+	assert_string_equal(check_verdict_name(EXIT_UNREACHABLE), "unreachable");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_nothing_is_wrong),
+		TEST(test_pending),
+		TEST(test_listed_and_not_there),
+		TEST(test_there_and_not_listed),
+		TEST(test_files_that_cannot_be_run),
+		TEST(test_scripts_that_cannot_be_run),
+		TEST(test_a_broken_journal),
+		TEST(test_no_folder),
+		TEST(test_more_problems_than_a_folder_lists),
+		TEST(test_findings_have_a_bound),
+		TEST(test_when_out_of_order_in_the_journal),
+		TEST(test_when_in_the_future),
+		TEST(test_when_far_beyond_any_time),
+		TEST(test_idx_twice),
+		TEST(test_idx_twice_that_names_nothing),
+		TEST(test_unreachable),
+		TEST(test_precedence),
+		TEST(test_out_of_order),
+		TEST(test_out_of_order_next_time),
+		TEST(test_out_of_order_behind_a_row_without_a_file),
+		TEST(test_out_of_order_in_a_numbered_folder),
+		TEST(test_modified),
+		TEST(test_eol_only),
+		TEST(test_recorded_and_no_file),
+		TEST(test_rows_without_a_key),
+		TEST(test_a_file_that_is_split),
+		TEST(test_other_refusals),
+		TEST(test_stopped),
+		cmocka_unit_test(test_names),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -63,6 +63,7 @@ unit_tests = \
 	%D%/unit/test_session \
 	%D%/unit/test_sqlstate \
 	%D%/unit/test_tracking \
+	%D%/unit/test_api_check \
 	%D%/unit/test_api_read \
 	%D%/unit/test_api_wait \
 	%D%/unit/test_api_write \

@@ -54,6 +54,9 @@ void check_command(struct check_draft *draft, struct check_finding *f, const cha
 /* Recorded as applied, as far as is known. */
 bool check_is_recorded(const struct check_draft *draft, const struct migration *m);
 
+/* Whether it is what a migration's own file cannot be run for, which check_files tells. */
+bool check_is_of_file(const struct folder *folder, const struct err *err);
+
 /* ---- check_way_out.c: commands ---- */
 
 /*

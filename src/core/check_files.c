@@ -78,9 +78,8 @@ look_at_migrations(struct check_draft *draft)
 
 /* ---- problems of the folder ---- */
 
-/* Of a migration's own file: told already. */
-static bool
-is_of_migration(const struct folder *folder, const struct err *err)
+bool
+check_is_of_file(const struct folder *folder, const struct err *err)
 {
 	for (size_t i = 0; i < folder->n_migrations; i++) {
 		const struct err *own = folder->migrations[i]->problem;
@@ -116,7 +115,7 @@ look_at_folder(struct check_draft *draft)
 	struct check_finding *f;
 
 	for (size_t i = 0; i < folder->n_problems; i++) {
-		if (!is_of_migration(folder, &folder->problems[i].err))
+		if (!check_is_of_file(folder, &folder->problems[i].err))
 			add_folder_problem(draft, &folder->problems[i]);
 	}
 	if (folder->n_problems_dropped > 0) {

@@ -311,14 +311,7 @@ is_told(const struct check_draft *draft, const struct plan_problem *problem)
 		    strcmp(folder->problems[i].err.file, err->file) == 0)
 			return true;
 	}
-	for (size_t i = 0; i < folder->n_migrations; i++) {
-		const struct err *own = folder->migrations[i]->problem;
-
-		if (own != NULL && strcmp(own->text, err->text) == 0 &&
-		    strcmp(own->file, err->file) == 0)
-			return true;
-	}
-	return false;
+	return check_is_of_file(folder, err);
 }
 
 static void

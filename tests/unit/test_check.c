@@ -668,6 +668,10 @@ test_other_refusals(void **state)
 	f = world_finding(w, CHECK_REFUSED);
 	assert_int_equal(f->exit_code, EXIT_REFUSED);
 	assert_string_equal(check_verdict_name(EXIT_REFUSED), "refused");
+
+	w->status.plan->problems[0].err.exit_code = EXIT_CONFIGURATION;
+	w->check = check_build(w, &w->input);
+	assert_int_equal(check_exit_code(w->check), EXIT_CONFIGURATION);
 }
 
 static void

@@ -9,17 +9,18 @@ import pytest
 from harness.process import CHECKOUT
 
 DIRECTORY = CHECKOUT / "tests" / "interop"
+KIT = DIRECTORY / "kit"
 
 
-def require_node():
+def require_node(directory=DIRECTORY):
     """Skip, with the reason, where the peers cannot be had."""
     if shutil.which("node") is None:
         pytest.skip("node is not installed")
-    if not (DIRECTORY / "node_modules" / "drizzle-orm").is_dir():
-        got = subprocess.run(["npm", "ci", "--ignore-scripts"], cwd=DIRECTORY,
+    if not (directory / "node_modules" / "drizzle-orm").is_dir():
+        got = subprocess.run(["npm", "ci", "--ignore-scripts"], cwd=directory,
                              capture_output=True, text=True, check=False)
         if got.returncode != 0:
-            pytest.skip("npm ci in tests/interop failed: "
+            pytest.skip(f"npm ci in {directory} failed: "
                         + got.stderr.strip()[-300:])
 
 

@@ -17,6 +17,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/base/failpoint.c %D%/base/failpoint.h \
 	%D%/base/file.c %D%/base/file.h \
 	%D%/base/file_beneath.c %D%/base/file_beneath.h \
+	%D%/base/file_write.c %D%/base/file_write.h \
 	%D%/base/log.c %D%/base/log.h \
 	%D%/base/macros.h \
 	%D%/base/mem.c %D%/base/mem.h \
@@ -28,6 +29,9 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 
 # the domain: pure functions
 %C%_libmigrationd_a_SOURCES += \
+	%D%/core/author.c %D%/core/author.h \
+	%D%/core/author_drizzle.c \
+	%D%/core/author_name.c %D%/core/author_name.h \
 	%D%/core/check.c %D%/core/check.h \
 	%D%/core/check_chain.c %D%/core/check_chain.h \
 	%D%/core/check_draft.h \

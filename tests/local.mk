@@ -16,6 +16,7 @@ unit_tests = \
 	%D%/unit/test_err \
 	%D%/unit/test_failpoint \
 	%D%/unit/test_file \
+	%D%/unit/test_file_write \
 	%D%/unit/test_log \
 	%D%/unit/test_mem \
 	%D%/unit/test_secret \
@@ -23,6 +24,7 @@ unit_tests = \
 	%D%/unit/test_text \
 	%D%/unit/test_utf8 \
 	%D%/unit/test_words \
+	%D%/unit/test_author \
 	%D%/unit/test_check \
 	%D%/unit/test_check_chain \
 	%D%/unit/test_directive \

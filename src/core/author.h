@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#pragma once
+
+/*
+ * For authors: a new migration in the folder's own style. What is to be written is
+ * decided first and without touching anything, so that it can be shown; then written.
+ *
+ *	struct author_made *made;
+ *
+ *	if (author_create(ctx, folder, "add users", clock_now_us(), &made, err) < 0)
+ *		return -1;
+ *	... made->id, made->files[0].path, made->advice for people
+ *	return author_write(folder->path, made, err);
+ *
+ * Numbers go on from the highest of the folder, as wide and with the separator that the
+ * newest file has: 0043_, 043-, 20261120055812_. A Drizzle folder gets the file, an entry
+ * in the journal and a snapshot, as `drizzle-kit generate --custom` writes them. Other
+ * layouts are refused: their own tools know their forms.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "core/folder.h"
+
+struct author_file {
+	const char *path; /* beneath the folder */
+	const char *text;
+	size_t len;
+	bool replaces; /* it is there already, as the journal is */
+};
+
+struct author_made {
+	const char *id; /* of the migration */
+	/* in the order to write them: what makes it known comes last */
+	struct author_file *files;
+	size_t n_files;
+	const char *advice; /* what to do next, a sentence */
+};
+
+/*
+ * A file to write SQL into, `description` in its name and head. CONFIGURATION: nothing in
+ * the description can be part of a name; the layout is not one we write; the folder has a
+ * problem that blocks, which is told.
+ */
+int author_create(const void *ctx, const struct folder *folder, const char *description,
+    int64_t now_us, struct author_made **made, struct err *err) MUST_CHECK;
+
+/*
+ * The same with the SQL that is there already: the `len` bytes of `file`, which is for
+ * messages. Refused with file and line is what could not be run. In numbered folders it
+ * gets a head and the section for the way back, where it has none.
+ */
+int author_prepare(const void *ctx, const struct folder *folder, const char *description,
+    const char *file, const char *text, size_t len, int64_t now_us,
+    struct author_made **made, struct err *err) MUST_CHECK;
+
+/*
+ * A data migration, YYYY-MM-DD_name.sql: each runs once, after the schema, whatever the
+ * folder holds.
+ */
+int author_new_data(const void *ctx, const char *description, int64_t now_us,
+    struct author_made **made, struct err *err) MUST_CHECK;
+
+/*
+ * Write the files into the folder `path`: each is there as a whole or not at all. What is
+ * new and there already is CONFIGURATION, and nothing behind it is written.
+ */
+int author_write(
+    const char *path, const struct author_made *made, struct err *err) MUST_CHECK;

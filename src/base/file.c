@@ -248,6 +248,23 @@ file_dir_has(struct file_dir *dir, const char *name)
 	return has;
 }
 
+unsigned long long
+file_dir_stamp(struct file_dir *dir, const char *name)
+{
+	int fd = file_beneath_open(dir, name, READ_FLAGS);
+	unsigned long long stamp = 0;
+	struct stat st = { 0 };
+
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+		stamp = fold(1, (long long)st.st_ino);
+		stamp = fold(stamp, st.st_size);
+		stamp = fold(stamp, st.st_ctim.tv_sec);
+		stamp = fold(stamp, st.st_ctim.tv_nsec);
+	}
+	close_fd(fd);
+	return stamp;
+}
+
 int
 file_read(const void *ctx, const char *path, size_t max, char **data, size_t *len,
     struct err *err)

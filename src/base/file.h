@@ -56,6 +56,9 @@ int file_dir_list(struct file_dir *dir, const void *ctx, const char *sub,
 /* Whether a regular file of that name can be opened beneath the folder. */
 bool file_dir_has(struct file_dir *dir, const char *name);
 
+/* Of a regular file: another number once it is another file or was written to. 0: there is none. */
+unsigned long long file_dir_stamp(struct file_dir *dir, const char *name);
+
 /*
  * The whole file, NUL-terminated behind its `*len` bytes, owned by `ctx`. Errors:
  * SECURITY_VIOLATION (leaves the folder), RESOURCE_NOT_FOUND (missing, not a regular file,

@@ -9,7 +9,7 @@
  *
  *	struct check_input input = {
  *		.status = status,
- *		.snapshots = snapshot_list_read(ctx, status->folder),
+ *		.snapshots = snapshot_list_read(ctx, status->folder, NULL),
  *		.now_us = clock_now_us(),
  *		.strict = strict,
  *	};

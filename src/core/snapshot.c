@@ -213,6 +213,23 @@ read_snapshot(struct snapshot *s, const void *ctx, struct file_dir *dir, size_t 
 	talloc_free(scratch);
 }
 
+static void
+copy_snapshot(struct snapshot *s, const void *ctx, const struct snapshot *from)
+{
+	const char *file = s->file;
+
+	*s = *from;
+	s->file = file;
+	s->id = mem_strdup(ctx, from->id);
+	s->parents = mem_array(ctx, const char *, from->n_parents);
+	for (size_t i = 0; i < from->n_parents; i++)
+		s->parents[i] = mem_strdup(ctx, from->parents[i]);
+	if (from->problem) {
+		s->problem = mem_zero(ctx, struct err);
+		*s->problem = *from->problem;
+	}
+}
+
 static bool
 is_snapshot_name(const char *name)
 {
@@ -263,14 +280,34 @@ list_beside(struct snapshot_list *list, struct file_dir *dir, const struct folde
 	qsort(list->snapshots, list->n, sizeof(struct snapshot), compare_files);
 }
 
+static void
+read_all(
+    struct snapshot_list *list, struct file_dir *dir, const struct snapshot_list *known)
+{
+	size_t total = 0;
+
+	for (size_t i = 0; i < list->n; i++) {
+		struct snapshot *s = &list->snapshots[i];
+		const struct snapshot *old = known ? snapshot_find(known, s->file) : NULL;
+		/* of before the reading: what is written meanwhile is read the next time */
+		unsigned long long stamp = file_dir_stamp(dir, s->file);
+
+		if (old && stamp != 0 && old->stamp == stamp)
+			copy_snapshot(s, list, old);
+		else
+			read_snapshot(s, list, dir, &total);
+		s->stamp = stamp;
+	}
+}
+
 struct snapshot_list *
-snapshot_list_read(const void *ctx, const struct folder *folder)
+snapshot_list_read(
+    const void *ctx, const struct folder *folder, const struct snapshot_list *known)
 {
 	struct snapshot_list *list = NULL;
 	void *scratch = mem_context(NULL, "snapshots");
 	struct file_dir *dir = NULL;
 	struct err err = { 0 };
-	size_t total = 0;
 
 	if (!folder->layout || !folder->layout->snapshot_file ||
 	    file_dir_open(scratch, folder->path, &dir, &err) < 0)
@@ -280,8 +317,7 @@ snapshot_list_read(const void *ctx, const struct folder *folder)
 		list_folder(list, dir, folder->layout->snapshot_folder);
 	else
 		list_beside(list, dir, folder);
-	for (size_t i = 0; i < list->n; i++)
-		read_snapshot(&list->snapshots[i], list, dir, &total);
+	read_all(list, dir, known);
 out:
 	talloc_free(scratch);
 	return list;

@@ -12,7 +12,7 @@
  * Only what stands at the top of a document is read, and no tree is built: a snapshot holds
  * the whole schema, and a folder hundreds of them.
  *
- *	struct snapshot_list *list = snapshot_list_read(ctx, folder);
+ *	struct snapshot_list *list = snapshot_list_read(ctx, folder, NULL);
  *
  *	for (size_t i = 0; list && i < list->n; i++) ... list->snapshots[i].id
  */
@@ -30,6 +30,7 @@ struct snapshot {
 	bool joins;          /* of a generator that lets branches be and joins them */
 	unsigned version;    /* of its format; 0: not known */
 	struct err *problem; /* why it cannot be read, or is no snapshot; NULL: fine */
+	unsigned long long stamp; /* of the file that it was read from */
 };
 
 struct snapshot_list {
@@ -41,9 +42,11 @@ struct snapshot_list {
 
 /*
  * The snapshots in the folder as they are on disk now, owned by `ctx`. NULL when its layout
- * keeps none, or the folder cannot be opened, which is the folder's own problem.
+ * keeps none, or the folder cannot be opened, which is the folder's own problem. What is the
+ * same file as in `known` (may be NULL) is not read again: a folder may hold 100 MB of them.
  */
-struct snapshot_list *snapshot_list_read(const void *ctx, const struct folder *folder);
+struct snapshot_list *snapshot_list_read(
+    const void *ctx, const struct folder *folder, const struct snapshot_list *known);
 
 /* The one of that file, or NULL. */
 const struct snapshot *snapshot_find(const struct snapshot_list *list, const char *file);

@@ -24,6 +24,9 @@ struct watch {
 	void *arg;
 
 	uv_fs_event_t event;
+	uv_fs_event_t list_event; /* of the sub-folder of the list */
+	dev_t list_device;        /* which that is; 0: none */
+	ino_t list_inode;
 	uv_timer_t settle; /* quiet for how long */
 	uv_timer_t rescan;
 	unsigned handles; /* open ones */
@@ -173,6 +176,49 @@ watch_rearm(struct watch *watch, dev_t device, ino_t inode)
 	watch_again(watch);
 }
 
+/* ---- the list's own folder ---- */
+
+static void
+disarm_list(struct watch *watch)
+{
+	uv_fs_event_stop(&watch->list_event);
+	watch->list_device = 0;
+	watch->list_inode = 0;
+}
+
+/* Without events the timer finds it; and the folder above says when this one is swapped. */
+static void
+on_list_event(uv_fs_event_t *event, const char *name, int events UNUSED, int status)
+{
+	struct watch *watch = watch_of(event->data);
+
+	if (status < 0)
+		disarm_list(watch);
+	else if (name == NULL || !is_noise(name))
+		watch_again(watch);
+}
+
+void
+watch_list(struct watch *watch, const char *sub)
+{
+	char *path = sub ? mem_printf(watch, "%s/%s", watch->path, sub) : NULL;
+	struct stat st = { 0 };
+
+	if (path && stat(path, &st) < 0)
+		st = (struct stat){ 0 };
+	if (st.st_dev == watch->list_device && st.st_ino == watch->list_inode)
+		goto out;
+	disarm_list(watch);
+	if (st.st_ino != 0 &&
+	    uv_fs_event_start(&watch->list_event, on_list_event, path, 0) == 0) {
+		watch->list_device = st.st_dev;
+		watch->list_inode = st.st_ino;
+		watch_again(watch);
+	}
+out:
+	talloc_free(path);
+}
+
 struct watch *
 watch_new(uv_loop_t *loop, const char *path, int64_t settle_ms, int64_t rescan_ms,
     watch_fn *fn, void *arg)
@@ -187,10 +233,12 @@ watch_new(uv_loop_t *loop, const char *path, int64_t settle_ms, int64_t rescan_m
 	watch->settle_ms = (uint64_t)settle_ms;
 	watch->fn = fn;
 	watch->arg = arg;
-	watch->handles = 3;
+	watch->handles = 4;
 	uv_fs_event_init(loop, &watch->event);
+	uv_fs_event_init(loop, &watch->list_event);
 	uv_timer_init(loop, &watch->settle);
 	uv_timer_init(loop, &watch->rescan);
+	watch->list_event.data = watch;
 	watch->event.data = watch->settle.data = watch->rescan.data = watch;
 	uv_timer_start(
 	    &watch->rescan, on_rescan, (uint64_t)rescan_ms, (uint64_t)rescan_ms);
@@ -214,6 +262,7 @@ watch_close(struct watch *watch)
 	if (!watch)
 		return;
 	uv_close((uv_handle_t *)&watch->event, on_closed);
+	uv_close((uv_handle_t *)&watch->list_event, on_closed);
 	uv_close((uv_handle_t *)&watch->settle, on_closed);
 	uv_close((uv_handle_t *)&watch->rescan, on_closed);
 }

@@ -38,6 +38,12 @@ struct watch *watch_new(uv_loop_t *loop, const char *path, int64_t settle_ms,
  * Device and inode 0: there was none. */
 void watch_rearm(struct watch *watch, dev_t device, ino_t inode);
 
+/*
+ * The sub-folder in which the list of the migrations lies ("meta"), which may change alone;
+ * NULL: there is none. To be told after each scan, as with watch_rearm.
+ */
+void watch_list(struct watch *watch, const char *sub);
+
 /* Call again after settle_ms: the last scan saw files that were still moving. */
 void watch_again(struct watch *watch);
 

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/snapshot.h"
 #include "core/status.h"
 #include "http/auth.h"
 #include "http/guard.h"
@@ -66,6 +67,7 @@ struct api {
 	/* Kept by http. */
 	unsigned parked; /* requests that wait */
 	struct auth_failures auth_failures[AUTH_ADDRESSES];
+	struct snapshot_list *snapshots; /* as the last check read them; NULL: none */
 };
 
 /* Handlers, by file. */

@@ -31,6 +31,17 @@ read_strict(struct request *request, bool *strict)
 	    request, 400, CAT_CONFIGURATION, NULL, "strict is true or false");
 }
 
+/* Kept from check to check, as long as the metrics are: both are the API's own. */
+static const struct snapshot_list *
+read_snapshots(struct api *api, const struct folder *folder)
+{
+	struct snapshot_list *known = api->snapshots;
+
+	api->snapshots = snapshot_list_read(api->metrics, folder, known);
+	talloc_free(known);
+	return api->snapshots;
+}
+
 /*
  * 200 whatever it finds: the question was answered. A CI job goes by the exit code, in
  * the document and, for curl without a JSON parser, in a header.
@@ -56,7 +67,7 @@ api_get_check(struct request *request)
 	}
 	if (read_strict(request, &input.strict) < 0)
 		return;
-	input.snapshots = snapshot_list_read(request, status->folder);
+	input.snapshots = read_snapshots(request->api, status->folder);
 	check = check_build(request, &input);
 	snprintf(code, sizeof(code), "%d", (int)check_exit_code(check));
 	request_add_header(request, "Migrationd-Exit-Code", code);

@@ -15,8 +15,6 @@ from harness.kit import Checkout, schema
 from harness.wait import wait_until
 
 NO_DATABASE = "postgresql://nobody@127.0.0.1:1/nowhere"
-# a journal that is edited by itself is seen by the timer
-OPTIONS = {"rescan_interval": "1s"}
 
 
 def check(daemon, query=""):
@@ -67,15 +65,7 @@ def checkout(workdir):
 def files_daemon(start_daemon):
     def start(folder):
         return start_daemon("--migrations", folder, "--database-url",
-                            NO_DATABASE, options=OPTIONS)
-    return start
-
-
-@pytest.fixture
-def serve(database, start_daemon):
-    def start(folder):
-        return start_daemon("--migrations", folder, "--database-url",
-                            database.url, options=OPTIONS)
+                            NO_DATABASE)
     return start
 
 

@@ -139,7 +139,7 @@ world_check_as_is(struct world *w)
 	w->status.folder = w->folder;
 	w->status.plan = plan_build(w, &w->plan_input);
 	w->input.status = &w->status;
-	w->input.snapshots = snapshot_list_read(w, w->folder);
+	w->input.snapshots = snapshot_list_read(w, w->folder, NULL);
 	w->check = check_build(w, &w->input);
 }
 

@@ -133,6 +133,36 @@ test_parents_have_a_bound(void **state)
 	talloc_free(ctx);
 }
 
+/* What is the same file is not read again. */
+static void
+test_read_once(void **state)
+{
+	struct folder folder = { .path = *state, .layout = &layout_drizzle };
+	struct snapshot_list *first, *second;
+
+	tempdir_text(
+	    *state, "meta/0001_snapshot.json", "{\"id\":\"a\",\"prevId\":\"b\"}");
+	tempdir_text(*state, "meta/0002_snapshot.json", "no");
+	first = snapshot_list_read(NULL, &folder, NULL);
+	first->snapshots[0].id = "kept";
+	second = snapshot_list_read(NULL, &folder, first);
+	talloc_free(first);
+	assert_string_equal(second->snapshots[0].id, "kept");
+	assert_string_equal(second->snapshots[0].parents[0], "b");
+	assert_non_null(strstr(second->snapshots[1].problem->text, "not a JSON"));
+
+	/* as git writes: another file of that name */
+	tempdir_text(*state, "meta/new", "{\"id\":\"c\",\"prevId\":\"b\"}");
+	assert_int_equal(
+	    rename(tempdir_path((char[1024]){ 0 }, *state, "meta/new"),
+		tempdir_path((char[1024]){ 0 }, *state, "meta/0001_snapshot.json")),
+	    0);
+	first = snapshot_list_read(NULL, &folder, second);
+	talloc_free(second);
+	assert_string_equal(first->snapshots[0].id, "c");
+	talloc_free(first);
+}
+
 static char *
 beside(const void *ctx, const struct migration *m)
 {
@@ -150,7 +180,7 @@ test_read_a_folder_of_snapshots(void **state)
 	    *state, "meta/0001_snapshot.json", "{\"id\":\"a\",\"prevId\":\"b\"}");
 	tempdir_text(*state, "meta/_snapshot.json", "prefix none");
 	tempdir_text(*state, "meta/_journal.json", "no snapshot");
-	list = snapshot_list_read(NULL, &folder);
+	list = snapshot_list_read(NULL, &folder, NULL);
 	assert_int_equal(list->n, 2);
 	assert_string_equal(list->snapshots[0].file, "meta/0001_snapshot.json");
 	assert_null(list->snapshots[0].problem);
@@ -176,7 +206,7 @@ test_read_snapshots_beside_migrations(void **state)
 	tempdir_text(*state, "b/snapshot.json", "{\"id\":\"2\",\"prevIds\":[\"1\"]}");
 	tempdir_text(*state, "a/snapshot.json", "{\"id\":\"1\",\"prevIds\":[]}");
 	tempdir_text(*state, "c/migration.sql", "");
-	list = snapshot_list_read(NULL, &folder);
+	list = snapshot_list_read(NULL, &folder, NULL);
 	assert_int_equal(list->n, 2);
 	assert_string_equal(list->snapshots[0].file, "a/snapshot.json");
 	assert_string_equal(list->snapshots[1].id, "2");
@@ -191,23 +221,23 @@ test_read_what_cannot_be_read(void **state)
 	struct snapshot_list *list;
 
 	/* told by the folder itself */
-	assert_null(snapshot_list_read(NULL, &folder));
+	assert_null(snapshot_list_read(NULL, &folder, NULL));
 	talloc_free(folder.path);
 	folder.path = *state;
 	folder.layout = &layout_sequence;
-	assert_null(snapshot_list_read(NULL, &folder));
+	assert_null(snapshot_list_read(NULL, &folder, NULL));
 	folder.layout = NULL;
-	assert_null(snapshot_list_read(NULL, &folder));
+	assert_null(snapshot_list_read(NULL, &folder, NULL));
 
 	folder.layout = &layout_drizzle;
-	list = snapshot_list_read(NULL, &folder);
+	list = snapshot_list_read(NULL, &folder, NULL);
 	assert_int_equal(list->n, 0);
 	assert_null(snapshot_find(list, "meta/0000_snapshot.json"));
 	talloc_free(list);
 
 	tempdir_text(*state, "meta/_journal.json", "{}");
 	tempdir_link(*state, "meta/0000_snapshot.json", "/etc/passwd");
-	list = snapshot_list_read(NULL, &folder);
+	list = snapshot_list_read(NULL, &folder, NULL);
 	assert_int_equal(list->n, 1);
 	assert_int_equal(list->snapshots[0].problem->category, CAT_SECURITY_VIOLATION);
 	assert_string_equal(list->snapshots[0].problem->file, "meta/0000_snapshot.json");
@@ -230,7 +260,7 @@ test_all_together_have_a_bound(void **state)
 				     (off_t)BOUND_SNAPSHOT_BYTES),
 		    0);
 	}
-	list = snapshot_list_read(NULL, &folder);
+	list = snapshot_list_read(NULL, &folder, NULL);
 	assert_int_equal(list->n, n);
 	assert_non_null(strstr(list->snapshots[0].problem->text, "not a JSON object"));
 	assert_non_null(
@@ -247,6 +277,7 @@ main(void)
 		cmocka_unit_test(test_parents_have_a_bound),
 		cmocka_unit_test_setup_teardown(
 		    test_read_a_folder_of_snapshots, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_read_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_read_snapshots_beside_migrations, setup, teardown),
 		cmocka_unit_test_setup_teardown(

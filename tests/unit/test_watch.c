@@ -20,8 +20,9 @@ struct owner {
 	uv_loop_t loop;
 	uv_timer_t deadline;
 	struct watch *watch;
-	char *dir;       /* the test's folder */
-	char path[1024]; /* what is watched */
+	char *dir;        /* the test's folder */
+	char path[1024];  /* what is watched */
+	const char *list; /* the sub-folder of the list */
 	unsigned scans[SCAN_TRIGGER_COUNT];
 	bool late;
 };
@@ -34,6 +35,7 @@ look(struct owner *owner)
 	if (stat(owner->path, &st) < 0)
 		st = (struct stat){ 0 };
 	watch_rearm(owner->watch, st.st_dev, st.st_ino);
+	watch_list(owner->watch, owner->list);
 }
 
 static void
@@ -126,6 +128,46 @@ remove_file(const struct owner *owner, const char *name)
 	char path[1024];
 
 	assert_int_equal(remove(tempdir_path(path, owner->dir, name)), 0);
+}
+
+/* A journal that is edited alone, replaced as editors do, in a folder that is made anew. */
+static void
+test_folder_of_the_list(void **state)
+{
+	struct owner *owner = *state;
+
+	tempdir_text(owner->dir, "m/meta", "no folder yet");
+	owner->list = "meta";
+	open_watch(owner, "m", NEVER_MS);
+	settle(owner);
+
+	remove_file(owner, "m/meta");
+	settle(owner);
+	assert_int_equal(
+	    mkdir(tempdir_path((char[1024]){ 0 }, owner->dir, "m/meta"), 0755), 0);
+	settle(owner);
+	tempdir_text(owner->dir, "m/meta/journal", "1");
+	assert_true(scanned_within(owner, DEADLINE_MS));
+	settle(owner);
+	tempdir_text(owner->dir, "m/meta/.journal.swp", "2");
+	assert_false(scanned_within(owner, 5 * SETTLE_MS));
+	move(owner, "m/meta/.journal.swp", "m/meta/journal");
+	assert_true(scanned_within(owner, DEADLINE_MS));
+	settle(owner);
+
+	move(owner, "m/meta", "m/old");
+	settle(owner);
+	tempdir_text(owner->dir, "m/meta/journal", "3");
+	settle(owner);
+	tempdir_text(owner->dir, "m/meta/journal", "4");
+	assert_true(scanned_within(owner, DEADLINE_MS));
+
+	owner->list = NULL;
+	settle(owner);
+	tempdir_text(owner->dir, "m/meta/journal", "5");
+	settle(owner);
+	tempdir_text(owner->dir, "m/meta/journal", "6");
+	assert_false(scanned_within(owner, 5 * SETTLE_MS));
 }
 
 static void
@@ -351,6 +393,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		WATCH_TEST(test_folder_of_the_list),
 		WATCH_TEST(test_new_file),
 		WATCH_TEST(test_path_ends_with_a_slash),
 		WATCH_TEST(test_events_are_gathered),

@@ -104,7 +104,8 @@ herald_ended(struct herald *herald, const struct run *run)
 	if (herald->planned)
 		hooks_add(
 		    herald->hooks, HOOK_AFTER, run, ids, run->n_applied, NULL, NULL);
-	if (run->outcome != RUN_SUCCEEDED)
+	/* a lenient phase leaves out what fails, but somebody is to know */
+	if (run->outcome != RUN_SUCCEEDED || run->n_failed > 0)
 		hooks_add(
 		    herald->hooks, HOOK_FAILURE, run, ids, run->n_applied, NULL, NULL);
 	if (herald->planned || run->outcome != RUN_SUCCEEDED)

@@ -9,8 +9,9 @@
  *	the run is done  herald_ended(herald, run)
  *
  * hook_before comes before a run that has something to do, hook_after behind each of
- * those, however it went, and hook_failure behind each run that did not succeed. Webhooks likewise:
- * migration.run.started, then .succeeded, .failed, .refused or .cancelled.
+ * those, however it went, and hook_failure behind each run that did not succeed, or left
+ * something out that failed. Webhooks likewise: migration.run.started, then .succeeded,
+ * .failed, .refused or .cancelled.
  */
 
 #include <uv.h>

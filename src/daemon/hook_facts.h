@@ -13,6 +13,7 @@
  *	MIGRATION_REQUESTED_BY
  *	MIGRATION_IDS             planned (before) or applied, one a line
  *	MIGRATION_COUNT           how many these are
+ *	MIGRATION_FAILED          how many a lenient phase left out because they failed
  *	MIGRATION_ERROR           and _ERROR_CATEGORY, _ERROR_MIGRATION: "" where all is well
  *
  * MIGRATIOND_* are settings: a migrationctl in a hook would read them.

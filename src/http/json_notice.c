@@ -71,6 +71,7 @@ json_webhook(const void *ctx, const char *type, const struct run *run,
 	    done ? json_seconds(run->duration_us) : json_null());
 	json_object_set_new(data, "planned", json_count(run->n_planned));
 	json_object_set_new(data, "applied", json_count(run->n_applied));
+	json_object_set_new(data, "failed", json_count(run->n_failed));
 	json_object_set_new(
 	    data, "migrations", id_list(ids, n_ids < NOTICE_IDS ? n_ids : NOTICE_IDS));
 	json_object_set_new(data, "error", first_error(&run->err));

@@ -108,6 +108,21 @@ def test_hook_on_failure(serve, sequence, diary):
     assert document["error"]["category"] == told["MIGRATION_ERROR_CATEGORY"]
 
 
+def test_hooks_and_phases(serve, drizzle, workdir, diary):
+    """One hook before all phases; what a lenient one left out is told."""
+    data = workdir / "data"
+    data.mkdir()
+    (data / "2024-03-15_bad.sql").write_text("SELECT nosuchcolumn;\n")
+    (data / "2024-03-16_good.sql").write_text("SELECT 1;\n")
+    daemon = serve(drizzle(tables(1)), options=diary.options(data=data))
+    assert daemon.apply().status == 200
+    wait_until(lambda: len(diary.entries()) == 3)
+    assert diary.kinds() == ["before", "after", "failure"]
+    told = diary.entries()[2][0]
+    assert told["MIGRATION_OUTCOME"] == "succeeded"
+    assert told["MIGRATION_FAILED"] == "1"
+
+
 def test_hook_on_failure_without_a_database(start_daemon, drizzle, diary):
     daemon = start_daemon(
         "--migrations", drizzle(tables(1)),

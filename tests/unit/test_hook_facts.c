@@ -61,6 +61,7 @@ test_environ(void **state)
 	assert_string_equal(find(environ, "MIGRATION_REQUESTED_BY"), "once");
 	assert_string_equal(find(environ, "MIGRATION_IDS"), "0001_a\n0002_b");
 	assert_string_equal(find(environ, "MIGRATION_COUNT"), "2");
+	assert_string_equal(find(environ, "MIGRATION_FAILED"), "0");
 	assert_string_equal(find(environ, "MIGRATION_ERROR"), "");
 	assert_string_equal(find(environ, "MIGRATION_ERROR_CATEGORY"), "");
 

@@ -40,6 +40,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/core/check_snapshots.c \
 	%D%/core/check_state.c \
 	%D%/core/check_way_out.c \
+	%D%/core/batch.c %D%/core/batch.h \
 	%D%/core/directive.c %D%/core/directive.h \
 	%D%/core/flyway.c %D%/core/flyway.h \
 	%D%/core/folder.c %D%/core/folder.h \
@@ -85,6 +86,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/db/engine.c %D%/db/engine.h \
 	%D%/db/index_lookup.c %D%/db/index_lookup.h \
 	%D%/db/journal.c %D%/db/journal.h \
+	%D%/db/journal_batches.c %D%/db/journal_batches.h \
 	%D%/db/journal_statements.c %D%/db/journal_statements.h \
 	%D%/db/keeper.c %D%/db/keeper.h \
 	%D%/db/lease.c %D%/db/lease.h \
@@ -105,6 +107,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/db/runner.c %D%/db/runner.h \
 	%D%/db/runner_alone.c \
 	%D%/db/runner_apply.c \
+	%D%/db/runner_batch.c \
 	%D%/db/runner_close.c \
 	%D%/db/runner_phase.c \
 	%D%/db/runner_plan.c \

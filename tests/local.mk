@@ -27,6 +27,7 @@ unit_tests = \
 	%D%/unit/test_author \
 	%D%/unit/test_check \
 	%D%/unit/test_check_chain \
+	%D%/unit/test_batch \
 	%D%/unit/test_directive \
 	%D%/unit/test_flyway \
 	%D%/unit/test_folder \

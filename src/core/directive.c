@@ -16,6 +16,9 @@ struct piece {
 /* What PostgreSQL takes for a timeout: an int of milliseconds. */
 #define TIMEOUT_MAX_MS INT32_MAX
 
+/* Rows of one batch: above it nothing is gained, and all is held for long. */
+#define BATCH_SIZE_MAX 10000000u
+
 static bool
 is_blank(char c)
 {
@@ -96,6 +99,61 @@ set_timeout(
 	return 0;
 }
 
+/* ---- batches ---- */
+
+static int
+set_size(struct directives *out, const struct piece *value, struct err *err)
+{
+	unsigned size = 0;
+
+	for (size_t i = 0; i < value->len && size <= BATCH_SIZE_MAX; i++) {
+		if (value->text[i] < '0' || value->text[i] > '9') {
+			size = 0;
+			break;
+		}
+		size = size * 10 + (unsigned)(value->text[i] - '0');
+	}
+	if (size == 0 || size > BATCH_SIZE_MAX)
+		return err_set(err, CAT_SQL_SYNTAX_ERROR,
+		    "the size of a batch is a number from 1 to %u", BATCH_SIZE_MAX);
+	out->batch_size = size;
+	return 0;
+}
+
+static int
+set_batch_word(struct directives *out, const struct piece *word, struct err *err)
+{
+	struct piece value;
+
+	if (begins_with(word, "size=", &value))
+		return set_size(out, &value, err);
+	if (begins_with(word, "pause=", &value)) {
+		out->batch_pause_ms = -1;
+		return set_timeout(&out->batch_pause_ms, "pause", &value, err);
+	}
+	err_set(err, CAT_SQL_SYNTAX_ERROR, "batch: unknown word \"%.*s\"",
+	    (int)(word->len < 100 ? word->len : 100), word->text);
+	err_hint(err, "write batch, or batch size=1000 pause=50ms");
+	return -1;
+}
+
+static int
+set_batch(struct directives *out, struct piece words, struct err *err)
+{
+	out->batch = true;
+	for (trim(&words); words.len > 0; trim(&words)) {
+		struct piece word = { words.text, 0 };
+
+		while (word.len < words.len && !is_blank(word.text[word.len]))
+			word.len++;
+		words.text += word.len;
+		words.len -= word.len;
+		if (set_batch_word(out, &word, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 /* What stands behind "migrationd:". */
 static int
 read_own(const struct piece *said, struct directives *out, struct err *err)
@@ -111,6 +169,16 @@ read_own(const struct piece *said, struct directives *out, struct err *err)
 	if (begins_with(said, "statement-timeout = ", &value))
 		return set_timeout(
 		    &out->statement_timeout_ms, "statement-timeout", &value, err);
+	if (begins_with(said, "batch-count", &value) && value.len > 0 &&
+	    is_blank(value.text[0])) {
+		trim(&value);
+		out->batch_count = value.text;
+		out->batch_count_len = value.len;
+		return 0;
+	}
+	if (begins_with(said, "batch", &value) &&
+	    (value.len == 0 || is_blank(value.text[0])))
+		return set_batch(out, value, err);
 	if (is_word(said, "out-of-order")) {
 		out->out_of_order = true;
 		return 0;
@@ -119,7 +187,8 @@ read_own(const struct piece *said, struct directives *out, struct err *err)
 	    (int)(said->len < 100 ? said->len : 100), said->text);
 	err_hint(err,
 	    "the directives are no-transaction, transaction, lock-timeout=10s, "
-	    "statement-timeout=5min and out-of-order, each in a line of its own");
+	    "statement-timeout=5min, out-of-order, batch and batch-count, each in a line "
+	    "of its own");
 	return -1;
 }
 
@@ -296,6 +365,12 @@ directive_read(const char *text, size_t len, struct directives *out, struct err 
 		if (token.kind == SQLTOKEN_COMMENT &&
 		    read_comment(text, &comment, out, err) < 0)
 			return -1;
+	}
+	if (out->batch_count != NULL && !out->batch) {
+		struct piece count = { out->batch_count, out->batch_count_len };
+
+		err_set(err, CAT_SQL_SYNTAX_ERROR, "batch-count without batch");
+		return fail_at(text, &count, err);
 	}
 	return is_worth_a_look(token.text, len - (size_t)(token.text - text))
 	    ? refuse_further_down(text, len, err)

@@ -10,6 +10,8 @@
  *	-- migrationd: lock-timeout=10s
  *	-- migrationd: statement-timeout=5min
  *	-- migrationd: out-of-order
+ *	-- migrationd: batch size=1000 pause=50ms
+ *	-- migrationd: batch-count SELECT count(*) FROM users WHERE nick IS NULL
  *
  * Also as other tools write them, honoured alike: sqlx "-- no-transaction" (first
  * line), goose "-- +goose NO TRANSACTION", dbmate "-- migrate:up
@@ -36,7 +38,12 @@ struct directives {
 	enum directive_transaction transaction;
 	int64_t lock_timeout_ms;      /* -1: not said */
 	int64_t statement_timeout_ms; /* -1: not said */
-	bool out_of_order; /* may run although it is older than the newest applied */
+	bool out_of_order;   /* may run although it is older than the newest applied */
+	bool batch;          /* repeated until it touches no row: core/batch.h */
+	unsigned batch_size; /* 0: not said */
+	int64_t batch_pause_ms;
+	const char *batch_count; /* the query, into the text; NULL: not said */
+	size_t batch_count_len;
 };
 
 /*

@@ -12,7 +12,8 @@
 #define BIT(state) (1u << (state))
 
 /* After a migration comes the next one, or the next phase; a segment likewise. */
-#define NEXT_MIGRATION (BIT(RUN_BEGIN) | BIT(RUN_RESUME) | BIT(RUN_PHASE))
+#define FIRST_OF_IT    (BIT(RUN_BEGIN) | BIT(RUN_RESUME) | BIT(RUN_BATCH))
+#define NEXT_MIGRATION (FIRST_OF_IT | BIT(RUN_PHASE))
 #define NEXT_SEGMENT   (BIT(RUN_BEGIN) | BIT(RUN_INTENT))
 
 /*
@@ -44,12 +45,14 @@ static const struct run_row {
 	[RUN_PLAN] = { "plan", NEXT_MIGRATION | BIT(RUN_HOOK) | BIT(RUN_REPAIR) | BIT(RUN_NOTE),
 		RUN_PHASE,
 		"deciding what has to run" },
-	[RUN_HOOK] = { "hook", BIT(RUN_BEGIN) | BIT(RUN_RESUME), RUN_JOURNAL,
+	[RUN_HOOK] = { "hook", FIRST_OF_IT, RUN_JOURNAL,
 		"waiting for the hook that has to succeed before anything runs" },
 	[RUN_REPAIR] = { "repair", BIT(RUN_PHASE), RUN_PHASE,
 		"noting in the journal what a person decided" },
 	[RUN_RESUME] = { "resume", NEXT_SEGMENT, RUN_NOTE,
 		"reading what has run of a migration that runs in segments" },
+	[RUN_BATCH] = { "batch", BIT(RUN_BEGIN), RUN_NOTE,
+		"reading how far a migration that runs in batches has come" },
 	[RUN_BEGIN] = { "begin", BIT(RUN_PART) | BIT(RUN_RECORD), RUN_ROLLBACK,
 		"opening a transaction for the next migration" },
 	[RUN_PART] = { "part", BIT(RUN_PART) | BIT(RUN_MARK) | BIT(RUN_RECORD), RUN_ROLLBACK,
@@ -58,8 +61,11 @@ static const struct run_row {
 		"noting in the journal which statements this transaction did" },
 	[RUN_RECORD] = { "record", BIT(RUN_COMMIT) | BIT(RUN_BEGIN), RUN_ROLLBACK,
 		"writing the migration's row into the tracking table" },
-	[RUN_COMMIT] = { "commit", NEXT_MIGRATION | NEXT_SEGMENT | BIT(RUN_CONNECT), RUN_ROLLBACK,
+	[RUN_COMMIT] = { "commit",
+		NEXT_MIGRATION | NEXT_SEGMENT | BIT(RUN_PACE) | BIT(RUN_CONNECT), RUN_ROLLBACK,
 		"committing, which keeps the migration and its row" },
+	[RUN_PACE] = { "pace", BIT(RUN_BEGIN), RUN_NOTE,
+		"waiting between two batches" },
 	[RUN_INTENT] = { "intent", BIT(RUN_ALONE), RUN_NOTE,
 		"noting in the journal that a statement is about to run alone" },
 	[RUN_ALONE] = { "alone", BIT(RUN_OUTCOME), RUN_NOTE,
@@ -252,6 +258,7 @@ run_forgive(struct run *run, bool of_migration)
 	run->n_failed += of_migration;
 	err_clear(&run->err);
 	TALLOC_FREE(run->current);
+	run->batch.on = false;
 }
 
 void
@@ -264,6 +271,7 @@ run_conclude(struct run *run, bool refused, int64_t now_us, int64_t mono_us)
 	    run->phases[run->phase].outcome == RUN_IN_PROGRESS)
 		run_end_phase(run, refused);
 	TALLOC_FREE(run->current);
+	run->batch.on = false;
 	run->finished_at_us = now_us;
 	run->duration_us = mono_us - run->started_mono_us;
 }

@@ -17,11 +17,15 @@
  * A file that runs in segments: RESUME, then for each segment
  *	    transactional: BEGIN -> PART* -> MARK -> COMMIT
  *	    alone:         INTENT -> ALONE -> OUTCOME
- * and RECORD in the last transaction. A failure in a migration: ROLLBACK -> NOTE ->
- * PHASE -> JOURNAL -> UNLOCK -> DONE, or, where the phase forgives it, on with the next
- * migration; where only a lock was in the way: ROLLBACK -> RETRY -> BEGIN. A connection
- * lost at COMMIT: CONNECT, and the history tells. A migration that another's migrator
- * applied meanwhile: ROLLBACK -> HISTORY -> PLAN, and on with the rest.
+ * and RECORD in the last transaction. One that runs in batches: BATCH, then
+ *	    BEGIN -> PART -> MARK -> COMMIT -> PACE
+ * for each, and BEGIN -> PART -> RECORD -> COMMIT once a batch finds nothing.
+ *
+ * A failure in a migration: ROLLBACK -> NOTE -> PHASE -> JOURNAL -> UNLOCK -> DONE, or,
+ * where the phase forgives it, on with the next migration; where only a lock was in the
+ * way: ROLLBACK -> RETRY -> BEGIN. A connection lost at COMMIT: CONNECT, and the history
+ * tells. A migration that another's migrator applied meanwhile: ROLLBACK -> HISTORY ->
+ * PLAN, and on with the rest.
  *
  * Reference counted: the list of runs, the runner and each waiting request hold
  * one.
@@ -48,11 +52,13 @@ enum run_state {
 	RUN_HOOK,
 	RUN_REPAIR,
 	RUN_RESUME,
+	RUN_BATCH,
 	RUN_BEGIN,
 	RUN_PART,
 	RUN_MARK,
 	RUN_RECORD,
 	RUN_COMMIT,
+	RUN_PACE,
 	RUN_INTENT,
 	RUN_ALONE,
 	RUN_OUTCOME,
@@ -119,6 +125,17 @@ struct run_migration {
 	int64_t duration_us;
 };
 
+/* A migration that is run in batches (core/batch.h): what is committed of it. */
+struct run_batch {
+	bool on;
+	uint64_t batches; /* those of earlier runs too */
+	uint64_t rows;
+	int64_t total;  /* rows that there were to do; -1: not known */
+	uint64_t bound; /* more rows there cannot be; 0: not known */
+	char held[128]; /* why it waits: "a replica is 14 s behind"; "": it does not */
+	struct run_progress progress;
+};
+
 /* Failures of a lenient phase whose errors are kept; the others are counted. */
 #define RUN_FAILURES 16
 
@@ -162,8 +179,9 @@ struct run {
 	unsigned n_blockers;
 	struct run_progress progress;
 	bool has_progress;
-	unsigned n_queued;   /* sessions that wait behind us */
-	char wait_event[64]; /* "Lock:relation"; "": it works */
+	struct run_batch batch; /* of the migration in hand */
+	unsigned n_queued;      /* sessions that wait behind us */
+	char wait_event[64];    /* "Lock:relation"; "": it works */
 
 	unsigned attempts;   /* transactions tried again because a lock was in the way */
 	unsigned reconnects; /* after a connection that was lost at COMMIT */

@@ -71,6 +71,14 @@ run_progress_measure(
 		progress->eta_seconds = (double)left / progress->rate_per_second;
 }
 
+const struct run_progress *
+run_progress_now(const struct run *run)
+{
+	if (run->batch.on)
+		return &run->batch.progress;
+	return run->has_progress ? &run->progress : NULL;
+}
+
 const char *
 run_progress_text(const struct run_progress *progress, char *buf, size_t size)
 {

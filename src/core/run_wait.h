@@ -39,6 +39,9 @@ bool run_is_blocked(const struct run *run);
 void run_progress_measure(
     struct run_progress *progress, struct run_progress_start *start, int64_t mono_us);
 
+/* What is known of how far the migration in hand is: of its batches, else of its statement. */
+const struct run_progress *run_progress_now(const struct run *run);
+
 /* "CREATE INDEX, building index: scanning table, 25.0 %, 980 blocks/s, 12.4 s left" */
 #define RUN_PROGRESS_TEXT 256
 const char *run_progress_text(

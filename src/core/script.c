@@ -6,6 +6,7 @@
 
 #include "base/bounds.h"
 #include "base/mem.h"
+#include "core/batch.h"
 #include "core/locate.h"
 #include "core/script_enum.h"
 #include "core/sqlscan.h"
@@ -401,7 +402,10 @@ script_build(const void *ctx, const struct migration *migration)
 	}
 	if (migration->no_transaction && script->directives.transaction == DIRECTIVE_AUTO)
 		script->directives.transaction = DIRECTIVE_NO_TRANSACTION;
+	builder.must_split = script->directives.batch;
 	take_file(&builder);
+	if (script->directives.batch && script->problem == NULL)
+		batch_build(script, migration);
 	script->plain = is_plain(&builder);
 	if (script->plain) {
 		TALLOC_FREE(script->statements);

@@ -55,6 +55,8 @@ struct script_segment {
 	size_t modes_len;
 };
 
+struct batch;
+
 struct script {
 	/*
 	 * One transaction, parts sent as they are; then there are no segments and
@@ -66,6 +68,8 @@ struct script {
 	size_t n_statements;
 	struct script_segment *segments;
 	size_t n_segments;
+	/* Its one segment is repeated until it touches no row (core/batch.h); NULL: not. */
+	struct batch *batch;
 	/*
 	 * Why it cannot be run, or NULL: ROLLBACK or two-phase commit in the file, psql
 	 * commands (\restrict and \unrestrict, which pg_dump writes, are passed over), a

@@ -373,8 +373,8 @@ running_text(const struct run *run, char *buf, size_t size)
 {
 	if (run_is_blocked(run))
 		return run_blocked_text(run, buf, size);
-	if (run->has_progress)
-		return run_progress_text(&run->progress, buf, size);
+	if (run_progress_now(run) != NULL)
+		return run_progress_text(run_progress_now(run), buf, size);
 	return run_state_sentence(run->state);
 }
 

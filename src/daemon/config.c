@@ -196,6 +196,8 @@ config_target_params(
 		.ddl_lock_timeout_ms = config->ddl_lock_timeout_ms,
 		.statement_timeout_ms = config->statement_timeout_ms,
 		.yield_after = config->yield_after,
+		.batch_max_lag_ms = config->batch_max_lag_ms,
+		.batch_max_active = config->batch_max_active,
 		.policy = {
 			.out_of_order = (enum plan_out_of_order)config->out_of_order,
 			.on_modified = (enum plan_on_modified)config->on_modified,

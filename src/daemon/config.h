@@ -67,6 +67,8 @@ struct config {
 	bool hook_required;
 	const char **webhook_url;
 	const char *webhook_secret_file;
+	int64_t batch_max_lag_ms;
+	unsigned batch_max_active;
 	int64_t connect_timeout_ms;
 	int64_t connect_wait_ms;
 	int64_t refresh_interval_ms;

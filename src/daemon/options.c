@@ -160,6 +160,16 @@ const struct option_row option_table[] = {
 	  .group = 'a',
 	  .help = "Let go, and try again later, when so many sessions queue behind a "
 		  "migration that waits itself; 0 never." },
+	{ .name = "batch_max_lag", .type = OPTION_DURATION,
+	  .offset = FIELD(batch_max_lag_ms), .flags = OPTION_RELOAD, .fallback = "10s",
+	  .max = DAY, .group = 'a',
+	  .help = "The next batch of a backfill waits while a replica is further behind; 0 "
+		  "does not look." },
+	{ .name = "batch_max_active", .type = OPTION_NUMBER,
+	  .offset = FIELD(batch_max_active), .flags = OPTION_RELOAD, .fallback = "0",
+	  .max = 10000, .argument = "SESSIONS", .group = 'a',
+	  .help = "The next batch of a backfill waits while more sessions are active; 0 does "
+		  "not look." },
 
 	/* Hooks */
 	{ .name = "hook_before", .type = OPTION_STRING, .offset = FIELD(hook_before),

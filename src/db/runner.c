@@ -23,11 +23,13 @@ static const struct runner_step *const step_table[RUN_STATE_COUNT] = {
 	[RUN_HOOK] = &runner_step_hook,
 	[RUN_REPAIR] = &runner_step_repair,
 	[RUN_RESUME] = &runner_step_resume,
+	[RUN_BATCH] = &runner_step_batch,
 	[RUN_BEGIN] = &runner_step_begin,
 	[RUN_PART] = &runner_step_part,
 	[RUN_MARK] = &runner_step_mark,
 	[RUN_RECORD] = &runner_step_record,
 	[RUN_COMMIT] = &runner_step_commit,
+	[RUN_PACE] = &runner_step_pace,
 	[RUN_INTENT] = &runner_step_intent,
 	[RUN_ALONE] = &runner_step_alone,
 	[RUN_OUTCOME] = &runner_step_outcome,
@@ -212,6 +214,13 @@ void
 runner_send(struct runner *runner, const struct pgconn_statement *statement)
 {
 	pgconn_run(runner->conn, statement, on_reply, runner);
+}
+
+void
+runner_send_watched(struct runner *runner, const struct pgconn_statement *statement)
+{
+	runner_send(runner, statement);
+	watch_statement(runner);
 }
 
 void

@@ -37,6 +37,8 @@ runner_step_begins(const struct runner *runner)
 {
 	const struct script *script = runner_script(runner);
 
+	if (script != NULL && script->batch != NULL)
+		return RUN_BATCH;
 	/* One transaction is recorded in itself: nothing has to be remembered. */
 	if (script == NULL || script->n_segments == 0 ||
 	    (script->n_segments == 1 && script->segments[0].transactional))
@@ -150,6 +152,8 @@ part_send(struct runner *runner)
 	if (segment_now(runner) == NULL) {
 		runner_execute(
 		    runner, m->parts[runner->part].text, m->parts[runner->part].len);
+	} else if (runner_batch(runner) != NULL) {
+		runner_batch_send(runner, statement_now(runner));
 	} else {
 		const struct script_statement *st = statement_now(runner);
 
@@ -244,6 +248,10 @@ part_failed(struct runner *runner, const struct pgconn_reply *reply)
 	if (!reply->lost && err.category == CAT_NETWORK_ERROR)
 		err.category = CAT_SQL_ERROR;
 	add_remedy(&err);
+	if (runner_batch(runner) != NULL && runner->run->batch.batches > 0)
+		err_hint(&err,
+		    "the batches before it are committed and noted; mend it, and "
+		    "POST /apply goes on there");
 	if (runner->segment > 0)
 		err_hint(&err,
 		    "the %zu segments before it are done and noted; mend what follows and "
@@ -280,13 +288,17 @@ part_over(const struct runner *runner)
 {
 	const struct script *script = runner_script(runner);
 
-	return script != NULL && runner->segment + 1 < script->n_segments ? RUN_MARK
-									  : RUN_RECORD;
+	return runner_batch_goes_on(runner) ||
+		(script != NULL && runner->segment + 1 < script->n_segments)
+	    ? RUN_MARK
+	    : RUN_RECORD;
 }
 
 static enum run_state
 part_answer(struct runner *runner, const struct pgconn_reply *reply)
 {
+	struct err err = { 0 };
+
 	runner->run->statements += reply->n_completed;
 	if (err_is_set(&reply->err))
 		return part_failed(runner, reply);
@@ -294,6 +306,9 @@ part_answer(struct runner *runner, const struct pgconn_reply *reply)
 		return part_lost_transaction(runner);
 	if (runner->cancelled)
 		return runner_fail_stopped(runner);
+	if (runner_batch(runner) != NULL &&
+	    runner_batch_took(runner, reply->result, &err) < 0)
+		return runner_fail_here(runner, &err);
 	if (++runner->part == part_count(runner))
 		return part_over(runner);
 	part_send(runner);

@@ -61,10 +61,18 @@ find_next(const struct runner *runner)
 	unsigned asked = run->asked_phases != 0 ? run->asked_phases : PHASES_ALL;
 	unsigned phase = run->phases[run->phase].begun ? run->phase + 1 : 0;
 
+	if (runner->repaired)
+		return PHASE_COUNT;
 	while (phase < PHASE_COUNT &&
 	    (runner->folders[phase] == NULL || (asked & PHASE_BIT(phase)) == 0))
 		phase++;
 	return phase;
+}
+
+bool
+runner_has_more_phases(const struct runner *runner)
+{
+	return find_next(runner) < PHASE_COUNT;
 }
 
 static enum run_state

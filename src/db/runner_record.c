@@ -13,6 +13,7 @@
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "db/journal_batches.h"
 #include "db/journal_statements.h"
 #include "db/lock.h"
 #include "db/session.h"
@@ -127,9 +128,12 @@ record_inserted(struct runner *runner, const struct pgconn_reply *reply)
 	}
 	if (runner_step_begins(runner) == RUN_BEGIN)
 		return record_over(runner);
-	/* What the journal of statements kept has done its duty. */
-	struct pgconn_statement forget = journal_statements_forget(
-	    runner->scratch, &runner->table, step->migration->version);
+	/* What the journal of statements, or of batches, kept has done its duty. */
+	struct pgconn_statement forget = runner_batch(runner) != NULL
+	    ? journal_batches_forget(
+		  runner->scratch, &runner->table, step->migration->version)
+	    : journal_statements_forget(
+		  runner->scratch, &runner->table, step->migration->version);
 
 	runner->stage = RECORD_FORGET;
 	runner_send(runner, &forget);
@@ -176,6 +180,7 @@ commit_done(struct runner *runner)
 {
 	struct run *run = runner->run;
 
+	runner_batch_over(runner);
 	for (size_t i = runner->txn_first; i <= runner->step; i++) {
 		const struct migration *m = runner->plan->steps[i].migration;
 		struct history_row row = {
@@ -231,6 +236,10 @@ static enum run_state
 commit_segment(struct runner *runner)
 {
 	runner->attempt = 0;
+	if (runner_batch(runner) != NULL) {
+		runner_batch_committed(runner);
+		return RUN_PACE;
+	}
 	runner->segment++;
 	if (!runner->cancelled)
 		return runner_next_segment(runner);
@@ -243,7 +252,8 @@ is_last_segment(const struct runner *runner)
 {
 	const struct script *script = runner_script(runner);
 
-	return script == NULL || runner->segment + 1 >= script->n_segments;
+	return script == NULL ||
+	    (runner->segment + 1 >= script->n_segments && !runner_batch_goes_on(runner));
 }
 
 static enum run_state

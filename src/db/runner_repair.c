@@ -59,7 +59,9 @@ repair_enter(struct runner *runner)
 		return repair_unguard(runner);
 	item = plan_find(runner->plan, runner->run->up_to);
 	if (item == NULL || item->migration == NULL)
-		return repair_unknown(runner);
+		return runner_has_more_phases(runner) ? RUN_PHASE
+						      : repair_unknown(runner);
+	runner->repaired = true;
 	runner->run->up_to = mem_strdup(runner->run, item->migration->id);
 	runner_send(runner, journal_statements_look());
 	return RUN_REPAIR;

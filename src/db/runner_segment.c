@@ -77,8 +77,8 @@ enum {
 	RESUME_FINISH
 };
 
-static enum run_state
-resume_impossible(struct runner *runner, const char *why, const char *hint)
+enum run_state
+runner_fail_unjournalled(struct runner *runner, const char *why, const char *hint)
 {
 	struct err err = { .http_status = 409, .exit_code = EXIT_REFUSED };
 
@@ -96,7 +96,8 @@ resume_enter(struct runner *runner)
 	runner->segment = 0;
 	runner_note_current(runner);
 	if (!runner->params->journal)
-		return resume_impossible(runner, "journal is off", "set journal = on");
+		return runner_fail_unjournalled(
+		    runner, "journal is off", "set journal = on");
 	runner_send(runner, journal_statements_look());
 	return RUN_RESUME;
 }
@@ -121,7 +122,7 @@ resume_looked(struct runner *runner, const PGresult *result)
 	if (exists)
 		return resume_read(runner);
 	if (!may_create)
-		return resume_impossible(runner,
+		return runner_fail_unjournalled(runner,
 		    "the role may not create the schema migrationd",
 		    "CREATE SCHEMA migrationd AUTHORIZATION the role of migrationd");
 	runner->stage = RESUME_CREATE;
@@ -255,8 +256,13 @@ mark_answer(struct runner *runner, const struct pgconn_reply *reply)
 		return runner_fail_or_retry(runner, &err);
 	if (runner->stage == MARK_NOTE)
 		return RUN_COMMIT;
-	return lock_answer(reply->result) ? mark_note(runner)
-					  : runner_fail_unlocked(runner);
+	if (!lock_answer(reply->result))
+		return runner_fail_unlocked(runner);
+	if (runner_batch(runner) == NULL)
+		return mark_note(runner);
+	runner->stage = MARK_NOTE;
+	runner_batch_note(runner);
+	return RUN_MARK;
 }
 
 const struct runner_step runner_step_resume = { resume_enter, resume_answer, NULL };

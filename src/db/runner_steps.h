@@ -11,6 +11,7 @@
  * where to go.
  */
 
+#include "core/batch.h"
 #include "core/resume.h"
 #include "db/connect.h"
 #include "db/keeper.h"
@@ -48,8 +49,12 @@ struct runner {
 	size_t part; /* index in the migration's parts, or in the segment's statements */
 	size_t
 	    segment; /* index in the script's segments; n_segments: only the row is missing */
-	enum resume_left left; /* of the statement that ran alone */
-	bool retry;            /* the transaction is rolled back to be tried again */
+	enum resume_left left;     /* of the statement that ran alone */
+	uint64_t batch_rows;       /* that the batch in hand touched */
+	uint64_t batch_start_rows; /* what the rate is reckoned from */
+	int64_t batch_start_us;
+	int64_t load_seen_us; /* when replicas and load were last looked at */
+	bool retry;           /* the transaction is rolled back to be tried again */
 	/* rolled back, because another seems to have applied err.migration; NULL: none */
 	struct err *overtaken;
 	char xid[24];               /* of the open transaction, once its row is written */
@@ -59,8 +64,9 @@ struct runner {
 	int64_t *durations_us; /* by step */
 	unsigned notices;
 
-	bool announced;    /* on_planned was called */
-	bool refused;      /* the plan said no, or the hook before the run */
+	bool announced; /* on_planned was called */
+	bool repaired; /* the phase of a repair's migration was found: no other follows */
+	bool refused;  /* the plan said no, or the hook before the run */
 	unsigned stage;    /* where in a state of several queries */
 	bool finish_early; /* after the migration in hand */
 	bool cancelled;    /* now */
@@ -98,6 +104,8 @@ extern const struct runner_step runner_step_begin, runner_step_part, runner_step
     runner_step_commit, runner_step_retry, runner_step_rollback, runner_step_note;
 /* runner_segment.c: what a file that runs in segments needs besides. */
 extern const struct runner_step runner_step_resume, runner_step_mark;
+/* runner_batch.c: before the batches, and between two of them. */
+extern const struct runner_step runner_step_batch, runner_step_pace;
 /* runner_alone.c: a statement outside a transaction. */
 extern const struct runner_step runner_step_intent, runner_step_alone,
     runner_step_outcome;
@@ -113,6 +121,9 @@ void runner_execute_with_data(struct runner *runner, const char *sql, size_t len
     const char *data, size_t data_len);
 void runner_execute(struct runner *runner, const char *sql, size_t len);
 void runner_connect(struct runner *runner);
+
+/* A statement of a migration: the monitor looks at it from outside. */
+void runner_send_watched(struct runner *runner, const struct pgconn_statement *statement);
 
 /* Come back to `resume` after a pause. */
 void runner_pause(struct runner *runner, uint64_t pause_ms);
@@ -154,7 +165,30 @@ enum run_state runner_fail_unlocked(struct runner *runner);
 bool runner_is_stopping(const struct runner *runner);
 enum run_state runner_fail_stopped(struct runner *runner);
 
-/* Where the step in hand begins: BEGIN, or RESUME where its file runs in segments. */
+/* How the step in hand runs in batches; NULL: it does not. */
+const struct batch *runner_batch(const struct runner *runner);
+
+/*
+ * One batch: send it; take from its answer how many rows it touched (an error when it
+ * would never end); whether another one follows; note it, in its transaction; it is
+ * committed. And the last one is.
+ */
+void runner_batch_send(struct runner *runner, const struct script_statement *statement);
+int runner_batch_took(
+    struct runner *runner, const PGresult *result, struct err *err) MUST_CHECK;
+bool runner_batch_goes_on(const struct runner *runner);
+void runner_batch_note(struct runner *runner);
+void runner_batch_committed(struct runner *runner);
+void runner_batch_over(struct runner *runner);
+
+/* What runs in more than one transaction is to be noted, and cannot be. */
+enum run_state runner_fail_unjournalled(
+    struct runner *runner, const char *why, const char *hint);
+
+/*
+ * Where the step in hand begins: BEGIN, RESUME where its file runs in segments, BATCH
+ * where it runs in batches.
+ */
 enum run_state runner_step_begins(const struct runner *runner);
 
 /* The script of the step in hand when it runs in segments; NULL when it is plain. */
@@ -183,6 +217,9 @@ void runner_add_timeouts(const struct runner *runner, struct text *sql, const ch
  * phase that forgives it, else PHASE.
  */
 enum run_state runner_after_failure(struct runner *runner);
+
+/* Whether another phase would follow the one in hand. */
+bool runner_has_more_phases(const struct runner *runner);
 
 /* On to the next migration of the plan. */
 void runner_next_step(struct runner *runner);

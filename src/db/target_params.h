@@ -43,6 +43,8 @@ struct target_params {
 	int64_t
 	    ddl_lock_timeout_ms; /* lock_timeout of a migration's transaction; 0: none */
 	int64_t statement_timeout_ms; /* 0: none */
+	int64_t batch_max_lag_ms;  /* of a replica, for the next batch to begin; 0: any */
+	unsigned batch_max_active; /* sessions, likewise; 0: any */
 	unsigned
 	    yield_after; /* let go when so many sessions queue behind our DDL; 0: never */
 	struct plan_policy policy;

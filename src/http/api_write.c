@@ -309,9 +309,8 @@ api_post_repair(struct request *request)
 	/* The run finds out what that is: it knows the folder even where we know no plan yet. */
 	wanted.up_to = body.migration;
 	wanted.action = body.action;
-	wanted.phases = body.phases ? body.phases : PHASE_BIT(PHASE_SCHEMA);
-	if (check_phases(request, &wanted) == 0)
-		run_and_wait(request, &wanted);
+	wanted.phases = of_guard ? PHASE_BIT(PHASE_SCHEMA) : 0;
+	run_and_wait(request, &wanted);
 }
 
 void

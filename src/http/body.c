@@ -40,7 +40,7 @@ static const struct body_member members_of[][MEMBERS_MAX] = {
 	    MEMBER(force, BODY_FLAG, NULL), MEMBER(phases, BODY_PHASES, NULL) },
 	[BODY_OF_CANCEL] = { MEMBER(mode, BODY_WORD, modes) },
 	[BODY_OF_REPAIR] = { MEMBER(migration, BODY_NAME, NULL),
-	    MEMBER(action, BODY_WORD, actions), MEMBER(phases, BODY_PHASES, NULL) },
+	    MEMBER(action, BODY_WORD, actions) },
 	[BODY_OF_NONE] = { { 0 } },
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include <string.h>
 
+#include "core/run_wait.h"
 #include "http/json.h"
 #include "http/json_value.h"
 
@@ -57,9 +58,9 @@ blocker_list(const struct run *run)
 static json_t *
 progress_or_null(const struct run *run)
 {
-	const struct run_progress *p = &run->progress;
+	const struct run_progress *p = run_progress_now(run);
 
-	if (!run->has_progress)
+	if (!p)
 		return json_null();
 	return json_pack("{s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o}", "command",
 	    json_text(p->command), "phase", json_text_or_null(p->phase), "unit",
@@ -67,6 +68,17 @@ progress_or_null(const struct run *run)
 	    (json_int_t)p->total, "percent", number_or_null(p->percent),
 	    "rate_per_second", number_or_null(p->rate_per_second), "eta_seconds",
 	    number_or_null(p->eta_seconds));
+}
+
+static json_t *
+batch_or_null(const struct run_batch *batch)
+{
+	if (!batch->on)
+		return json_null();
+	return json_pack("{s:I, s:I, s:o, s:o}", "batches", (json_int_t)batch->batches,
+	    "rows", (json_int_t)batch->rows, "total",
+	    batch->total < 0 ? json_null() : json_integer(batch->total), "held",
+	    json_text_or_null(batch->held));
 }
 
 static json_t *
@@ -124,6 +136,7 @@ json_run(const struct run *run, bool joined)
 	json_object_set_new(object, "blockers", blocker_list(run));
 	json_object_set_new(object, "queued", json_count(run->n_queued));
 	json_object_set_new(object, "progress", progress_or_null(run));
+	json_object_set_new(object, "batch", batch_or_null(&run->batch));
 	json_object_set_new(object, "warnings", run_warnings(run));
 	json_object_set_new(object, "exit_code", exit_code(run));
 	return object;

@@ -2,6 +2,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "core/run_wait.h"
 #include "http/metrics_emit.h"
 
 /* ---- gauges made from the status ---- */
@@ -32,9 +33,29 @@ run_progress(const struct status *status)
 
 	if (!run || run->n_planned == 0)
 		return 0;
-	if (run->has_progress && run->progress.percent > 0)
-		part = run->progress.percent / 100;
+	if (run_progress_now(run) && run_progress_now(run)->percent > 0)
+		part = run_progress_now(run)->percent / 100;
 	return ((double)run->n_applied + part) / (double)run->n_planned;
+}
+
+static double
+batch_rows(const struct status *status)
+{
+	return status->run && status->run->batch.on ? (double)status->run->batch.rows : 0;
+}
+
+static double
+batch_rows_total(const struct status *status)
+{
+	return status->run && status->run->batch.on && status->run->batch.total > 0
+	    ? (double)status->run->batch.total
+	    : 0;
+}
+
+static double
+batch_held(const struct status *status)
+{
+	return status->run && status->run->batch.on && status->run->batch.held[0];
 }
 
 static double
@@ -174,6 +195,15 @@ static const struct metrics_family families[] = {
 	  metrics_emit_value, 0, run_progress,
 	  "Finished migrations over all migrations of the run in progress, and of the "
 	  "one in hand what the server says of its statement; 0 when none is." },
+	{ "migrationd_batch_rows", "gauge",
+	  metrics_emit_value, 0, batch_rows,
+	  "Rows that the backfill in hand has touched, by batches that are committed." },
+	{ "migrationd_batch_rows_expected", "gauge",
+	  metrics_emit_value, 0, batch_rows_total,
+	  "Rows that it has to touch, as its batch-count told; 0 when it is not known." },
+	{ "migrationd_batch_held", "gauge",
+	  metrics_emit_value, 0, batch_held,
+	  "Whether its next batch waits for replicas or load." },
 	{ "migrationd_run_blockers", "gauge",
 	  metrics_emit_value, 0, run_blockers,
 	  "Sessions that the statement in progress waits for, at the last look." },

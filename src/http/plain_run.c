@@ -119,9 +119,11 @@ plain_add_wait(struct text *out, const struct run *run)
 	if (run->n_queued > 0)
 		text_addf(out, PLAIN_LABEL "%u session%s behind its locks\n", "queued",
 		    run->n_queued, run->n_queued == 1 ? "" : "s");
-	if (run->has_progress)
+	if (run_progress_now(run))
 		plain_add_line(out, "progress",
-		    run_progress_text(&run->progress, progress, sizeof(progress)));
+		    run_progress_text(run_progress_now(run), progress, sizeof(progress)));
+	if (run->batch.on)
+		plain_add_line(out, "held", run->batch.held);
 }
 
 /* What a person decided, and what follows from it. */

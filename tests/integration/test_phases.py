@@ -143,7 +143,7 @@ def test_failed_data_is_not_tried_by_itself(phases, postgres, database):
     before = len(postgres.log())
     daemon, folders = phases("--apply-on-start", "--apply-on-change",
                              data={"2024-01-01_broken": broken})
-    daemon.wait_verdict("incomplete")
+    wait_until(lambda: phase(daemon.status(), "data")["failed"], 15)
     tries = postgres.log_count(f"statement: {broken}", after=before)
     assert tries == 1
     drizzle_add(folders["schema"], "0001_more", "CREATE TABLE more ();")

@@ -90,6 +90,58 @@ test_directives(void **state)
 }
 
 static void
+test_batches(void **state)
+{
+	static const struct {
+		const char *text;
+		unsigned size;
+		int64_t pause_ms;
+		const char *count;
+		const char *error; /* NULL: it is right */
+	} rows[] = {
+		{ "-- migrationd: batch\n", 0, 0, "", NULL },
+		{ "-- migrationd: batch size=500", 500, 0, "", NULL },
+		{ "-- migrationd: batch  pause=50ms\tsize=10000000 \r\n", 10000000, 50,
+		    "", NULL },
+		{ "-- migrationd: batch pause=0\n"
+		  "-- migrationd: batch-count  SELECT count(*) FROM t; \n",
+		    0, 0, "SELECT count(*) FROM t;", NULL },
+		{ "-- migrationd: batch size=0", 0, 0, "", "from 1 to 10000000" },
+		{ "-- migrationd: batch size=10000001", 0, 0, "", "from 1 to" },
+		{ "-- migrationd: batch size=1k", 0, 0, "", "from 1 to" },
+		{ "-- migrationd: batch size=", 0, 0, "", "from 1 to" },
+		{ "-- migrationd: batch pause=soon", 0, 0, "", "not a duration" },
+		{ "-- migrationd: batch rows=5", 0, 0, "", "unknown word \"rows=5\"" },
+		{ "-- migrationd: batches", 0, 0, "", "unknown directive" },
+		{ "-- migrationd: batch-count", 0, 0, "", "unknown directive" },
+		{ "\n-- migrationd: batch-count SELECT 1", 0, 0, "", "without batch" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const char *text = rows[i].text;
+		struct directives got;
+		struct err err = { 0 };
+		int rc = directive_read(text, strlen(text), &got, &err);
+
+		if (rows[i].error != NULL) {
+			assert_int_equal(rc, -1);
+			assert_non_null(strstr(err.text, rows[i].error));
+			assert_int_equal(err.line, 1 + (text[0] == '\n'));
+			continue;
+		}
+		assert_int_equal(rc, 0);
+		assert_true(got.batch);
+		assert_int_equal(got.batch_size, rows[i].size);
+		assert_int_equal(got.batch_pause_ms, rows[i].pause_ms);
+		assert_int_equal(got.batch_count_len, strlen(rows[i].count));
+		if (got.batch_count != NULL)
+			assert_memory_equal(
+			    got.batch_count, rows[i].count, got.batch_count_len);
+	}
+}
+
+static void
 test_as_other_tools_write_them(void **state)
 {
 	static const struct {
@@ -195,6 +247,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_directives),
+		cmocka_unit_test(test_batches),
 		cmocka_unit_test(test_as_other_tools_write_them),
 		cmocka_unit_test(test_errors),
 	};

@@ -369,7 +369,7 @@ test_a_refused_plan(void **state)
 	"id operation target state outcome joined started_at finished_at duration_seconds " \
 	"lock_wait_seconds applied error up_to requested_by callers statements planned "    \
 	"failed phases current state_text lock_holder attempts reconnects in_doubt "        \
-	"wait_event blockers queued progress warnings exit_code"
+	"wait_event blockers queued progress batch warnings exit_code"
 
 static void
 test_a_run_in_progress(void **state)

@@ -78,6 +78,7 @@ check_add(struct check_draft *draft, enum check_kind kind, const char *fmt, ...)
 	*f = (struct check_finding){
 		.kind = kind,
 		.severity = kinds[kind].severity,
+		.phase = draft->phase,
 		.exit_code = kinds[kind].exit_code,
 	};
 	va_start(ap, fmt);
@@ -148,11 +149,12 @@ check_is_recorded(const struct check_draft *draft, const struct migration *m)
 static void
 find_items(struct check_draft *draft)
 {
-	const struct plan *plan = draft->input->status->plan;
+	const struct plan *plan = draft->plan;
 
 	draft->items = mem_array(
 	    draft->scratch, const struct plan_item *, draft->folder->n_migrations);
-	for (size_t i = 0; i < plan->n_items && !draft->input->files_only; i++) {
+	for (size_t i = 0; plan != NULL && i < plan->n_items && !draft->input->files_only;
+	     i++) {
 		const struct plan_item *item = &plan->items[i];
 
 		if (item->migration != NULL)
@@ -168,7 +170,7 @@ find_snapshots(struct check_draft *draft)
 
 	draft->snapshots =
 	    mem_array(draft->scratch, const struct snapshot *, folder->n_migrations);
-	if (list == NULL)
+	if (list == NULL || draft->phase != PHASE_SCHEMA)
 		return;
 	draft->check->n_snapshots = list->n;
 	draft->n_owners = mem_array(draft->scratch, size_t, list->n);
@@ -198,9 +200,13 @@ rank(enum exit_code code)
 static void
 weigh(struct check *check, struct check_finding *f)
 {
+	bool lenient = phase_is_lenient(f->phase);
+
+	if (lenient && f->severity == CHECK_ERROR)
+		f->severity = CHECK_WARNING;
 	if (check->strict && f->severity == CHECK_WARNING)
 		f->severity = CHECK_ERROR;
-	if (f->severity != CHECK_ERROR && f->kind != CHECK_PENDING)
+	if (f->severity != CHECK_ERROR && (lenient || f->kind != CHECK_PENDING))
 		f->exit_code = EXIT_FINE;
 	if (rank(f->exit_code) < rank(check->exit_code))
 		check->exit_code = f->exit_code;
@@ -230,30 +236,62 @@ sort_findings(struct check *check)
 	check->n_findings = n;
 }
 
+static void
+look_at_phase(struct check_draft *draft, bool readable)
+{
+	draft->scratch = mem_context(NULL, "check");
+	find_items(draft);
+	find_snapshots(draft);
+	check_files(draft);
+	if (draft->phase == PHASE_SCHEMA)
+		check_snapshots(draft);
+	if (readable && draft->plan != NULL)
+		check_state(draft);
+	talloc_free(draft->scratch);
+}
+
+static void
+look_at_all(struct check_draft *draft)
+{
+	const struct status *status = draft->input->status;
+	bool readable = check_database(draft);
+
+	draft->folder = status->folder;
+	draft->plan = status->plan;
+	draft->tracking = &status->tracking;
+	look_at_phase(draft, readable);
+	for (unsigned p = PHASE_SCHEMA + 1; p < PHASE_COUNT; p++) {
+		if (status->phases[p].folder == NULL)
+			continue;
+		draft->phase = (enum phase)p;
+		draft->folder = status->phases[p].folder;
+		draft->plan = status->phases[p].plan;
+		draft->tracking = &status->phases[p].tracking;
+		look_at_phase(draft, readable);
+	}
+}
+
 struct check *
 check_build(const void *ctx, const struct check_input *input)
 {
 	struct check *check = mem_zero(ctx, struct check);
-	struct check_draft draft = {
-		.input = input,
-		.folder = input->status->folder,
-		.check = check,
-		.scratch = mem_context(NULL, "check"),
-	};
+	struct check_draft draft = { .input = input, .check = check };
 
 	check->status = input->status;
 	check->strict = input->strict;
 	check->files_only = input->files_only;
-	find_items(&draft);
-	find_snapshots(&draft);
-	check_files(&draft);
-	check_snapshots(&draft);
-	check_state(&draft);
+	look_at_all(&draft);
 	for (size_t i = 0; i < check->n_findings; i++)
 		weigh(check, &check->findings[i]);
 	sort_findings(check);
-	talloc_free(draft.scratch);
 	return check;
+}
+
+const struct folder *
+check_folder(const struct check *check, const struct check_finding *f)
+{
+	return f->phase == PHASE_SCHEMA ? check->status->folder
+					: check->status->phases[f->phase].folder;
 }
 
 enum exit_code

@@ -22,6 +22,10 @@
  * error, or with `strict` a warning, too; a note never does. What is pending is a
  * warning, and gives EXIT_PENDING in any case.
  *
+ * The folders of all phases are looked at. In a lenient one (data), what is an error
+ * elsewhere is a warning, and what is pending fails nothing: the schema counts as current
+ * without it.
+ *
  * Where findings ask for different exit codes, the first of these wins, so that the code
  * names what has to be mended first: 4 configuration, 2 files, 6 unreachable,
  * 5 failed, 8 refused, 1 drift, 3 pending.
@@ -31,6 +35,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/phase.h"
 #include "core/snapshot.h"
 #include "core/status.h"
 
@@ -76,6 +81,7 @@ enum check_kind {
 struct check_finding {
 	enum check_kind kind;
 	enum check_severity severity;
+	enum phase phase; /* whose folder it is about */
 	enum exit_code
 	    exit_code;    /* what it alone makes of the check; 0: it does not fail it */
 	const char *file; /* beneath the folder; NULL: it is about none */
@@ -109,6 +115,10 @@ struct check {
 	size_t n_left_out;
 	enum exit_code exit_code;
 };
+
+/* The folder that a finding is about. */
+const struct folder *check_folder(
+    const struct check *check, const struct check_finding *f);
 
 /* The check, owned by `ctx`; it points into the status, which must outlive it. */
 struct check *check_build(const void *ctx, const struct check_input *input);

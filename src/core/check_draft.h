@@ -18,7 +18,11 @@
 
 struct check_draft {
 	const struct check_input *input;
+	/* of the phase that is being looked at */
+	enum phase phase;
 	const struct folder *folder;
+	const struct plan *plan; /* NULL: none was made */
+	const struct tracking_facts *tracking;
 	struct check *check;
 	void *scratch; /* gone when the check is made */
 	/* of each migration: what the plan says of it; NULL where nobody knows */
@@ -85,5 +89,8 @@ void check_files(struct check_draft *draft);
 /* check_snapshots.c */
 void check_snapshots(struct check_draft *draft);
 
-/* check_state.c: what is recorded, what is not, and whether anybody knows. */
+/* check_state.c: what is recorded, and what is not. */
 void check_state(struct check_draft *draft);
+
+/* check_state.c: whether anybody knows, which is told where not. */
+bool check_database(struct check_draft *draft);

@@ -199,7 +199,7 @@ add_when_future(struct check_draft *draft, const struct migration *highest,
 		check_remedy(draft, f,
 		    "set it back in the journal and, in each database, in the row: "
 		    "UPDATE %s SET created_at = %" PRId64 " WHERE created_at = %" PRId64,
-		    draft->input->status->tracking.table, better, m->order);
+		    draft->tracking->table, better, m->order);
 	} else {
 		check_remedy(draft, f, "set it back, as long as it is applied nowhere");
 	}

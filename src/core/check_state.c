@@ -197,7 +197,9 @@ add_pending(struct state *state, const struct plan_item *item)
 {
 	bool running = item->state == MIGRATION_RUNNING;
 	struct check_finding *f = check_add(state->draft, CHECK_PENDING, "%s",
-	    running ? "is being applied" : "not applied yet");
+	    running                ? "is being applied"
+		: is_applied(item) ? "changed since it ran, so it is to run again"
+				   : "not applied yet");
 
 	check_about(state->draft, f, item->migration);
 	if (!running)
@@ -234,7 +236,7 @@ static void
 add_recorded_only(struct state *state, const struct plan_item *item)
 {
 	struct check_draft *draft = state->draft;
-	const struct tracking_facts *tracking = &draft->input->status->tracking;
+	const struct tracking_facts *tracking = draft->tracking;
 	const struct layout *layout = draft->folder->layout;
 	int64_t days;
 	struct check_finding *f = check_add(draft, CHECK_RECORDED_ONLY,
@@ -358,19 +360,25 @@ add_unreachable(struct check_draft *draft)
 		  "here; what it would show of the files is not checked");
 }
 
+bool
+check_database(struct check_draft *draft)
+{
+	const struct status *status = draft->input->status;
+
+	if (draft->input->files_only)
+		return false;
+	if (status->database.reachable && !err_is_set(&status->database.err) &&
+	    status->plan->known)
+		return true;
+	add_unreachable(draft);
+	return false;
+}
+
 void
 check_state(struct check_draft *draft)
 {
-	const struct status *status = draft->input->status;
-	struct state state = { .draft = draft, .plan = status->plan };
+	struct state state = { .draft = draft, .plan = draft->plan };
 
-	if (draft->input->files_only)
-		return;
-	if (!status->database.reachable || err_is_set(&status->database.err) ||
-	    !status->plan->known) {
-		add_unreachable(draft);
-		return;
-	}
 	find_newest(&state);
 	for (size_t i = 0; i < state.plan->n_items; i++)
 		add_item(&state, &state.plan->items[i]);

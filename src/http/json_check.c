@@ -16,12 +16,12 @@ commands(const struct check_finding *f)
 static json_t *
 finding(const struct check_finding *f)
 {
-	return json_pack("{s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "kind",
-	    check_kind_name(f->kind), "severity", check_severity_name(f->severity),
-	    "exit_code", (int)f->exit_code, "file", json_text(f->file), "line",
-	    f->line ? json_integer(f->line) : json_null(), "migration",
-	    json_text(f->migration), "message", json_text(f->message), "remedy",
-	    json_text(f->remedy), "commands", commands(f));
+	return json_pack("{s:s, s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "kind",
+	    check_kind_name(f->kind), "phase", phase_name(f->phase), "severity",
+	    check_severity_name(f->severity), "exit_code", (int)f->exit_code, "file",
+	    json_text(f->file), "line", f->line ? json_integer(f->line) : json_null(),
+	    "migration", json_text(f->migration), "message", json_text(f->message),
+	    "remedy", json_text(f->remedy), "commands", commands(f));
 }
 
 static json_t *

@@ -9,7 +9,7 @@ static void
 add_place(struct text *out, const struct check *check, const struct check_finding *f)
 {
 	if (f->file) {
-		plain_add_clean(out, check->status->folder->path);
+		plain_add_clean(out, check_folder(check, f)->path);
 		text_add_char(out, '/');
 		plain_add_clean(out, f->file);
 		if (f->line)
@@ -19,7 +19,7 @@ add_place(struct text *out, const struct check *check, const struct check_findin
 	} else if (f->kind == CHECK_UNREACHABLE) {
 		text_add(out, "database");
 	} else {
-		plain_add_clean(out, check->status->folder->path);
+		plain_add_clean(out, check_folder(check, f)->path);
 	}
 }
 

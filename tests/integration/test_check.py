@@ -115,6 +115,31 @@ def test_no_such_database_is_configuration(start_daemon, checkout, database):
     assert document["exit_code"] == 4
 
 
+def test_data_and_views_are_looked_at(start_daemon, drizzle, database,
+                                      workdir):
+    """What is wrong with data fails nothing, as it stops no deployment."""
+    write(workdir / "data" / "2025-01-01_names.sql", "SELECT 1;")
+    write(workdir / "views" / "v.sql", "CREATE OR REPLACE VIEW v AS SELECT 1;")
+    daemon = start_daemon(
+        "--migrations", drizzle(tables(1)), "--database-url", database.url,
+        options={"data": workdir / "data", "repeatable": workdir / "views"})
+    daemon.apply(json={"phases": ["schema", "repeatable"]})
+    document = wait_kinds(daemon, "pending", "snapshot_missing")
+    found = finding(document, "pending")
+    assert (found["phase"], found["severity"]) == ("data", "warning")
+    assert document["exit_code"] == 0
+    assert check(daemon, "?strict")["exit_code"] == 3
+    text = daemon.get("/check?format=text").text
+    assert f"{workdir}/data/2025-01-01_names.sql: warning:" in text
+    assert daemon.apply().status == 200
+    wait_kinds(daemon, "snapshot_missing")
+
+    write(workdir / "views" / "v.sql", "CREATE OR REPLACE VIEW v AS SELECT 2;")
+    document = wait_kinds(daemon, "pending", "snapshot_missing")
+    assert finding(document, "pending")["phase"] == "repeatable"
+    assert document["exit_code"] == 3
+
+
 # ---- files and journal ----------------------------------------------------
 
 def test_journal_and_files(serve, drizzle, database):

@@ -86,6 +86,7 @@ test_document(void **state)
 	assert_int_equal(json_array_size(findings), 2);
 	assert_string_equal(fake_text(first, "kind"), "pending");
 	assert_string_equal(fake_text(first, "severity"), "warning");
+	assert_string_equal(fake_text(first, "phase"), "schema");
 	assert_string_equal(fake_text(first, "file"), "0001_files.sql");
 	assert_string_equal(fake_text(first, "migration"), "0001_files");
 	assert_true(json_is_null(json_object_get(first, "line")));

@@ -720,6 +720,66 @@ test_stopped(void **state)
 	assert_says(world_finding(w, CHECK_FAILED)->message, "no more of it");
 }
 
+/* ---- the other phases ---- */
+
+/* Their folders and tables are looked at as well; what is wrong with data is a warning. */
+static void
+test_phases(void **state)
+{
+	struct world *w = *state;
+	struct status_phase *data = &w->status.phases[PHASE_DATA];
+	struct status_phase *seeds = &w->status.phases[PHASE_SEEDS];
+	struct history *history = history_new(w, HISTORY_BY_FILE);
+	struct plan_input input = { .history = history };
+	struct history_row row = { .key = "a.sql", .checksum = OTHER };
+	const struct check_finding *f;
+	struct folder *folders[2];
+	char path[1024];
+
+	world_entry(w, "0000_a", 1000);
+	world_record(w, "1000", NULL);
+	tempdir_text(w->dir, "data/2025-11-20_a.sql", "\xff");
+	tempdir_text(w->dir, "seeds/a.sql", "SELECT 1;");
+	folders[0] = folder_load(tempdir_path(path, w->dir, "data"), "dated", 0);
+	folders[1] = folder_load(tempdir_path(path, w->dir, "seeds"), "files", 0);
+	data->folder = folders[0];
+	world_check(w);
+	f = world_finding(w, CHECK_FILE_INVALID);
+	assert_int_equal(f->phase, PHASE_DATA);
+	assert_int_equal(f->severity, CHECK_WARNING);
+	assert_ptr_equal(check_folder(w->check, f), folders[0]);
+	assert_int_equal(check_exit_code(w->check), EXIT_FINE);
+
+	tempdir_text(w->dir, "data/2025-11-20_a.sql", "SELECT 1;");
+	folder_unref(folders[0]);
+	folders[0] = folder_load(tempdir_path(path, w->dir, "data"), "dated", 0);
+	data->folder = input.folder = folders[0];
+	data->plan = plan_build(w, &input);
+	world_check(w);
+	f = world_finding(w, CHECK_PENDING);
+	assert_int_equal(f->phase, PHASE_DATA);
+	assert_int_equal(check_exit_code(w->check), EXIT_FINE);
+	w->input.strict = true;
+	world_check(w);
+	assert_int_equal(check_exit_code(w->check), EXIT_PENDING);
+
+	data->folder = NULL;
+	history_add(history, &row);
+	input.policy.rerun = RERUN_CHANGED;
+	seeds->folder = input.folder = folders[1];
+	seeds->plan = plan_build(w, &input);
+	w->input.strict = false;
+	world_check(w);
+	f = world_finding(w, CHECK_PENDING);
+	assert_int_equal(f->phase, PHASE_SEEDS);
+	assert_says(f->message, "changed since it ran");
+	assert_int_equal(check_exit_code(w->check), EXIT_PENDING);
+	f = world_finding(w, CHECK_SNAPSHOT_MISSING);
+	assert_ptr_equal(check_folder(w->check, f), w->folder);
+	folder_unref(folders[0]);
+	folder_unref(folders[1]);
+}
+
 /* ---- words ---- */
 
 static void
@@ -773,6 +833,7 @@ main(void)
 		TEST(test_a_file_that_is_split),
 		TEST(test_other_refusals),
 		TEST(test_stopped),
+		TEST(test_phases),
 		cmocka_unit_test(test_names),
 	};
 

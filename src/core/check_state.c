@@ -203,8 +203,7 @@ add_pending(struct state *state, const struct plan_item *item)
 
 	check_about(state->draft, f, item->migration);
 	if (!running)
-		check_remedy(
-		    state->draft, f, "POST /apply, or migrationctl apply, runs it");
+		check_remedy(state->draft, f, "POST /apply runs it");
 }
 
 /* It stopped a run, by an error or with a question. */
@@ -227,7 +226,7 @@ add_stopped(struct state *state, const struct plan_item *item, enum check_kind k
 	if (err != NULL && err->hint[0] != '\0')
 		check_remedy(draft, f, "%s", err->hint);
 	else
-		check_remedy(draft, f, "mend it, then POST /apply or migrationctl apply");
+		check_remedy(draft, f, "mend it, then POST /apply");
 }
 
 /* ---- recorded, and no file ---- */

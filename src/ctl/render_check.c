@@ -28,9 +28,8 @@ add_place(struct paint *out, const json_t *document, const json_t *finding)
 		paint_addf(out, "database");
 		return;
 	}
-	paint_add(out, INK_BOLD, doc_text(document, "folder.path"));
-	paint_addf(out, file[0] ? "/" : "");
-	paint_add(out, INK_BOLD, file);
+	paint_add(out, INK_BOLD,
+	    file[0] ? doc_text(finding, "path") : doc_text(document, "folder.path"));
 	if (line > 0)
 		paint_addf(out, ":%d", line);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include "http/json.h"
 
+#include "base/mem.h"
 #include "http/json_value.h"
 
 static json_t *
@@ -13,15 +14,40 @@ commands(const struct check_finding *f)
 	return list;
 }
 
+/* The file as a shell where the daemon runs finds it: each phase has a folder of its own. */
 static json_t *
-finding(const struct check_finding *f)
+path_of(const struct check *check, const struct check_finding *f)
 {
-	return json_pack("{s:s, s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "kind",
-	    check_kind_name(f->kind), "phase", phase_name(f->phase), "severity",
-	    check_severity_name(f->severity), "exit_code", (int)f->exit_code, "file",
-	    json_text(f->file), "line", f->line ? json_integer(f->line) : json_null(),
-	    "migration", json_text(f->migration), "message", json_text(f->message),
-	    "remedy", json_text(f->remedy), "commands", commands(f));
+	char *path;
+	json_t *value;
+
+	if (!f->file)
+		return json_null();
+	path = mem_printf(NULL, "%s/%s", check_folder(check, f)->path, f->file);
+	value = json_text(path);
+	talloc_free(path);
+	return value;
+}
+
+static json_t *
+finding(const struct check *check, const struct check_finding *f)
+{
+	json_t *object = json_object();
+
+	json_object_set_new(object, "kind", json_string(check_kind_name(f->kind)));
+	json_object_set_new(
+	    object, "severity", json_string(check_severity_name(f->severity)));
+	json_object_set_new(object, "phase", json_string(phase_name(f->phase)));
+	json_object_set_new(object, "exit_code", json_integer(f->exit_code));
+	json_object_set_new(object, "file", json_text(f->file));
+	json_object_set_new(object, "path", path_of(check, f));
+	json_object_set_new(
+	    object, "line", f->line ? json_integer(f->line) : json_null());
+	json_object_set_new(object, "migration", json_text(f->migration));
+	json_object_set_new(object, "message", json_text(f->message));
+	json_object_set_new(object, "remedy", json_text(f->remedy));
+	json_object_set_new(object, "commands", commands(f));
+	return object;
 }
 
 static json_t *
@@ -30,7 +56,7 @@ findings(const struct check *check)
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < check->n_findings; i++)
-		json_array_append_new(list, finding(&check->findings[i]));
+		json_array_append_new(list, finding(check, &check->findings[i]));
 	return list;
 }
 

@@ -88,6 +88,7 @@ test_document(void **state)
 	assert_string_equal(fake_text(first, "severity"), "warning");
 	assert_string_equal(fake_text(first, "phase"), "schema");
 	assert_string_equal(fake_text(first, "file"), "0001_files.sql");
+	assert_string_equal(fake_text(first, "path"), "/srv/migrations/0001_files.sql");
 	assert_string_equal(fake_text(first, "migration"), "0001_files");
 	assert_true(json_is_null(json_object_get(first, "line")));
 	assert_int_equal(json_integer_value(json_object_get(first, "exit_code")), 3);

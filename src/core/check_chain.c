@@ -154,6 +154,10 @@ look_at_parents(struct check_chain *chain, bool complete)
 		f = check_add(draft, CHECK_SNAPSHOT_CHAIN,
 		    "made from the snapshot %s, which is not there", edge->parent);
 		check_at(draft, f, edge->child->file, 0);
+		if (check_chain_has_child(chain, edge->child)) {
+			f->severity = CHECK_NOTE; /* drizzle-kit went on from it */
+			continue;
+		}
 		check_remedy(draft, f,
 		    "find it in another branch (git log --all -S %s), or generate this "
 		    "migration again",

@@ -300,7 +300,16 @@ test_broken_chain(void **state)
 	assert_says(f->message, "from the snapshot gone, which is not there");
 	assert_int_equal(f->severity, CHECK_WARNING);
 
+	/* long ago, and more was generated since */
+	world_entry(w, "0002_c", 3000);
+	world_snapshot(w, "0002", "id2", "id1");
+	world_check(w);
+	f = world_finding(w, CHECK_SNAPSHOT_CHAIN);
+	assert_int_equal(f->severity, CHECK_NOTE);
+	assert_null(f->remedy);
+
 	world_snapshot(w, "0001", "id0", SNAPSHOT_ORIGIN);
+	world_snapshot(w, "0002", "id2", "id0");
 	world_check(w);
 	f = world_finding(w, CHECK_SNAPSHOT_CHAIN);
 	assert_string_equal(f->file, "meta/0001_snapshot.json");

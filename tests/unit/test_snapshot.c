@@ -51,6 +51,7 @@ test_parse(void **state)
 		  "\"prevIds\":[\"b\", \"c\"],"
 		  "\"ddl\":[{\"id\":\"d\",\"t\":\"\\\"}\\\\\"}],\"n\":1}",
 		    "a", "b", 2, 8, true },
+		{ "{\"id\":\"a\",\"prevId\":\"\"}", "a", SNAPSHOT_ORIGIN, 1, 0, false },
 		/* the first of 1.0 */
 		{ "{\"id\":\"a\",\"prevIds\":[]}", "a", NULL, 0, 0, true },
 		/* members of other types are no ids */

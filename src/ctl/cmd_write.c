@@ -100,6 +100,7 @@ ctl_run_baseline(struct ctl *ctl)
 	set_text(body, "target", id);
 	set_true(body, args, "all");
 	set_true(body, args, "force");
+	set_list(body, "phases", args_text(args, "phases"));
 	return ctl_do_run(ctl, "/baseline", body);
 }
 
@@ -115,6 +116,7 @@ ctl_run_repair(struct ctl *ctl)
 		    "migrationctl repair 0043 retry; migrationctl status says which");
 	body = json_object();
 	set_text(body, "migration", args_operand(args, 0));
+	set_list(body, "phases", args_text(args, "phases"));
 	set_text(body, "action", of_guard ? "remove-guard" : args_operand(args, 1));
 	return ctl_do_run(ctl, "/repair", body);
 }

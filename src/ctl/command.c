@@ -55,6 +55,7 @@ static const struct ctl_flag apply_flags[] = {
 static const struct ctl_flag baseline_flags[] = {
 	{ "all", CTL_SWITCH, NULL, "All migrations of the folder." },
 	{ "force", CTL_SWITCH, NULL, "Although something is recorded already." },
+	{ "phases", CTL_TEXT, "PHASE,...", "Of these phases; schema without it." },
 	end,
 };
 
@@ -88,6 +89,7 @@ static const struct ctl_flag cancel_flags[] = {
 static const struct ctl_flag repair_flags[] = {
 	{ "remove-guard", CTL_SWITCH, NULL,
 	    "Remove the index that guard = on made; without a migration." },
+	{ "phases", CTL_TEXT, "PHASE", "Of this phase; schema without it." },
 	end,
 };
 

@@ -31,6 +31,7 @@ static const struct {
 	{ "current", INK_GOOD },
 	{ "succeeded", INK_GOOD },
 	{ "pending", INK_WARN },
+	{ "incomplete", INK_WARN },
 	{ "out_of_order", INK_WARN },
 	{ "missing", INK_WARN },
 	{ "unregistered", INK_WARN },

@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from harness.ctl import ctl_binary, run, spawn, finish
-from harness.daemon import environment
+from harness.daemon import config_text, environment
 from harness.folder import write
 from harness.process import free_port
 from harness.wait import wait_until
@@ -34,8 +34,7 @@ def ctl_on(way, serve, database, workdir):
             flags = ["--migrations", folder, "--database-url",
                      url or database.url]
             if options:
-                lines = [f"{k} = '{v}'\n" for k, v in options.items()]
-                write(workdir / "ctl.conf", "".join(lines))
+                write(workdir / "ctl.conf", config_text(options))
                 flags += ["--config", workdir / "ctl.conf"]
         else:
             listen = f"unix:{workdir}/api.sock" if way == "unix" else "auto"
@@ -285,6 +284,32 @@ def test_baseline(ctl_on, sample, database):
     assert refused.returncode == REFUSED, refused.err
     assert ctl("baseline", "--all", "--force").returncode == FINE
     assert len(database.drizzle_rows()) == 7
+
+
+def test_phases(ctl_on, drizzle, workdir, database):
+    for name in ("data", "seeds"):
+        (workdir / name).mkdir()
+    write(workdir / "data/2026-11-20_bad.sql", "SELECT nix;")
+    write(workdir / "seeds/roles.sql", "INSERT INTO a VALUES (1);")
+    ctl = ctl_on(drizzle([("0000_a", "CREATE TABLE a (id int);")]),
+                 options={"data": workdir / "data",
+                          "seeds": workdir / "seeds"})
+    done = ctl("apply", "--phases", "schema")
+    assert done.returncode == FINE, done.err
+    assert database.value("SELECT count(*) FROM a") == 0
+    done = ctl("apply")
+    assert done.returncode == FINE, done.err
+    assert "failed    2026-11-20_bad.sql:1:8: " in done.out
+    assert database.value("SELECT count(*) FROM a") == 1
+    table = ctl("list").out
+    assert "\ndata\n" in table and "\nseeds\n" in table
+    assert "data      pending 0   failed 1" in ctl("status").out
+    assert ctl("wait", "--timeout", "0").returncode == FINE
+    done = ctl("baseline", "--all", "--phases", "data", "--force")
+    assert done.returncode == FINE, done.err
+    assert "data      pending 0   applied 1" in ctl("status").out
+    wrong = ctl("apply", "--phases", "schema,nix")
+    assert wrong.returncode == CONFIGURATION and "seeds" in wrong.err
 
 
 def test_repair_of_what_stands_well(ctl_on, sample):

@@ -190,6 +190,31 @@ take_flag(const void *ctx, int argc, char *const *argv, int *i, struct args *arg
 
 /* ---- the command and its operands ---- */
 
+/* The flag of whichever command has it: those of one name are of one type. */
+static const struct ctl_flag *
+find_flag_anywhere(const char *name, size_t len)
+{
+	const struct ctl_flag *flag = find_flag(NULL, name, len);
+
+	for (size_t i = 0; !flag && i < ctl_command_count; i++)
+		flag = find_in(ctl_commands[i].flags, name, len);
+	return flag;
+}
+
+/* Whether the argument that follows is the value of this one. */
+static bool
+takes_next(const char *argument)
+{
+	const char *name = argument + 2;
+	size_t len = strcspn(name, "=");
+	const struct ctl_flag *flag = find_flag_anywhere(name, len);
+	const struct option_row *setting = find_setting(name, len);
+
+	if (name[len])
+		return false;
+	return flag ? flag->type != CTL_SWITCH : setting && setting->type != OPTION_BOOL;
+}
+
 /*
  * The command comes first of what is no flag. Its flags may stand before it, so it is
  * looked for ahead of them; what a flag takes as its value is no command.
@@ -198,21 +223,11 @@ static const char *
 find_command(int argc, char *const *argv, const struct ctl_command **command)
 {
 	for (int i = 1; i < argc; i++) {
-		const char *name = argv[i] + 2;
-		size_t len;
-
 		if (strncmp(argv[i], "--", 2) != 0) {
 			*command = ctl_command_find(argv[i]);
 			return argv[i];
 		}
-		len = strcspn(name, "=");
-		const struct ctl_flag *flag = find_flag(NULL, name, len);
-		const struct option_row *setting = find_setting(name, len);
-
-		if (name[len] == '\0' &&
-		    (flag ? flag->type != CTL_SWITCH
-			  : setting && setting->type != OPTION_BOOL))
-			i++;
+		i += takes_next(argv[i]);
 	}
 	return NULL;
 }

@@ -41,6 +41,9 @@ test_right(void **state)
 		    NULL },
 		{ { "apply", "--target", "0043" }, "apply", NULL, "target", "0043",
 		    NULL },
+		{ { "--target", "0043", "apply" }, "apply", NULL, "target", "0043",
+		    NULL },
+		{ { "--dry-run", "apply" }, "apply", NULL, "dry-run", "", NULL },
 		{ { "apply", "--target=a=b" }, "apply", NULL, "target", "a=b", NULL },
 		{ { "apply", "--target=1", "--target=2" }, "apply", NULL, "target", "2",
 		    NULL },
@@ -157,6 +160,16 @@ test_durations(void **state)
 	talloc_free(ctx);
 }
 
+/* A flag that stands before its command is known by its name alone. */
+static void
+assert_same_type(const struct ctl_flag *flags, const struct ctl_flag *flag)
+{
+	for (; flags && flags->name; flags++) {
+		if (strcmp(flags->name, flag->name) == 0)
+			assert_int_equal(flags->type, flag->type);
+	}
+}
+
 /* What the tables must hold for parser, help and completion to be right. */
 static void
 test_tables(void **state)
@@ -174,6 +187,8 @@ test_tables(void **state)
 			assert_non_null(flag->help);
 			for (size_t j = 0; ctl_flags[j].name; j++)
 				assert_string_not_equal(ctl_flags[j].name, flag->name);
+			for (size_t j = 0; j < i; j++)
+				assert_same_type(ctl_commands[j].flags, flag);
 		}
 	}
 }

@@ -210,6 +210,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/ctl/ask.c %D%/ctl/ask.h \
 	%D%/ctl/ask_http.c \
 	%D%/ctl/ask_local.c \
+	%D%/ctl/cmd_author.c \
 	%D%/ctl/cmd_read.c \
 	%D%/ctl/cmd_wait.c \
 	%D%/ctl/cmd_write.c \

@@ -103,6 +103,17 @@ static const struct ctl_flag wait_flags[] = {
 	/* clang-format on */
 };
 
+static const struct ctl_flag create_flags[] = {
+	{ "dry-run", CTL_SWITCH, NULL, "Show what it would write." },
+	end,
+};
+
+static const struct ctl_flag prepare_flags[] = {
+	{ "dry-run", CTL_SWITCH, NULL, "Show what it would write." },
+	{ "move", CTL_SWITCH, NULL, "Remove FILE when it is in the folder." },
+	end,
+};
+
 const struct ctl_command ctl_commands[] = {
 	/* clang-format off */
 	{ .name = "status", .flags = status_flags, .request = "GET /status",
@@ -153,6 +164,16 @@ const struct ctl_command ctl_commands[] = {
 	  .summary = "the settings in force, where each comes from; secrets masked" },
 	{ .name = "version", .request = "GET /version", .run = ctl_run_version,
 	  .summary = "version and libraries of what answers" },
+	{ .name = "create", .operands = "DESCRIPTION", .flags = create_flags,
+	  .place = CTL_HERE, .run = ctl_run_create,
+	  .summary = "a new migration, named and numbered as those of the folder",
+	  .about = "Numbered folders and those of drizzle-kit, as its generate --custom." },
+	{ .name = "prepare", .operands = "FILE [DESCRIPTION]", .flags = prepare_flags,
+	  .place = CTL_HERE, .run = ctl_run_prepare,
+	  .summary = "check a file of SQL, number it, and put it into the folder" },
+	{ .name = "new-data", .operands = "DESCRIPTION", .flags = create_flags,
+	  .place = CTL_HERE, .run = ctl_run_new_data,
+	  .summary = "a new data migration, in the folder of --data" },
 	{ .name = "completion", .operands = "bash|zsh|fish", .place = CTL_HERE,
 	  .run = ctl_run_completion,
 	  .summary = "print the completion for a shell" },

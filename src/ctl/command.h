@@ -99,4 +99,7 @@ int ctl_run_cancel(struct ctl *ctl);
 int ctl_run_ping(struct ctl *ctl); /* cmd_wait.c */
 int ctl_run_wait(struct ctl *ctl);
 int ctl_run_events(struct ctl *ctl);
+int ctl_run_create(struct ctl *ctl); /* cmd_author.c */
+int ctl_run_prepare(struct ctl *ctl);
+int ctl_run_new_data(struct ctl *ctl);
 int ctl_run_completion(struct ctl *ctl); /* completion.c */

@@ -27,6 +27,21 @@ is_setting(const struct option_row *row)
 	return !(row->flags & OPTION_FLAG_ONLY) || row->type == OPTION_STRING;
 }
 
+/* Whether files are to be completed for an argument of that name. */
+static bool
+is_path(const char *argument)
+{
+	return argument &&
+	    (strcmp(argument, "FILE") == 0 || strcmp(argument, "DIR") == 0);
+}
+
+/* Whether its first operand is a file. */
+static bool
+takes_file(const struct ctl_command *command)
+{
+	return command->operands && strncmp(command->operands, "FILE", 4) == 0;
+}
+
 /* The closed list that an operand of the command is, if it is one. */
 static size_t
 find_list(const struct ctl_command *command, const char **list)
@@ -72,8 +87,7 @@ print_file_flags(FILE *out)
 	for (size_t i = 0; i < option_count; i++) {
 		const struct option_row *row = &option_table[i];
 
-		if (!row->argument ||
-		    (strcmp(row->argument, "FILE") && strcmp(row->argument, "DIR")))
+		if (!is_path(row->argument))
 			continue;
 		fprintf(out, "%s%s", bar, option_flag(row, flag, sizeof(flag)));
 		bar = "|";
@@ -89,7 +103,7 @@ print_bash(FILE *out)
 	fputs("# bash completion for migrationctl\n"
 	      "_migrationctl() {\n"
 	      "\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n"
-	      "\tlocal word command='' words=''\n"
+	      "\tlocal word command='' words='' files=''\n"
 	      "\tcase $prev in\n\t",
 	    out);
 	print_file_flags(out);
@@ -125,16 +139,18 @@ print_bash(FILE *out)
 		fprintf(out, "\t%s)\n\t\twords='", command->name);
 		print_words(out, list, len);
 		print_flag_names(out, command->flags);
-		fputs("'\n\t\t;;\n", out);
+		fprintf(
+		    out, "'\n%s\t\t;;\n", takes_file(command) ? "\t\tfiles=yes\n" : "");
 	}
-	fputs("\tesac\n\tif [[ $cur == -* ]]; then\n\t\twords+='", out);
+	fputs("\tesac\n\tif [[ $cur == -* ]]; then\n\t\tfiles=''\n\t\twords+='", out);
 	print_flag_names(out, ctl_flags);
 	print_settings(out);
-	fputs("'\n"
-	      "\tfi\n"
-	      "\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n"
-	      "}\n"
-	      "complete -F _migrationctl migrationctl\n",
+	fputs(
+	    "'\n"
+	    "\tfi\n"
+	    "\tmapfile -t COMPREPLY < <(compgen ${files:+-f} -W \"$words\" -- \"$cur\")\n"
+	    "}\n"
+	    "complete -F _migrationctl migrationctl\n",
 	    out);
 }
 
@@ -167,7 +183,7 @@ print_zsh_flags(
 		if (argument) {
 			fputs(":", out);
 			print_zsh_text(out, argument);
-			fputs(strcmp(argument, "FILE") == 0 ? ":_files" : ":", out);
+			fputs(is_path(argument) ? ":_files" : ":", out);
 		}
 		fprintf(out, "'%s", end);
 	}
@@ -185,12 +201,7 @@ print_zsh_settings(FILE *out)
 			continue;
 		fprintf(out, "\t\t'%s=[", option_flag(row, flag, sizeof(flag)));
 		print_zsh_text(out, row->help);
-		fputs(row->argument &&
-			    (!strcmp(row->argument, "FILE") ||
-				!strcmp(row->argument, "DIR"))
-			? "]:value:_files'\n"
-			: "]:value:'\n",
-		    out);
+		fputs(is_path(row->argument) ? "]:value:_files'\n" : "]:value:'\n", out);
 	}
 }
 
@@ -230,6 +241,7 @@ print_zsh(FILE *out)
 		len = find_list(command, &list);
 		fprintf(out, "\t\t%s)\n\t\t\t_arguments $common \\\n", command->name);
 		print_zsh_flags(out, command->flags, "\t\t\t\t", " \\\n");
+		fputs(takes_file(command) ? "\t\t\t\t'1:file:_files' \\\n" : "", out);
 		fputs("\t\t\t\t'*:operand:(", out);
 		print_words(out, list, len);
 		fputs(")'\n\t\t\t;;\n", out);
@@ -299,6 +311,8 @@ print_fish(FILE *out)
 		    " -n '__fish_seen_subcommand_from %s'", command->name);
 		print_fish_flags(out, command->flags, condition);
 		len = find_list(command, &list);
+		if (takes_file(command))
+			fprintf(out, "complete -c migrationctl%s -F\n", condition);
 		if (len == 0)
 			continue;
 		fprintf(out, "complete -c migrationctl%s -a '", condition);

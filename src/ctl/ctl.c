@@ -136,20 +136,29 @@ set_up_log(const struct config *config)
 	    fd, (enum log_format)config->log_format, (enum log_level)config->log_level);
 }
 
-static int
-use_local(struct ctl *ctl, struct err *err)
+int
+ctl_load_config(struct ctl *ctl, struct config **config, struct err *err)
 {
 	struct config_source source = {
 		.argc = (int)ctl->args.n_settings,
 		.argv = (char *const *)ctl->args.settings,
 		.environ = without_own_variables(ctl, ctl->environ),
 	};
+
+	if (config_load(ctl, &source, config, err) < 0)
+		return -1;
+	for (size_t i = 0; i < (*config)->n_warnings && !ctl->is_quiet; i++)
+		fprintf(stderr, "migrationctl: %s\n", (*config)->warnings[i]);
+	return 0;
+}
+
+static int
+use_local(struct ctl *ctl, struct err *err)
+{
 	struct config *config = NULL;
 
-	if (config_load(ctl, &source, &config, err) < 0)
+	if (ctl_load_config(ctl, &config, err) < 0)
 		return -1;
-	for (size_t i = 0; i < config->n_warnings && !ctl->is_quiet; i++)
-		fprintf(stderr, "migrationctl: %s\n", config->warnings[i]);
 	set_up_log(config);
 	return ask_use_local(ctl->ask, config, err);
 }

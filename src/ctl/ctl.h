@@ -40,6 +40,12 @@ struct ctl {
 /* The program, from its main: the exit code. */
 int ctl_main(int argc, char **argv, char *const *environ);
 
+/*
+ * The configuration for what is done here, owned by ctl: flags, environment, file, as the
+ * daemon takes them. What is odd about it is told.
+ */
+int ctl_load_config(struct ctl *ctl, struct config **config, struct err *err) MUST_CHECK;
+
 /* ---- asking ---- */
 
 /*

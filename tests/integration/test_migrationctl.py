@@ -418,6 +418,9 @@ def test_bash_completes():
     assert complete("apply", "--dry") == ["--dry-run"]
     assert complete("apply", "--migrat") == ["--migrations"]
     assert complete("repair", "0043", "re") == ["retry"]
+    assert complete("--migrations", "/et") == ["/etc"]
+    assert complete("prepare", "/et") == ["/etc"]
+    assert complete("prepare", "--mo") == ["--move"]
     assert complete("completion", "") == ["bash", "zsh", "fish"]
 
 

@@ -40,6 +40,7 @@ def ctl_on(way, serve, database, workdir):
             listen = f"unix:{workdir}/api.sock" if way == "unix" else "auto"
             daemon = serve(folder, *(["--database-url", url] if url else []),
                            listen=listen, options=options)
+            wait_until(lambda: has_looked(daemon), 20)
             flags = ["--server",
                      listen if way == "unix" else daemon.base_url]
 
@@ -48,6 +49,12 @@ def ctl_on(way, serve, database, workdir):
         ctl.flags = flags
         return ctl
     return begin
+
+
+def has_looked(daemon):
+    """Before its first look a daemon does not know what is pending."""
+    database = daemon.status()["database"]
+    return database["refreshed_at"] or database["error"]
 
 
 def lines(text):

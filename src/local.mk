@@ -54,6 +54,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/core/layout_golang_migrate.c \
 	%D%/core/layout_goose.c \
 	%D%/core/layout_kind.c %D%/core/layout_kind.h \
+	%D%/core/layout_manifest.c \
 	%D%/core/layout_sequence.c \
 	%D%/core/layout_sqlx.c \
 	%D%/core/locate.c %D%/core/locate.h \

@@ -39,6 +39,7 @@ unit_tests = \
 	%D%/unit/test_layout_golang_migrate \
 	%D%/unit/test_layout_goose \
 	%D%/unit/test_layout_files \
+	%D%/unit/test_layout_manifest \
 	%D%/unit/test_layout_sequence \
 	%D%/unit/test_layout_sqlx \
 	%D%/unit/test_locate \

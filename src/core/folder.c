@@ -194,7 +194,7 @@ choose_layout(const struct folder *folder, struct file_dir *dir,
 		}
 		return layout;
 	}
-	layout = layout_detect(dir, root);
+	layout = folder->manifest ? &layout_manifest : layout_detect(dir, root);
 	if (layout && layout->twin) {
 		err_set(err, CAT_CONFIGURATION,
 		    "the folder may be %s's or %s's, whose files have the same names",
@@ -237,12 +237,20 @@ read_folder(
 struct folder *
 folder_load(const char *path, const char *layout, int64_t now_us)
 {
+	return folder_load_listed(path, layout, NULL, now_us);
+}
+
+struct folder *
+folder_load_listed(
+    const char *path, const char *layout, const char *manifest, int64_t now_us)
+{
 	struct folder *folder = mem_zero(NULL, struct folder);
 	void *scratch = mem_context(NULL, "folder scan");
 	struct err err = { 0 };
 
 	folder->refs = 1;
 	folder->path = mem_strdup(folder, path);
+	folder->manifest = mem_strdup(folder, manifest);
 	folder->scanned_at_us = now_us;
 	if (read_folder(folder, layout, scratch, &err) < 0)
 		folder_add_problem(folder, MIGRATION_INVALID, true, &err);

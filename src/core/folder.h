@@ -33,6 +33,7 @@ struct folder {
 	unsigned refs;
 	char *path;
 	const struct layout *layout; /* NULL: not recognised */
+	const char *manifest;        /* the list that a person has named; NULL: none */
 	const char *list; /* the file that lists the migrations; NULL: there is none */
 	int64_t scanned_at_us;
 	dev_t device; /* of the directory that was read, 0 when there was none */
@@ -54,6 +55,10 @@ struct folder {
  * is the caller's. Never NULL. `now_us` is noted as scanned_at_us.
  */
 struct folder *folder_load(const char *path, const char *layout, int64_t now_us);
+
+/* Likewise, where `manifest`, a path beneath the folder, lists the files. NULL: the layout finds it. */
+struct folder *folder_load_listed(
+    const char *path, const char *layout, const char *manifest, int64_t now_us);
 
 struct folder *folder_ref(struct folder *folder);
 void folder_unref(struct folder *folder);

@@ -7,6 +7,7 @@
 /* In the order in which a folder is asked what it is: the most particular first. */
 static const struct layout *const layouts[] = {
 	&layout_drizzle,
+	&layout_manifest,
 	&layout_flyway,
 	&layout_golang_migrate,
 	&layout_goose,

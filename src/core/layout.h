@@ -9,6 +9,7 @@
  *            "--> statement-breakpoint" (drizzle-kit 0.x, journal versions 5, 6, 7)
  * sequence   NNNN_description.sql, NNN-description.sql or 14-digit timestamps; gaps are fine,
  *            order is numeric
+ * manifest   a list beside the files says which are run, and in which order
  * goose, dbmate, flyway, golang-migrate, sqlx
  *            as the tools of that name have their folders; see the head of each layout_*.c
  * dated      YYYY-MM-DD_description.sql, the data migrations beside the schema's folder
@@ -78,6 +79,7 @@ extern const struct layout layout_goose;
 extern const struct layout layout_dbmate;
 extern const struct layout layout_flyway;
 extern const struct layout layout_golang_migrate;
+extern const struct layout layout_manifest;
 extern const struct layout layout_sequence;
 extern const struct layout layout_sqlx;
 /* Of the folders beside the schema's: never found by their looks, nor to be chosen. */

@@ -140,11 +140,13 @@ config_load_folder(const struct config *config, enum phase phase)
 {
 	const char *path = config_phase_path(config, phase);
 
+	bool schema = phase == PHASE_SCHEMA;
+
 	return path == NULL
 	    ? NULL
-	    : folder_load(path,
-		  phase == PHASE_SCHEMA ? config->layout_name : phase_layout(phase),
-		  clock_now_us());
+	    : folder_load_listed(path,
+		  schema ? config->layout_name : phase_layout(phase),
+		  schema ? config->manifest : NULL, clock_now_us());
 }
 
 void

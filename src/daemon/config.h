@@ -41,6 +41,7 @@ struct config {
 	const char *password_file;
 	const char *password_command;
 	bool ephemeral;
+	const char *manifest;
 	int layout; /* 0: auto; else the layout of that number in layout_names, from 1 */
 	int tracking; /* 0: auto; else likewise in tracking_names */
 	const char *tracking_schema;

@@ -35,6 +35,10 @@ const struct option_row option_table[] = {
 	  .flags = OPTION_RELOAD, .fallback = "auto", .names = layout_names,
 	  .argument = "LAYOUT", .group = 'm',
 	  .help = "How the folder is laid out; auto looks what is there." },
+	{ .name = "manifest", .type = OPTION_STRING, .offset = FIELD(manifest),
+	  .flags = OPTION_RELOAD, .argument = "FILE", .group = 'm',
+	  .help = "File in the folder that lists the migrations in their order, as text or "
+		  "JSON." },
 
 	{ .name = "data", .type = OPTION_STRING, .offset = FIELD(data),
 	  .flags = OPTION_RELOAD, .argument = "DIR", .group = 'm',

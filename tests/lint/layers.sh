@@ -26,7 +26,7 @@ BEGIN {
 	doors["libpq-fe.h"] = "^db/"
 	doors["libpq"] = "^db/"
 	doors["microhttpd.h"] = "^http/httpd[.]c$"
-	doors["jansson.h"] = "^(http/|ctl/|core/(layout_drizzle|author_drizzle)[.]c$)"
+	doors["jansson.h"] = "^(http/|ctl/|core/(layout_drizzle|layout_manifest|author_drizzle)[.]c$)"
 	doors["confuse.h"] = "^daemon/"
 	doors["curl"] = "^(ctl/ask_http|daemon/poster)[.]c$"
 	doors["openssl"] = "^(base|http)/"

@@ -11,7 +11,7 @@
 #include "core/layout.h"
 #include "tempdir.h"
 
-#define NAMES "drizzle, flyway, golang-migrate, goose, dbmate, sequence, sqlx"
+#define NAMES "drizzle, manifest, flyway, golang-migrate, goose, dbmate, sequence, sqlx"
 
 static void
 test_find(void **state)
@@ -34,9 +34,9 @@ test_names_lists_every_row(void **state)
 static void
 test_rows_are_complete(void **state)
 {
-	static const struct layout *const rows[] = { &layout_drizzle, &layout_flyway,
-		&layout_golang_migrate, &layout_goose, &layout_dbmate, &layout_sequence,
-		&layout_sqlx };
+	static const struct layout *const rows[] = { &layout_drizzle, &layout_manifest,
+		&layout_flyway, &layout_golang_migrate, &layout_goose, &layout_dbmate,
+		&layout_sequence, &layout_sqlx };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -61,7 +61,7 @@ test_detect(void **state)
 		{ "README.md", NULL }, { "init.sql", NULL },
 		{ "0001_a.sql", &layout_sequence },
 		{ "0002_a.up.sql", &layout_golang_migrate },
-		{ "V1__a.sql", &layout_flyway },
+		{ "V1__a.sql", &layout_flyway }, { "manifest.json", &layout_manifest },
 		{ "meta/_journal.json", &layout_drizzle }, /* asked first */
 	};
 	char *path = tempdir_make();

@@ -56,7 +56,7 @@ struct folder {
  */
 struct folder *folder_load(const char *path, const char *layout, int64_t now_us);
 
-/* Likewise, where `manifest`, a path beneath the folder, lists the files. NULL: the layout finds it. */
+/* Likewise, where the file `manifest` beneath it lists the files. NULL: the layout finds it. */
 struct folder *folder_load_listed(
     const char *path, const char *layout, const char *manifest, int64_t now_us);
 

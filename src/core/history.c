@@ -6,6 +6,11 @@
 
 #include "base/mem.h"
 
+struct history_note {
+	const char *id;
+	const char *checksum;
+};
+
 struct history *
 history_new(const void *ctx, enum history_key key)
 {
@@ -41,6 +46,43 @@ history_stop(struct history *history, const struct err *err)
 		return;
 	history->stop = mem_zero(history, struct err);
 	*history->stop = *err;
+}
+
+void
+history_note_checksum(struct history *history, const char *id, const char *checksum)
+{
+	size_t n = history->n_notes;
+
+	/* Full at each power of two. */
+	if ((n & (n - 1)) == 0)
+		history->notes = mem_grow(
+		    history, history->notes, struct history_note, n == 0 ? 1 : 2 * n);
+	history->notes[history->n_notes++] = (struct history_note){
+		.id = mem_strdup(history, id),
+		.checksum = mem_strdup(history, checksum),
+	};
+}
+
+static int
+compare_notes(const void *a, const void *b)
+{
+	const struct history_note *left = a;
+	const struct history_note *right = b;
+
+	return strcmp(left->id, right->id);
+}
+
+const char *
+history_noted_checksum(const struct history *history, const char *id)
+{
+	const struct history_note wanted = { .id = id };
+	const struct history_note *note;
+
+	if (history->n_notes == 0)
+		return NULL;
+	note = bsearch(
+	    &wanted, history->notes, history->n_notes, sizeof(wanted), compare_notes);
+	return note != NULL ? note->checksum : NULL;
 }
 
 static int

@@ -51,6 +51,9 @@ struct history {
 	struct history_row *rows;
 	size_t n_rows;
 	int64_t read_at_us;
+	/* private to history.c: what our journal knows of files, by id */
+	struct history_note *notes;
+	size_t n_notes;
 	/*
 	 * Private to history.c: the rows with a key, sorted by it; made when it
 	 * is first needed.
@@ -69,6 +72,14 @@ void history_add(struct history *history, const struct history_row *row);
  * copy of `err`; the first one stays.
  */
 void history_stop(struct history *history, const struct err *err);
+
+/*
+ * The checksum that the migration of that id had when we applied it, as our journal has it: for
+ * tables that keep none. To be noted in the order of the ids' bytes. And what was noted of it;
+ * NULL: nothing.
+ */
+void history_note_checksum(struct history *history, const char *id, const char *checksum);
+const char *history_noted_checksum(const struct history *history, const char *id);
 
 /* Mark the row(s) with that key as baseline; nothing when there is none. */
 void history_mark_baseline(struct history *history, const char *key);

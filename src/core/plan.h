@@ -58,6 +58,12 @@ enum plan_transaction {
 	TRANSACTION_RUN
 };
 
+/* Numbers of migrations that must never change again; `to` 0: none. */
+struct plan_range {
+	int64_t from;
+	int64_t to;
+};
+
 /* Whether what is applied is run again. */
 enum plan_rerun {
 	RERUN_NEVER,
@@ -69,6 +75,7 @@ struct plan_policy {
 	enum plan_out_of_order out_of_order;
 	enum plan_on_modified on_modified;
 	enum plan_transaction transaction;
+	struct plan_range immutable;
 	enum plan_rerun rerun; /* of a target: its seeds */
 };
 
@@ -157,7 +164,7 @@ struct plan {
  *	    that runs alone (CONFIGURATION, 409, exit code 8)
  *	out of order, with policy refuse and without the directive that allows it
  *	    (OUT_OF_ORDER; layout->remedy as hint)
- *	modified, with policy refuse (CHECKSUM_MISMATCH)
+ *	modified, with policy refuse or in the immutable range (CHECKSUM_MISMATCH)
  *	a baseline over a history, without force (CONFIGURATION, 409, exit code 8)
  *	what another version of the table's own tool would run again, or has made
  *	    unknowable (plan_judge_history.c; likewise)

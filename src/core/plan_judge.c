@@ -2,6 +2,7 @@
 #include "core/plan_judge.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/bounds.h"
@@ -250,6 +251,42 @@ judge_out_of_order(struct plan_draft *draft)
 	    draft, MIGRATION_OUT_OF_ORDER, policy == OUT_OF_ORDER_REFUSE, &err);
 }
 
+/* The first number in its id; 0: it has none. */
+static bool
+is_within(const struct plan_range *range, const struct migration *m)
+{
+	int64_t number = strtoll(m->id + strcspn(m->id, "0123456789"), NULL, 10);
+
+	return number >= range->from && number <= range->to;
+}
+
+static void
+judge_immutable(struct plan_draft *draft)
+{
+	const struct plan_range *range = &draft->input->policy.immutable;
+	struct plan_list list = { 0 };
+	struct err err = { 0 };
+
+	for (size_t i = 0; i < draft->plan->n_items && range->to > 0; i++) {
+		const struct plan_item *item = &draft->plan->items[i];
+
+		if (item->state == MIGRATION_MODIFIED &&
+		    is_within(range, item->migration))
+			plan_list_add(&list, item);
+	}
+	if (list.n == 0)
+		return;
+	err_set(&err, CAT_CHECKSUM_MISMATCH,
+	    "%zu migration%s changed that must not, by immutable = %lld-%lld: %s", list.n,
+	    list.n == 1 ? " was" : "s were", (long long)range->from, (long long)range->to,
+	    plan_list_end(&list));
+	err_hint(&err,
+	    "put the file back as it was applied, and the change into a new migration");
+	plan_name_migration(&err, list.first->migration);
+	plan_add_problem(
+	    draft, MIGRATION_MODIFIED, draft->input->operation == PLAN_APPLY, &err);
+}
+
 static void
 judge_modified(struct plan_draft *draft)
 {
@@ -324,6 +361,7 @@ plan_judge(struct plan_draft *draft)
 	for (size_t i = 0; i < draft->plan->n_steps; i++)
 		judge_step(draft, &draft->plan->steps[i]);
 	judge_out_of_order(draft);
+	judge_immutable(draft);
 	judge_modified(draft);
 	if (draft->input->history != NULL) {
 		plan_judge_history(draft);

@@ -322,6 +322,24 @@ stand_in(
 	}
 }
 
+/* Where the row keeps no checksum, our journal may. */
+static void
+compare_with_notes(
+    struct plan_match *match, const struct folder *folder, const struct history *history)
+{
+	for (size_t i = 0; i < folder->n_migrations; i++) {
+		const struct migration *m = folder->migrations[i];
+		struct plan_found *found = &match->found[i];
+		const char *noted = NULL;
+
+		if (found->row == NULL || has_text(found->row->checksum) ||
+		    m->checksum[0] == '\0')
+			continue;
+		noted = history_noted_checksum(history, m->id);
+		found->modified = noted != NULL && strcmp(noted, m->checksum) != 0;
+	}
+}
+
 struct plan_match *
 plan_match(const void *ctx, const struct folder *folder, const struct history *history)
 {
@@ -336,5 +354,6 @@ plan_match(const void *ctx, const struct folder *folder, const struct history *h
 		match_by_rules(&matcher, &rules_of[history->key]);
 	cover_older(match, folder, history);
 	stand_in(match, folder, history);
+	compare_with_notes(match, folder, history);
 	return match;
 }

@@ -191,6 +191,7 @@ run_add_applied(struct run *run, const struct migration *migration, int64_t dura
 		.phase = run->phase,
 		.id = mem_strdup(run, migration->id),
 		.version = mem_strdup(run, migration->version),
+		.checksum = mem_strdup(run, migration->checksum),
 		.duration_us = duration_us,
 	};
 	run->n_applied = n + 1;

@@ -122,6 +122,7 @@ struct run_migration {
 	enum phase phase;
 	const char *id;
 	const char *version;
+	const char *checksum; /* of the file that ran; "" when not known */
 	int64_t duration_us;
 };
 

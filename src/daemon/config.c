@@ -144,8 +144,7 @@ config_load_folder(const struct config *config, enum phase phase)
 
 	return path == NULL
 	    ? NULL
-	    : folder_load_listed(path,
-		  schema ? config->layout_name : phase_layout(phase),
+	    : folder_load_listed(path, schema ? config->layout_name : phase_layout(phase),
 		  schema ? config->manifest : NULL, clock_now_us());
 }
 
@@ -205,6 +204,7 @@ config_target_params(
 			.on_modified = (enum plan_on_modified)config->on_modified,
 			.transaction = (enum plan_transaction)config->transaction,
 			.rerun = config->seeds_when ? RERUN_ALWAYS : RERUN_CHANGED,
+			.immutable = config->immutable_range,
 		},
 	};
 }

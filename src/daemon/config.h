@@ -42,6 +42,8 @@ struct config {
 	const char *password_command;
 	bool ephemeral;
 	const char *manifest;
+	const char *immutable;             /* "001-009" */
+	struct plan_range immutable_range; /* of it */
 	int layout; /* 0: auto; else the layout of that number in layout_names, from 1 */
 	int tracking; /* 0: auto; else likewise in tracking_names */
 	const char *tracking_schema;

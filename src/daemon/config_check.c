@@ -98,6 +98,48 @@ check_listeners(struct config *config, const char *option, const char *const *li
 	return 0;
 }
 
+/* "001-009", or "7" alone. */
+static int
+check_immutable(struct config *config, struct err *err)
+{
+	struct plan_range *range = &config->immutable_range;
+	unsigned long long from = 0, to = 0;
+	int end = 0;
+
+	*range = (struct plan_range){ 0 };
+	if (!config->immutable)
+		return 0;
+	if (sscanf(config->immutable, "%18llu%n", &from, &end) == 1)
+		to = from;
+	if (config->immutable[end] == '-') {
+		const char *rest = config->immutable + end + 1;
+
+		if (sscanf(rest, "%18llu%n", &to, &end) != 1)
+			to = 0;
+		end += (int)(rest - config->immutable);
+	}
+	if (to > 0 && to >= from && config->immutable[end] == '\0') {
+		*range = (struct plan_range){ (int64_t)from, (int64_t)to };
+		return 0;
+	}
+	err_set(err, CAT_CONFIGURATION, "immutable: \"%s\" is no range of numbers",
+	    config->immutable);
+	err_hint(err, "write the first and the last number, as 001-009");
+	return -1;
+}
+
+static int
+check_manifest(const struct config *config, struct err *err)
+{
+	if (!config->manifest || !config->layout_name ||
+	    strcmp(config->layout_name, "manifest") == 0)
+		return 0;
+	err_set(err, CAT_CONFIGURATION, "manifest does not go with layout = %s",
+	    config->layout_name);
+	err_hint(err, "leave one of them out");
+	return -1;
+}
+
 static int
 check_set(const char *option, bool is_set, struct err *err)
 {
@@ -137,7 +179,8 @@ config_check(struct config *config, struct err *err)
 	if (check_set("migrations", config->migrations, err) < 0 ||
 	    check_set("listen", config->listen, err) < 0)
 		return -1;
-	if (config_check_secrets(config, err) < 0 || check_tracking(config, err) < 0)
+	if (config_check_secrets(config, err) < 0 || check_tracking(config, err) < 0 ||
+	    check_manifest(config, err) < 0 || check_immutable(config, err) < 0)
 		return -1;
 	/* nothing can be changed through the probe listener */
 	if (check_listeners(

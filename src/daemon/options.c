@@ -140,6 +140,10 @@ const struct option_row option_table[] = {
 	  .flags = OPTION_RELOAD, .fallback = "refuse", .choices = out_of_orders, .group = 'a',
 	  .help = "What to do about a migration that is older than the newest applied; skip "
 		  "is what drizzle-orm 0.x does." },
+	{ .name = "immutable", .type = OPTION_STRING, .offset = FIELD(immutable),
+	  .flags = OPTION_RELOAD, .argument = "FROM-TO", .group = 'a',
+	  .help = "Numbers of migrations that must not change once they are applied, as "
+		  "001-009." },
 	{ .name = "on_modified", .type = OPTION_CHOICE, .offset = FIELD(on_modified),
 	  .flags = OPTION_RELOAD, .fallback = "warn", .choices = on_modifieds, .group = 'a',
 	  .help = "What to do when the file of an applied migration has changed." },

@@ -161,6 +161,8 @@ migrations_json(const void *ctx, const struct run *run)
 		text_add_json_string(&json, m->id);
 		text_add(&json, ",\"version\":");
 		text_add_json_string(&json, m->version);
+		if (m->phase == PHASE_SCHEMA && m->checksum[0] != '\0')
+			text_addf(&json, ",\"checksum\":\"%s\"", m->checksum);
 		text_addf(
 		    &json, ",\"duration_seconds\":%s}", seconds(ctx, m->duration_us));
 	}
@@ -243,6 +245,32 @@ journal_baselined(const void *ctx UNUSED, const char *target)
 		.n_params = 1,
 		.params = { target },
 	};
+}
+
+/* Only the newest word on each counts, as above. */
+struct pgconn_statement
+journal_checksums(const void *ctx UNUSED, const char *target)
+{
+	return (struct pgconn_statement){
+		.sql =
+		    "SELECT DISTINCT ON (w.id COLLATE pg_catalog.\"C\") w.id, w.checksum "
+		    "FROM migrationd.runs AS r, "
+		    "LATERAL pg_catalog.jsonb_to_recordset(r.migrations) "
+		    "AS w(id pg_catalog.text, checksum pg_catalog.text) "
+		    "WHERE r.target OPERATOR(pg_catalog.=) $1::pg_catalog.text "
+		    "AND w.checksum IS NOT NULL "
+		    "ORDER BY w.id COLLATE pg_catalog.\"C\", r.id DESC",
+		.n_params = 1,
+		.params = { target },
+	};
+}
+
+void
+journal_read_checksums(const PGresult *result, struct history *history)
+{
+	for (int i = 0; i < PQntuples(result); i++)
+		history_note_checksum(
+		    history, PQgetvalue(result, i, 0), PQgetvalue(result, i, 1));
 }
 
 /* A UUIDv7 sorts by time, so the primary key serves the order. */

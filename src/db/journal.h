@@ -8,6 +8,7 @@
  * truth about what is applied: that is the tracking table.
  */
 
+#include "core/history.h"
 #include "core/run.h"
 #include "db/pgconn.h"
 
@@ -30,6 +31,13 @@ struct pgconn_statement journal_insert(
  * Needs the table of the journal.
  */
 struct pgconn_statement journal_baselined(const void *ctx, const char *target);
+
+/*
+ * The checksums of files as they were applied or baselined last, one row each: id, checksum; and
+ * into the history. Needs the table of the journal.
+ */
+struct pgconn_statement journal_checksums(const void *ctx, const char *target);
+void journal_read_checksums(const PGresult *result, struct history *history);
 
 /*
  * The newest finished runs, for /runs after a restart; journal_read_run makes a run of

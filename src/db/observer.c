@@ -107,6 +107,10 @@ observer_enter(struct observer *observer, enum look_stage stage)
 		send_statement(
 		    observer, journal_baselined(observer->look, observer->params->name));
 		break;
+	case LOOK_CHECKSUMS:
+		send_statement(
+		    observer, journal_checksums(observer->look, observer->params->name));
+		break;
 	case LOOK_RUNS:
 		send_statement(observer,
 		    journal_recent(

@@ -24,6 +24,7 @@ enum look_stage {
 	LOOK_HOLDER,    /* who holds the lock */
 	LOOK_JOURNAL,   /* is our journal there */
 	LOOK_BASELINED, /* which rows are baselines */
+	LOOK_CHECKSUMS, /* of the files as they were, where the rows have none */
 	LOOK_RUNS,      /* the newest runs, at the first look */
 	LOOK_REPORT,
 };

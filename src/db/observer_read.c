@@ -122,6 +122,16 @@ read_baselined(struct observer *observer, const struct pgconn_reply *reply)
 	if (history != NULL)
 		for (int i = 0; i < PQntuples(reply->result); i++)
 			history_mark_baseline(history, PQgetvalue(reply->result, i, 0));
+	if (history != NULL &&
+	    !tracking_find(observer->seen.tracking[PHASE_SCHEMA].kind)->keeps_checksums)
+		return LOOK_CHECKSUMS;
+	return observer->runs_read ? LOOK_REPORT : LOOK_RUNS;
+}
+
+static enum look_stage
+read_checksums(struct observer *observer, const struct pgconn_reply *reply)
+{
+	journal_read_checksums(reply->result, observer->seen.histories[PHASE_SCHEMA]);
 	return observer->runs_read ? LOOK_REPORT : LOOK_RUNS;
 }
 
@@ -187,6 +197,8 @@ observer_read_answer(struct observer *observer, const struct pgconn_reply *reply
 		return read_journal(observer, reply);
 	case LOOK_BASELINED:
 		return read_baselined(observer, reply);
+	case LOOK_CHECKSUMS:
+		return read_checksums(observer, reply);
 	case LOOK_RUNS:
 		return read_runs(observer, reply);
 	case LOOK_IDLE:

@@ -51,7 +51,8 @@ struct tracking {
 	const char *default_schema; /* NULL: the session's current_schema() */
 	const char *default_table;
 	enum history_key key;
-	bool keeps_time; /* rows say when they were written */
+	bool keeps_time;      /* rows say when they were written */
+	bool keeps_checksums; /* rows say what was applied; else our journal does */
 	/* The one layout whose migrations have what the rows hold; NULL: any has. */
 	const char *needs_layout;
 	const char *const *columns; /* that must be there, NULL-terminated */

@@ -91,6 +91,7 @@ const struct tracking tracking_drizzle = {
 	.name = "drizzle",
 	.default_schema = "drizzle",
 	.default_table = "__drizzle_migrations",
+	.keeps_checksums = true,
 	.key = HISTORY_BY_VERSION,
 	.needs_layout = "drizzle", /* no other has a `when` */
 	.columns = columns,

@@ -158,6 +158,7 @@ record(const void *ctx, const struct tracking_table *table,
 const struct tracking tracking_flyway = {
 	.name = "flyway",
 	.default_table = "flyway_schema_history",
+	.keeps_checksums = true,
 	.key = HISTORY_BY_NAME,
 	.keeps_time = true,
 	.needs_layout = "flyway", /* its versions and checksums */

@@ -115,6 +115,7 @@ record(const void *ctx, const struct tracking_table *table,
 const struct tracking tracking_sqlx = {
 	.name = "sqlx",
 	.default_table = "_sqlx_migrations",
+	.keeps_checksums = true,
 	.key = HISTORY_BY_NAME,
 	.keeps_time = true,
 	.needs_layout = "sqlx", /* its checksums and descriptions */

@@ -72,6 +72,46 @@ sequence(struct scene *scene)
 	script_table("version,name,applied_at");
 }
 
+/* Our journal knows another text of what is applied. */
+static void
+changed_before(struct scene *scene)
+{
+	sequence(scene);
+	scene->params.policy.immutable = (struct plan_range){ 1, 1 };
+	fakepq_rows(fakepq_on("SELECT version, name"), 3, 1,
+	    (const char *const[]){ "0001", "one", "0" });
+	fakepq_rows(fakepq_on("w.checksum"), 2, 1,
+	    (const char *const[]){ "0001_one", "another" });
+}
+
+static void
+no_journal_to_ask(struct scene *scene)
+{
+	sequence(scene);
+	script_journal(false, false);
+}
+
+static void
+journal_not_asked(struct scene *scene)
+{
+	sequence(scene);
+	scene->params.journal = false;
+}
+
+static void
+checksums_fail(struct scene *scene)
+{
+	sequence(scene);
+	script_error("w.checksum", "42501", "permission denied for table runs");
+}
+
+static void
+lost_in_checksums(struct scene *scene)
+{
+	sequence(scene);
+	script_lose("w.checksum");
+}
+
 static void
 not_in_transaction(struct scene *scene)
 {
@@ -342,7 +382,7 @@ lost_in_unlock(struct scene *scene)
 #define FAILED  RUN_FAILED, CAT_SQL_ERROR
 #define ALL     RUN_SUCCEEDED, CAT_NONE, NULL, 2, 2, false, NULL, false
 #define TWO_LOG "begin <CREATE two;> ROLLBACK failure(0002_two.sql)"
-#define ONE_LOG OPEN "begin <CREATE one;> relock record(0001_one.sql) COMMIT "
+#define ONE_LOG OPEN_PLAIN "begin <CREATE one;> relock record(0001_one.sql) COMMIT "
 
 const struct scenario scenarios_apply[] = {
 	{ "hook", hook, OPEN ONE TWO CLOSE, RUN_SUCCEEDED, CAT_NONE, NULL, 2, 2, false,
@@ -363,8 +403,23 @@ const struct scenario scenarios_apply[] = {
 	{ "lost_in_note", lost_in_note, ONE_LOG TWO_LOG, RUN_FAILED, CAT_SQL_SYNTAX_ERROR,
 	    "syntax error", 1, 1, false, NULL, false },
 	{ "sequence", sequence,
-	    OPEN "begin <CREATE one;> relock record(0001) COMMIT " CLOSE, RUN_SUCCEEDED,
+	    OPEN_PLAIN "begin <CREATE one;> relock record(0001) COMMIT " CLOSE,
+	    RUN_SUCCEEDED, CAT_NONE, NULL, 1, 1, false, NULL, false },
+	{ "changed_before", changed_before, OPEN_PLAIN CLOSE, RUN_REFUSED,
+	    CAT_CHECKSUM_MISMATCH, "1 migration was changed that must not", 0, 1, false,
+	    NULL, false },
+	{ "no_journal_to_ask", no_journal_to_ask,
+	    OPEN "journal? begin <CREATE one;> relock record(0001) COMMIT "
+		 "journal? unlock",
+	    RUN_SUCCEEDED, CAT_NONE, NULL, 1, 1, false, NULL, false },
+	{ "journal_not_asked", journal_not_asked,
+	    OPEN "begin <CREATE one;> relock record(0001) COMMIT unlock", RUN_SUCCEEDED,
 	    CAT_NONE, NULL, 1, 1, false, NULL, false },
+	{ "checksums_fail", checksums_fail,
+	    OPEN_PLAIN "begin <CREATE one;> relock record(0001) COMMIT " CLOSE,
+	    RUN_SUCCEEDED, CAT_NONE, NULL, 1, 1, false, NULL, false },
+	{ "lost_in_checksums", lost_in_checksums, OPEN "journal? checksums", RUN_FAILED,
+	    CAT_NETWORK_ERROR, "was lost", 0, 0, false, NULL, false },
 	{ "not_in_transaction", not_in_transaction,
 	    OPEN "begin <CREATE one;> ROLLBACK " CLOSE, FAILED,
 	    "in the file's first line: -- migrationd: no-transaction", 0, 0, false, NULL,

@@ -228,6 +228,7 @@ static const struct {
 	{ "SET SESSION statement_timeout", "session", 0 },
 	{ "RESET ALL", "again", 0 },
 	{ "has_table_privilege", "journal?", 0 },
+	{ "w.checksum", "checksums", 0 },
 	{ "jsonb_to_recordset", "baselined", 0 },
 	{ "jsonb_array_elements", "runs", 0 },
 	{ "'statements'", "statements?", 0 },

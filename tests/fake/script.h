@@ -24,7 +24,7 @@
  *	statements? statements+ resume                    migrations that run in segments
  *	session note(N) noted(N) index? mark forget       N: number of the statement
  *	answered withdraw witness                         a repair, a COMMIT in doubt
- *	journal? journal+ journal baselined runs          our journal
+ *	journal? journal+ journal baselined checksums runs    our journal
  *	<...>                                             a migration's SQL, or what is not known
  */
 

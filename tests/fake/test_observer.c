@@ -54,6 +54,30 @@ test_look(void **state)
 	watcher_end(&watcher);
 }
 
+/* Where the rows keep no checksums, our journal is asked for them. */
+static void
+test_checksums(void **state)
+{
+	struct watcher watcher;
+
+	(void)state;
+	watcher_begin(&watcher);
+	watcher.params.tracking = "schema_migrations";
+	script_table("version,name,applied_at");
+	watcher_start(&watcher);
+	watcher_await(&watcher, 1);
+	assert_string_equal(
+	    watcher.sent, "probe look rows holder journal? baselined checksums runs");
+	assert_true(watcher.seen.database.reachable);
+
+	/* for nothing where they cannot be read */
+	script_error("w.checksum", "42501", "permission denied");
+	watcher_look(&watcher);
+	assert_true(watcher.seen.database.reachable);
+	assert_true(watcher.had_history);
+	watcher_end(&watcher);
+}
+
 static void
 test_no_table(void **state)
 {
@@ -436,6 +460,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_look),
+		cmocka_unit_test(test_checksums),
 		cmocka_unit_test(test_no_table),
 		cmocka_unit_test(test_runs),
 		cmocka_unit_test(test_denied),

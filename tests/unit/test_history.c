@@ -103,6 +103,23 @@ test_baseline_marks_each_row_of_the_key(void **state)
 }
 
 static void
+test_checksums_that_were_noted(void **state)
+{
+	static const char *const ids[] = { "0001_a", "0002_b", "0010_c", "B" };
+	struct history *history = history_new(*state, HISTORY_BY_VERSION);
+	char id[] = "0001_a";
+
+	assert_null(history_noted_checksum(history, "0001_a"));
+	for (size_t i = 0; i < ARRAY_SIZE(ids); i++)
+		history_note_checksum(history, i == 0 ? id : ids[i], ids[i] + 1);
+	id[0] = 'x'; /* what was noted is a copy */
+	for (size_t i = 0; i < ARRAY_SIZE(ids); i++)
+		assert_string_equal(history_noted_checksum(history, ids[i]), ids[i] + 1);
+	assert_null(history_noted_checksum(history, "0001"));
+	assert_null(history_noted_checksum(history, "x"));
+}
+
+static void
 test_the_first_reason_to_stop_stays(void **state)
 {
 	struct history *history = history_new(*state, HISTORY_BY_VERSION);
@@ -127,6 +144,8 @@ main(void)
 		    test_all_columns_are_kept, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 		    test_baseline_marks_each_row_of_the_key, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    test_checksums_that_were_noted, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 		    test_the_first_reason_to_stop_stays, set_up, tear_down),
 	};

@@ -52,6 +52,7 @@ test_qualified(void **state)
 		journal_create()->sql,
 		journal_baselined(ctx, "default").sql,
 		journal_recent(ctx, "default", 5).sql,
+		journal_checksums(ctx, "default").sql,
 	};
 
 	(void)state;
@@ -64,7 +65,24 @@ test_qualified(void **state)
 	}
 	assert_string_equal(journal_baselined(ctx, "other").params[0], "other");
 	assert_string_equal(journal_recent(ctx, "other", 5).params[0], "other");
+	assert_string_equal(journal_checksums(ctx, "other").params[0], "other");
 	assert_non_null(strstr(journal_recent(ctx, "default", 5).sql, " LIMIT 5"));
+	talloc_free(ctx);
+}
+
+static void
+test_read_checksums(void **state)
+{
+	void *ctx = mem_context(NULL, "test");
+	struct history *history = history_new(ctx, HISTORY_BY_FILE);
+	PGresult *result =
+	    pgresult_make(2, 2, (const char *const[]){ "001-a", "abc", "002-b", "def" });
+
+	(void)state;
+	journal_read_checksums(result, history);
+	PQclear(result);
+	assert_string_equal(history_noted_checksum(history, "001-a"), "abc");
+	assert_string_equal(history_noted_checksum(history, "002-b"), "def");
 	talloc_free(ctx);
 }
 
@@ -269,6 +287,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_look),
 		cmocka_unit_test(test_qualified),
+		cmocka_unit_test(test_read_checksums),
 		cmocka_unit_test(test_insert),
 		cmocka_unit_test(test_insert_error),
 		cmocka_unit_test(test_read_run),

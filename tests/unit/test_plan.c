@@ -1391,6 +1391,70 @@ test_checksums_of_other_tools(void **state)
 	}
 }
 
+/* A row without a checksum is held against our journal's. */
+static void
+test_checksums_of_the_journal(void **state)
+{
+	static const struct {
+		const char *history, *noted, *states;
+	} rows[] = {
+		{ "1 2", "z", "MA" },
+		{ "1 2", "a", "AA" },
+		{ "1:a 2", "z", "AA" }, /* the row counts more */
+		{ "<2", "z", "MA" },
+		{ "", "z", "PP" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct history *history =
+		    history_of(*state, HISTORY_BY_VERSION, rows[i].history);
+		struct plan_input input = { .folder = folder_of(*state, "a b"),
+			.history = history };
+
+		history_note_checksum(history, "a", rows[i].noted);
+		assert_string_equal(
+		    letters_of(*state, plan_build(*state, &input)), rows[i].states);
+	}
+}
+
+static void
+test_what_must_never_change(void **state)
+{
+	static const struct {
+		struct plan_range range;
+		const char *history;
+		enum plan_operation operation;
+		const char *says; /* NULL: no refusal */
+	} rows[] = {
+		{ { 1, 9 }, "1:x 2:x 10:x", PLAN_APPLY,
+		    "2 migrations were changed that must not, by immutable = 1-9: 001-a, "
+		    "V2__c" },
+		{ { 2, 2 }, "1:x 2:x 10:x", PLAN_APPLY,
+		    "1 migration was changed that must" },
+		{ { 3, 9 }, "1:x 2:x 10:x", PLAN_APPLY, NULL },
+		{ { 0, 0 }, "1:x 2:x 10:x", PLAN_APPLY, NULL },
+		{ { 1, 9 }, "1:0 2:V 10:x", PLAN_APPLY, NULL },
+		{ { 1, 9 }, "1:x 2:x 10:x", PLAN_REPAIR, NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct plan_input input = {
+			.folder = folder_of(*state, "001-a V2__c plain@10 9-new@11"),
+			.history =
+			    history_of(*state, HISTORY_BY_VERSION, rows[i].history),
+			.operation = rows[i].operation,
+			.policy = { .immutable = rows[i].range },
+		};
+		const struct err *refusal = &plan_build(*state, &input)->refusal;
+
+		assert_int_equal(err_is_set(refusal), rows[i].says != NULL);
+		if (!rows[i].says)
+			continue;
+		assert_int_equal(refusal->category, CAT_CHECKSUM_MISMATCH);
+		assert_memory_equal(refusal->text, rows[i].says, strlen(rows[i].says));
+	}
+}
+
 static void
 test_a_table_that_says_stop(void **state)
 {
@@ -1424,6 +1488,8 @@ main(void)
 		TEST(test_a_layout_that_places_rows),
 		TEST(test_what_stands_in_for_older_ones),
 		TEST(test_checksums_of_other_tools),
+		TEST(test_checksums_of_the_journal),
+		TEST(test_what_must_never_change),
 		TEST(test_a_table_that_says_stop),
 		TEST(test_order_and_policy),
 		TEST(test_targets),

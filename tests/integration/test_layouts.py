@@ -343,3 +343,101 @@ def test_the_same_database_as_dbmate_leaves(once, database, postgres,
         assert database.query(rows) == other.query(rows)
     finally:
         postgres.dropdb(other.name)
+
+
+# ---- a list of files ----
+
+LISTED = {
+    "001-enums.sql": "CREATE TYPE mood AS ENUM ('ok');\n",
+    "010-repos.sql": "CREATE TABLE repos (m mood);\n"
+                     "-- ROLLBACK SQL\n-- DROP TABLE repos;\n",
+    "11_jobs.sql": "CREATE TABLE jobs ();\n",
+    "002-more.sql": "CREATE TABLE more ();\n",
+}
+LIST = ["001-enums.sql", "010-repos.sql", "11_jobs.sql"]
+
+
+def listed(workdir, names=LIST, name="manifest.json", files=LISTED):
+    folder = sequence_folder(workdir / "listed", files)
+    write(folder / name, json.dumps(names))
+    return folder
+
+
+def log_rows(database):
+    return database.query("SELECT step_number, description, status FROM"
+                          " migration_log ORDER BY step_number")
+
+
+@pytest.mark.parametrize("text, options", [
+    (json.dumps(LIST), ()),
+    (json.dumps({"initialSetupFiles": LIST[:1], "migrationFiles": LIST[1:]}),
+     ()),
+    ("# in order\n" + "\n".join(LIST) + "\n", ("--manifest", "list.txt")),
+])
+def test_a_list_of_files(once, database, workdir, text, options):
+    folder = sequence_folder(workdir / "listed", LISTED)
+    write(folder / (options[1] if options else "manifest.json"), text)
+    done = run(once, folder, "auto", *options)
+    assert done.returncode == FINE, done
+    assert applied(done) == ["001-enums", "010-repos", "11_jobs"]
+    assert log_rows(database) == [
+        (i + 1, name, "completed") for i, name in enumerate(LIST)]
+    warnings = " ".join(json.loads(done.stdout)["warnings"])
+    assert "002-more.sql" in warnings and "not listed" in warnings
+    assert applied(run(once, folder, "auto", *options)) == []
+
+
+def test_a_list_that_names_what_is_not_there(once, database, workdir):
+    folder = listed(workdir, LIST + ["099-gone.sql"])
+    done = run(once, folder, "auto")
+    assert done.returncode == 2, done
+    error = json.loads(done.stdout)["error"]
+    assert "099-gone.sql is listed, but there is no such file" \
+        in error["detail"]
+    assert "public.jobs" not in database.tables()
+
+
+def test_a_file_put_between_is_out_of_order(once, database, workdir):
+    folder = listed(workdir)
+    run(once, folder, "auto")
+    listed(workdir, LIST[:1] + ["002-more.sql"] + LIST[1:])
+    error = refusal(once, folder, "auto")
+    assert error["category"] == "OUT_OF_ORDER"
+    listed(workdir, LIST + ["002-more.sql"])
+    assert applied(run(once, folder, "auto")) == ["002-more"]
+
+
+@pytest.mark.parametrize("files, layout, change", [
+    (LISTED, "manifest", "001-enums.sql"),
+    ({"0001_a.sql": A, "0010_b.sql": B}, "sequence", "0001_a.sql"),
+    ({"1_a.up.sql": A, "10_b.up.sql": B}, "golang-migrate", "1_a.up.sql"),
+])
+def test_files_that_must_not_change(once, serve, database, workdir, files,
+                                    layout, change):
+    """migration_log keeps no checksums: our journal does."""
+    folder = sequence_folder(workdir / "files", files)
+    if layout == "manifest":
+        write(folder / "manifest.json", json.dumps(LIST))
+    run(once, folder, layout)
+    write(folder / change, files[change] + "-- changed\n")
+    done = run(once, folder, layout)
+    assert done.returncode == FINE, done
+    assert "changed since" in " ".join(json.loads(done.stdout)["warnings"])
+    error = refusal(once, folder, layout, "--immutable", "001-009",
+                    code=DRIFT)
+    assert error["category"] == "CHECKSUM_MISMATCH"
+    assert "by immutable = 1-9" in error["detail"]
+    assert run(once, folder, layout, "--immutable=020-030").returncode == FINE
+    daemon = serve(folder, "--layout", layout, "--immutable=1-9")
+    assert daemon.states()[change[:change.index(".")]] == "modified"
+    assert daemon.verdict() == "refused"
+    write(folder / change, files[change])
+    daemon.wait_verdict("current")
+
+
+def test_without_a_journal_nothing_is_known(once, database, workdir):
+    folder = listed(workdir)
+    assert run(once, folder, "auto", "--journal=off").returncode == FINE
+    write(folder / "001-enums.sql", "-- changed\n")
+    done = run(once, folder, "auto", "--immutable=001-009")
+    assert done.returncode == FINE, done

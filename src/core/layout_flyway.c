@@ -156,6 +156,8 @@ static void
 take_setting(struct folder *folder, struct migration *m, const struct layout_line *line,
     struct settings *settings)
 {
+	int shown = (int)(line->len < 100 ? line->len : 100);
+
 	if (line->len == 0 || line->text[0] == '#')
 		return;
 	if (is_said(line, "executeInTransaction", "false"))
@@ -169,7 +171,7 @@ take_setting(struct folder *folder, struct migration *m, const struct layout_lin
 		    "of these settings executeInTransaction, placeholderReplacement and "
 		    "encoding=UTF-8 are understood",
 		    "line %u of its .conf asks Flyway for something else: %.*s",
-		    line->number, (int)(line->len < 100 ? line->len : 100), line->text);
+		    line->number, shown, line->text);
 }
 
 static struct settings

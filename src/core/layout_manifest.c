@@ -156,14 +156,13 @@ read_text_list(struct manifest *manifest, const char *data, size_t len)
 	}
 }
 
+/* Of an array: jansson takes nothing but arrays and objects for a whole text. */
 static bool
 is_list(const json_t *array)
 {
 	size_t index;
 	const json_t *value;
 
-	if (!json_is_array(array))
-		return false;
 	json_array_foreach(array, index, value) {
 		if (!json_is_string(value))
 			return false;

@@ -38,7 +38,7 @@ test_sections(void **state)
 		    "\n               \n   DROP TABLE IF EXISTS t;", 4 },
 		{ "SELECT 1; -- Rollback:\n--DROP TABLE a;\r\n\n--\tDROP TABLE b; -- c",
 		    "\n  DROP TABLE a;\r\n\n  \tDROP TABLE b; -- c", 1 },
-		{ "-- rollback sql :\n-- DROP TABLE a;\n" RULER
+		{ "-- rollback sql : \t\n-- DROP TABLE a;\n" RULER
 		  "-- ALTER is a word\nDROP "
 		  "TABLE b;\n",
 		    "\n   DROP TABLE a;", 1 },

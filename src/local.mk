@@ -48,6 +48,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/core/layout.c %D%/core/layout.h \
 	%D%/core/layout_dated.c \
 	%D%/core/layout_dbmate.c \
+	%D%/core/layout_diesel.c \
 	%D%/core/layout_drizzle.c \
 	%D%/core/layout_files.c \
 	%D%/core/layout_flyway.c \
@@ -124,6 +125,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/db/tracking.c %D%/db/tracking.h \
 	%D%/db/tracking_dbmate.c \
 	%D%/db/tracking_data_migrations.c \
+	%D%/db/tracking_diesel.c \
 	%D%/db/tracking_drizzle.c \
 	%D%/db/tracking_flyway.c \
 	%D%/db/tracking_golang_migrate.c \

@@ -34,6 +34,7 @@ unit_tests = \
 	%D%/unit/test_history \
 	%D%/unit/test_layout \
 	%D%/unit/test_layout_dbmate \
+	%D%/unit/test_layout_diesel \
 	%D%/unit/test_layout_drizzle \
 	%D%/unit/test_layout_flyway \
 	%D%/unit/test_layout_golang_migrate \

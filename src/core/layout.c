@@ -8,6 +8,7 @@
 static const struct layout *const layouts[] = {
 	&layout_drizzle,
 	&layout_manifest,
+	&layout_diesel,
 	&layout_flyway,
 	&layout_golang_migrate,
 	&layout_goose,

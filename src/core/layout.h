@@ -10,7 +10,7 @@
  * sequence   NNNN_description.sql, NNN-description.sql or 14-digit timestamps; gaps are fine,
  *            order is numeric
  * manifest   a list beside the files says which are run, and in which order
- * goose, dbmate, flyway, golang-migrate, sqlx
+ * goose, dbmate, flyway, golang-migrate, sqlx, diesel
  *            as the tools of that name have their folders; see the head of each layout_*.c
  * dated      YYYY-MM-DD_description.sql, the data migrations beside the schema's folder
  * files      any *.sql by name: what is run again when it has changed
@@ -75,6 +75,7 @@ struct layout {
 };
 
 extern const struct layout layout_drizzle;
+extern const struct layout layout_diesel;
 extern const struct layout layout_goose;
 extern const struct layout layout_dbmate;
 extern const struct layout layout_flyway;

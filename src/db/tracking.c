@@ -17,6 +17,7 @@ static const struct tracking *const kinds[] = {
 	&tracking_dbmate,
 	&tracking_sqlx,
 	&tracking_flyway,
+	&tracking_diesel,
 };
 
 static const struct tracking *const beside[] = {

@@ -103,6 +103,7 @@ extern const struct tracking tracking_goose;
 extern const struct tracking tracking_dbmate;
 extern const struct tracking tracking_sqlx;
 extern const struct tracking tracking_flyway;
+extern const struct tracking tracking_diesel;
 /* Of the phases beside the schema's: not to be chosen. */
 extern const struct tracking tracking_data_migrations;
 extern const struct tracking tracking_reruns;

@@ -78,6 +78,23 @@ LAYOUTS = {
         "end": [("20240101000000",), ("20240102000000",),
                 ("20240103000000",)],
     },
+    "diesel": {
+        "files": {"2024-01-01-000000_a/up.sql": A,
+                  "2024-01-01-000000_a/down.sql": "DROP TABLE a;",
+                  "2024-01-02-000000_ai/up.sql": AI,
+                  "2024-01-02-000000_ai/metadata.toml":
+                      "run_in_transaction = false\n",
+                  "20240103000000_b/up.sql": B},
+        "create": "CREATE TABLE __diesel_schema_migrations (version"
+                  " VARCHAR(50) PRIMARY KEY NOT NULL, run_on TIMESTAMP NOT"
+                  " NULL DEFAULT CURRENT_TIMESTAMP)",
+        "first": "INSERT INTO __diesel_schema_migrations"
+                 " VALUES ('20240101000000')",
+        "rows": "SELECT version FROM __diesel_schema_migrations"
+                " ORDER BY version",
+        "end": [("20240101000000",), ("20240102000000",),
+                ("20240103000000",)],
+    },
     "sqlx": {
         "files": {"1_add_a.up.sql": A, "1_add_a.down.sql": "DROP TABLE a;",
                   "2_ai.sql": "-- no-transaction\n" + AI, "3_b.sql": B},

@@ -11,7 +11,8 @@
 #include "core/layout.h"
 #include "tempdir.h"
 
-#define NAMES "drizzle, manifest, flyway, golang-migrate, goose, dbmate, sequence, sqlx"
+#define NAMES \
+	"drizzle, manifest, diesel, flyway, golang-migrate, goose, dbmate, sequence, sqlx"
 
 static void
 test_find(void **state)
@@ -35,8 +36,8 @@ static void
 test_rows_are_complete(void **state)
 {
 	static const struct layout *const rows[] = { &layout_drizzle, &layout_manifest,
-		&layout_flyway, &layout_golang_migrate, &layout_goose, &layout_dbmate,
-		&layout_sequence, &layout_sqlx };
+		&layout_diesel, &layout_flyway, &layout_golang_migrate, &layout_goose,
+		&layout_dbmate, &layout_sequence, &layout_sqlx };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -61,7 +62,9 @@ test_detect(void **state)
 		{ "README.md", NULL }, { "init.sql", NULL },
 		{ "0001_a.sql", &layout_sequence },
 		{ "0002_a.up.sql", &layout_golang_migrate },
-		{ "V1__a.sql", &layout_flyway }, { "manifest.json", &layout_manifest },
+		{ "V1__a.sql", &layout_flyway },
+		{ "2026-01-02-030405_a/up.sql", &layout_diesel },
+		{ "manifest.json", &layout_manifest },
 		{ "meta/_journal.json", &layout_drizzle }, /* asked first */
 	};
 	char *path = tempdir_make();

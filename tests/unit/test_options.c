@@ -234,7 +234,7 @@ test_errors_say_what_is_allowed(void **state)
 	set(NULL, "tracking", "liquibase", &config, &err);
 	assert_string_equal(err.text,
 	    "\"liquibase\" is not allowed: auto, drizzle, schema_migrations, "
-	    "migration_log, golang-migrate, goose, dbmate, sqlx, flyway");
+	    "migration_log, golang-migrate, goose, dbmate, sqlx, flyway, diesel");
 	set(NULL, "yield_after", "many", &config, &err);
 	assert_string_equal(
 	    err.text, "\"many\" is not allowed: a whole number from 0 to 10000");

@@ -34,7 +34,7 @@ table_of(const struct tracking *kind)
 
 #define NAMES                                                                \
 	"drizzle, schema_migrations, migration_log, golang-migrate, goose, " \
-	"dbmate, sqlx, flyway"
+	"dbmate, sqlx, flyway, diesel"
 
 static void
 test_find(void **state)
@@ -92,6 +92,10 @@ test_defaults(void **state)
 	"tstamp timestamp NOT NULL DEFAULT pg_catalog.now()); "                          \
 	"INSERT INTO " NAME " (version_id, is_applied) SELECT 0, true WHERE NOT EXISTS " \
 	"(SELECT 1 FROM " NAME ")"
+#define DIESEL                                                                   \
+	"CREATE TABLE IF NOT EXISTS " NAME                                       \
+	" (version VARCHAR(50) PRIMARY KEY NOT NULL, run_on TIMESTAMP NOT NULL " \
+	"DEFAULT CURRENT_TIMESTAMP)"
 #define DBMATE "CREATE TABLE IF NOT EXISTS " NAME " (version varchar primary key)"
 #define SQLX                                                                       \
 	"CREATE TABLE IF NOT EXISTS " NAME                                         \
@@ -135,6 +139,9 @@ test_create(void **state)
 		{ &tracking_goose, false, false, SCHEMA GOOSE },
 		{ &tracking_goose, true, false, GOOSE },
 		{ &tracking_goose, true, true, "" },
+		{ &tracking_diesel, false, false, SCHEMA DIESEL },
+		{ &tracking_diesel, true, false, DIESEL },
+		{ &tracking_diesel, true, true, "" },
 		{ &tracking_dbmate, false, false, SCHEMA DBMATE },
 		{ &tracking_dbmate, true, false, DBMATE },
 		{ &tracking_dbmate, true, true, "" },
@@ -177,6 +184,8 @@ test_create(void **state)
 	" g.tstamp FROM " NAME " AS g ORDER BY g.version_id, g.id DESC) AS n " \
 	"WHERE n.is_applied AND n.version_id OPERATOR(pg_catalog.<>) 0 " \
 	"ORDER BY n.id LIMIT 200001"
+#define READ_DIESEL \
+	"SELECT version, " EPOCH("run_on") " FROM " NAME " ORDER BY version LIMIT 200001"
 #define READ_DBMATE "SELECT version FROM " NAME " ORDER BY version LIMIT 200001"
 #define READ_SQLX \
 	"SELECT version, description, pg_catalog.encode(checksum, 'hex'), success, " \
@@ -208,6 +217,7 @@ test_read(void **state)
 		{ &tracking_golang_migrate, READ_GOLANG_MIGRATE },
 		{ &tracking_goose, READ_GOOSE },
 		{ &tracking_dbmate, READ_DBMATE },
+		{ &tracking_diesel, READ_DIESEL },
 		{ &tracking_sqlx, READ_SQLX },
 		{ &tracking_flyway, READ_FLYWAY },
 	};
@@ -271,6 +281,12 @@ test_record(void **state)
 		    "(SELECT g.is_applied FROM " NAME " AS g "
 		    "WHERE g.version_id OPERATOR(pg_catalog.=) $1::pg_catalog.int8 "
 		    "ORDER BY g.id DESC LIMIT 1), false)",
+		    1, { "1700000000001" } },
+		{ &tracking_diesel,
+		    "INSERT INTO " NAME " (version) SELECT $1::pg_catalog.varchar "
+		    "WHERE NOT EXISTS (SELECT 1 FROM " NAME " AS t "
+		    "WHERE t.version::pg_catalog.text OPERATOR(pg_catalog.=) "
+		    "$1::pg_catalog.text)",
 		    1, { "1700000000001" } },
 		{ &tracking_dbmate,
 		    "INSERT INTO " NAME " (version) SELECT $1::pg_catalog.varchar "
@@ -574,6 +590,8 @@ test_rows_of_versions_alone(void **state)
 	void *ctx = mem_context(NULL, "test");
 	const struct history *goose =
 	    read_rows(ctx, &tracking_goose, 2, 1, (const char *const[]){ "7", "42" });
+	const struct history *diesel = read_rows(
+	    ctx, &tracking_diesel, 2, 1, (const char *const[]){ "20240101000000", "43" });
 	const struct history *dbmate = read_rows(
 	    ctx, &tracking_dbmate, 1, 1, (const char *const[]){ "20240101000000" });
 
@@ -581,6 +599,8 @@ test_rows_of_versions_alone(void **state)
 	assert_string_equal(goose->rows[0].key, "7");
 	assert_int_equal(goose->rows[0].order, 7);
 	assert_int_equal(goose->rows[0].applied_at_us, 42);
+	assert_string_equal(diesel->rows[0].key, "20240101000000");
+	assert_int_equal(diesel->rows[0].applied_at_us, 43);
 	assert_string_equal(dbmate->rows[0].key, "20240101000000");
 	assert_true(dbmate->rows[0].order == INT64_C(20240101000000));
 	assert_null(dbmate->rows[0].checksum);

@@ -13,6 +13,7 @@ import pytest
 from harness import daemon as daemon_module
 from harness.daemon import config_text
 from harness.folder import tables
+from harness.postgres import find_pg_dump
 from harness.process import alive
 from harness.wait import wait_until
 
@@ -153,6 +154,28 @@ def test_required_hook_comes_before_everything(serve, sequence, database,
     assert daemon.apply().status == 200
     assert (workdir / "seen").read_text() == "0\n"
     assert "public.first" in database.tables()
+
+
+def test_backup_before_migrations(serve, sequence, database, postgres,
+                                  workdir):
+    """What people do by hand before a risky migration."""
+    pg_dump = find_pg_dump(postgres.bindir)
+    if pg_dump is None:
+        pytest.skip("no pg_dump as new as the server")
+    folder = sequence({"0001_first.sql": "CREATE TABLE first (id int);\n"})
+    daemon = serve(folder, options={
+        "hook_before": f"sh -c '{pg_dump} -f {workdir}/$MIGRATION_RUN.sql"
+                       f" \"{database.url}\"'",
+        "hook_required": True})
+    first = daemon.apply().json()
+    (folder / "0002_risky.sql").write_text("DROP TABLE first;\n")
+    second = daemon.apply().json()
+    assert second["outcome"] == "succeeded"
+    dump = (workdir / f"{second['id']}.sql").read_text()
+    assert "CREATE TABLE public.first" in dump
+    assert "CREATE TABLE public.first" not in (
+        workdir / f"{first['id']}.sql").read_text()
+    assert "public.first" not in database.tables()
 
 
 @pytest.mark.parametrize("text, words", [

@@ -166,12 +166,12 @@ def test_bad_password_command(start_daemon, drizzle, guarded, workdir,
     daemon = start_daemon(
         "--migrations", drizzle(tables(1)),
         "--database-url", guarded.url_as("app"), "--password-command", ask,
-        options={"connect_wait": "0", "connect_timeout": "1s"})
+        options={"connect_wait": "0", "connect_timeout": "4s"})
     got = daemon.apply()
     problem = got.problem(503)
     assert words in problem["detail"], problem
     assert "password_command" in problem["detail"]
-    assert got.seconds < 5
+    assert got.seconds < 20
     assert guarded.tables() == []
     for path in ("/status", "/status?format=text", "/runs", "/config",
                  "/metrics", "/readyz?verbose"):
@@ -222,28 +222,28 @@ def test_hanging_command_holds_up_nobody(hanging):
     wait_until(lambda: sleepers(hanging))
     for _ in range(5):
         got = hanging.get("/livez")
-        assert got.status == 200 and got.seconds < 0.5
-    assert hanging.get("/metrics").seconds < 0.5
+        assert got.status == 200 and got.seconds < 3
+    assert hanging.get("/metrics").seconds < 3
 
 
 def test_stop_leaves_no_command_behind(hanging):
     pids = wait_until(lambda: sleepers(hanging))
     started = time.monotonic()
     hanging.stop()
-    assert time.monotonic() - started < 5
-    wait_until(lambda: not any(map(alive, pids)), 5)
+    assert time.monotonic() - started < 15
+    wait_until(lambda: not any(map(alive, pids)), 15)
 
 
 def test_killed_daemon_leaves_no_command_behind(hanging):
     pids = wait_until(lambda: sleepers(hanging))
     hanging.kill()
-    wait_until(lambda: not any(map(alive, pids)), 5)
+    wait_until(lambda: not any(map(alive, pids)), 15)
 
 
 def test_killed_guard_is_a_failure(hanging):
     pids = wait_until(lambda: sleepers(hanging))
     os.kill(pids[0], signal.SIGKILL)
-    wait_until(lambda: not any(map(alive, pids)), 5)
+    wait_until(lambda: not any(map(alive, pids)), 15)
     assert hanging.get("/livez").status == 200
 
 

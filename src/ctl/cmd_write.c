@@ -116,7 +116,6 @@ ctl_run_repair(struct ctl *ctl)
 		    "migrationctl repair 0043 retry; migrationctl status says which");
 	body = json_object();
 	set_text(body, "migration", args_operand(args, 0));
-	set_list(body, "phases", args_text(args, "phases"));
 	set_text(body, "action", of_guard ? "remove-guard" : args_operand(args, 1));
 	return ctl_do_run(ctl, "/repair", body);
 }

@@ -89,7 +89,6 @@ static const struct ctl_flag cancel_flags[] = {
 static const struct ctl_flag repair_flags[] = {
 	{ "remove-guard", CTL_SWITCH, NULL,
 	    "Remove the index that guard = on made; without a migration." },
-	{ "phases", CTL_TEXT, "PHASE", "Of this phase; schema without it." },
 	end,
 };
 

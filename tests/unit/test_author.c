@@ -294,9 +294,10 @@ test_drizzle_goes_on(void **state)
 
 	tempdir_text(place->dir, JOURNAL,
 	    "{\"version\": \"7\", \"dialect\": \"postgresql\", \"entries\": "
-	    "[{\"idx\": 4, "
-	    "\"when\": 9000000000000, \"tag\": \"0000_init\"}]}");
+	    "[{\"idx\": 4, \"when\": 9000000000000, \"tag\": \"0000_init\"}, "
+	    "{\"when\": 1, \"tag\": \"by_hand\"}]}");
 	tempdir_text(place->dir, "0000_init.sql", "SELECT 1;");
+	tempdir_text(place->dir, "by_hand.sql", "SELECT 1;");
 	load(place, NULL);
 	assert_int_equal(prepare(place, "CREATE TABLE b ();"), 0);
 	assert_int_equal(place->made->n_files, 2); /* no snapshot to go on from */

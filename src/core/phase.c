@@ -82,8 +82,8 @@ phase_policy(enum phase phase, const struct plan_policy *target)
 	struct plan_policy policy = *target;
 
 	policy.rerun = rows[phase].rerun;
-	if (phase == PHASE_SEEDS)
-		policy.rerun = target->rerun;
+	if (phase == PHASE_SEEDS && target->rerun == RERUN_ALWAYS)
+		policy.rerun = RERUN_ALWAYS;
 	if (phase == PHASE_SCHEMA)
 		return policy;
 	/* one file after the other, whatever became of the one before */

@@ -21,8 +21,8 @@ is_recorded(const struct runner *runner, const char *id)
 	return item != NULL && item->row != NULL && !item->row->failed;
 }
 
-static bool
-runs_again(const struct runner *runner)
+bool
+runner_runs_again(const struct runner *runner)
 {
 	return phase_policy(runner->run->phase, &runner->params->policy).rerun !=
 	    RERUN_NEVER;
@@ -43,7 +43,8 @@ settle_doubt(struct runner *runner, struct err *err)
 		if (doubt->aborted)
 			continue;
 		/* of what runs again a row may be of an earlier run: the witness knows */
-		if (runs_again(runner) ? doubt->committed : is_recorded(runner, m->id)) {
+		if (runner_runs_again(runner) ? doubt->committed
+					      : is_recorded(runner, m->id)) {
 			run_add_applied(runner->run, m, doubt->durations_us[i]);
 			log_info("applied: the lost COMMIT had come through",
 			    LOG_STR("migration", m->id), LOG_STR("run", runner->run->id));

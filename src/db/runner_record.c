@@ -101,7 +101,9 @@ record_over(struct runner *runner)
 enum run_state
 runner_fail_or_overtaken(struct runner *runner, const struct err *err)
 {
-	if (!pgconn_is_open(runner->conn) || runner->cancelled)
+	/* the row of what runs again may be an old one, and tells nothing */
+	if (!pgconn_is_open(runner->conn) || runner->cancelled ||
+	    runner_runs_again(runner))
 		return runner_fail(runner, err);
 	log_warning_with(err,
 	    "rolling back, to see whether another's migrator was quicker",

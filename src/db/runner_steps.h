@@ -218,6 +218,9 @@ void runner_add_timeouts(const struct runner *runner, struct text *sql, const ch
  */
 enum run_state runner_after_failure(struct runner *runner);
 
+/* What the phase in hand has recorded is run again: a row may be of an earlier run. */
+bool runner_runs_again(const struct runner *runner);
+
 /* Whether another phase would follow the one in hand. */
 bool runner_has_more_phases(const struct runner *runner);
 

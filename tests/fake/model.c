@@ -12,8 +12,11 @@
 #define MAX_SQL  96
 
 struct row {
+	char table[32]; /* without its schema */
 	char key[64];
 	char checksum[DIGEST_HEX];
+	bool failed;
+	bool fresh; /* of this run */
 };
 
 struct statement {
@@ -36,31 +39,86 @@ struct state {
 	struct ran ran[MAX_ROWS];
 	size_t n_ran;
 	bool index;
+	/* the journal of batches, and rows that are left for them */
+	unsigned n_batches;
+	unsigned n_left;
 };
 
 static struct state kept; /* committed */
 static struct state now;  /* as the open transaction sees it */
-static size_t n_rows_before;
 static struct fakepq_rule *rows_rule;
 static struct fakepq_rule *statements_rule;
 static struct fakepq_rule *witness_rule;
 static struct fakepq_rule *index_rule;
+static struct fakepq_rule *data_rule;
+static struct fakepq_rule *reruns_rule;
+static struct fakepq_rule *batches_rule;
+static struct fakepq_rule *batch_rule;
 
 /* ---- what is asked for ---- */
+
+/* Data migrations, and what runs again. */
+static void
+answer_behind(void)
+{
+	const char *data[5 * MAX_ROWS] = { NULL };
+	const char *reruns[3 * MAX_ROWS] = { NULL };
+	int n_data = 0, n_reruns = 0;
+
+	for (size_t i = 0; i < kept.n_rows; i++) {
+		const struct row *row = &kept.rows[i];
+
+		if (strcmp(row->table, "data_migrations") == 0) {
+			data[5 * n_data] = row->key;
+			data[5 * n_data + 2] = row->failed ? "f" : "t";
+			data[5 * n_data++ + 3] = row->failed ? "it failed" : NULL;
+		} else if (strcmp(row->table, "seeds") == 0) {
+			reruns[3 * n_reruns] = row->key;
+			reruns[3 * n_reruns + 1] = row->checksum;
+			reruns[3 * n_reruns++ + 2] = "1";
+		}
+	}
+	fakepq_forget(data_rule);
+	fakepq_rows(data_rule, 5, n_data, data);
+	fakepq_forget(reruns_rule);
+	fakepq_rows(reruns_rule, 3, n_reruns, reruns);
+}
+
+/* How far the batches are, and what the next one will find. */
+static void
+answer_batches(void)
+{
+	char n[12], rows[12];
+	static char tag[32];
+
+	(void)snprintf(n, sizeof(n), "%u", kept.n_batches);
+	(void)snprintf(rows, sizeof(rows), "%u", 10 * kept.n_batches);
+	fakepq_forget(batches_rule);
+	fakepq_rows(batches_rule, 4, kept.n_batches > 0,
+	    (const char *const[]){ n, rows, "30", "100" });
+	(void)snprintf(tag, sizeof(tag), "UPDATE %u", kept.n_left > 0 ? 10 : 0);
+	fakepq_forget(batch_rule);
+	fakepq_tag(batch_rule, tag);
+}
 
 static void
 answer(const char *witness)
 {
 	const char *rows[2 * MAX_ROWS] = { NULL };
+	int n_rows = 0;
 	const char *statements[3 * MAX_ROWS] = { NULL };
 	char numbers[MAX_ROWS][12];
 
 	for (size_t i = 0; i < kept.n_rows; i++) {
-		rows[2 * i] = kept.rows[i].key;
-		rows[2 * i + 1] = kept.rows[i].checksum;
+		if (strcmp(kept.rows[i].table, "__drizzle_migrations") != 0)
+			continue;
+		rows[2 * n_rows] = kept.rows[i].key;
+		rows[2 * n_rows++ + 1] = kept.rows[i].checksum;
 	}
 	fakepq_forget(rows_rule);
-	fakepq_rows(rows_rule, 2, (int)kept.n_rows, rows);
+	fakepq_rows(rows_rule, 2, n_rows, rows);
+	answer_behind();
+	answer_batches();
 	for (size_t i = 0; i < kept.n_statements; i++) {
 		const struct statement *st = &kept.statements[i];
 
@@ -94,13 +152,30 @@ copy_param(char *buf, size_t size, const char *sent, unsigned index)
 	    buf, size, "%.*s", at ? (int)strcspn(at + 1, "|") : 0, at ? at + 1 : "");
 }
 
+/* What runs again has a row already, and so has a data migration that failed. */
 static void
 add_row(const char *sent, bool drizzle)
 {
-	struct row *row = &now.rows[now.n_rows++];
+	struct row row = { 0 };
+	const char *table = strstr(sent, "\".\"") + 3;
+	char third[8];
+	size_t i = 0;
 
-	copy_param(row->key, sizeof(row->key), sent, drizzle ? 1 : 0);
-	copy_param(row->checksum, sizeof(row->checksum), sent, drizzle ? 0 : 1);
+	(void)snprintf(
+	    row.table, sizeof(row.table), "%.*s", (int)strcspn(table, "\""), table);
+	copy_param(row.key, sizeof(row.key), sent, drizzle ? 1 : 0);
+	copy_param(row.checksum, sizeof(row.checksum), sent, drizzle ? 0 : 1);
+	row.fresh = true;
+	copy_param(third, sizeof(third), sent, 2);
+	row.failed =
+	    strcmp(row.table, "data_migrations") == 0 && strcmp(third, "NULL") != 0;
+	while (i < now.n_rows &&
+	    (strstr(sent, "ON CONFLICT") == NULL ||
+		strcmp(now.rows[i].table, row.table) != 0 ||
+		strcmp(now.rows[i].key, row.key) != 0))
+		i++;
+	now.rows[i] = row;
+	now.n_rows += i == now.n_rows;
 }
 
 static void
@@ -195,6 +270,12 @@ apply(const char *sent)
 		delete_statements(strstr(sent, "finished_at IS NULL") != NULL);
 	else if (strstr(sent, "UPDATE migrationd.statements"))
 		finish_statements(sent);
+	else if (strstr(sent, "INSERT INTO migrationd.batches"))
+		now.n_batches++;
+	else if (strstr(sent, "DELETE FROM migrationd.batches"))
+		now.n_batches = 0;
+	else if (strstr(sent, "UPDATE many"))
+		now.n_left -= now.n_left > 0;
 	else if (strncmp(sent, "INSERT INTO \"", 13) == 0 && !strstr(sent, "'failed'"))
 		add_row(sent, strstr(sent, "\"hash\"") != NULL);
 	else if (script_is_migration(sent))
@@ -233,11 +314,14 @@ void
 model_begin(void)
 {
 	kept = now = (struct state){ 0 };
-	n_rows_before = 0;
 	rows_rule = fakepq_on("SELECT created_at");
 	statements_rule = fakepq_on("SELECT s.number");
 	witness_rule = fakepq_on("txid_status");
 	index_rule = fakepq_on("SELECT i.indisvalid");
+	data_rule = fakepq_on("SELECT id, description");
+	reruns_rule = fakepq_on("SELECT id, checksum");
+	batches_rule = fakepq_on("SELECT b.batches");
+	batch_rule = fakepq_on("UPDATE many");
 	answer("in progress");
 	fakepq_watch(on_command);
 }
@@ -249,10 +333,11 @@ model_rows(const struct folder *folder, size_t n)
 		const struct migration *m = folder->migrations[i];
 		struct row *row = &kept.rows[i];
 
+		(void)snprintf(row->table, sizeof(row->table), "__drizzle_migrations");
 		(void)snprintf(row->key, sizeof(row->key), "%s", m->version);
 		(void)snprintf(row->checksum, sizeof(row->checksum), "%s", m->checksum);
 	}
-	kept.n_rows = n_rows_before = n;
+	kept.n_rows = n;
 	now = kept;
 	answer(NULL);
 }
@@ -278,7 +363,9 @@ model_index(void)
 void
 model_next_run(void)
 {
-	n_rows_before = kept.n_rows;
+	for (size_t i = 0; i < kept.n_rows; i++)
+		kept.rows[i].fresh = false;
+	now = kept;
 }
 
 unsigned
@@ -287,14 +374,43 @@ model_n_rows_of(const char *key)
 	unsigned n = 0;
 
 	for (size_t i = 0; i < kept.n_rows; i++)
-		n += strcmp(kept.rows[i].key, key) == 0;
+		n += strcmp(kept.rows[i].key, key) == 0 && !kept.rows[i].failed;
 	return n;
 }
 
 unsigned
 model_n_new_rows(void)
 {
-	return (unsigned)(kept.n_rows - n_rows_before);
+	unsigned n = 0;
+
+	for (size_t i = 0; i < kept.n_rows; i++)
+		n += kept.rows[i].fresh && !kept.rows[i].failed;
+	return n;
+}
+
+void
+model_row(const char *table, const char *key, const char *checksum)
+{
+	struct row *row = &kept.rows[kept.n_rows++];
+
+	(void)snprintf(row->table, sizeof(row->table), "%s", table);
+	(void)snprintf(row->key, sizeof(row->key), "%s", key);
+	(void)snprintf(row->checksum, sizeof(row->checksum), "%s", checksum);
+	now = kept;
+	answer(NULL);
+}
+
+void
+model_batches(unsigned n)
+{
+	kept.n_left = now.n_left = n;
+	answer(NULL);
+}
+
+unsigned
+model_n_left(void)
+{
+	return kept.n_left;
 }
 
 unsigned

@@ -34,6 +34,13 @@ void model_statement(unsigned number, const char *text, bool finished);
 /* There is an index, and it is valid. */
 void model_index(void);
 
+/* A row of another table: "seeds". */
+void model_row(const char *table, const char *key, const char *checksum);
+
+/* Rows for so many batches, of "UPDATE many"; and for how many there still are. */
+void model_batches(unsigned n);
+unsigned model_n_left(void);
+
 /* What there is by now is of an earlier run. */
 void model_next_run(void);
 

@@ -49,6 +49,8 @@ extern const struct scenario scenarios_segment[];
 extern const size_t n_scenarios_segment;
 extern const struct scenario scenarios_resume[];
 extern const size_t n_scenarios_resume;
+extern const struct scenario scenarios_phase[];
+extern const size_t n_scenarios_phase;
 extern const struct scenario scenarios_repair[];
 extern const size_t n_scenarios_repair;
 extern const struct scenario scenarios_stop[];
@@ -61,7 +63,8 @@ struct scene {
 	struct target_params params;
 	struct run_request request;
 	struct folder *folder;
-	scene_act_fn *act;     /* what is done to the runner, or NULL */
+	struct folder *behind[PHASE_COUNT]; /* folders of the other phases, or NULL */
+	scene_act_fn *act;                  /* what is done to the runner, or NULL */
 	enum run_state act_in; /* in the first event of that state; RUN_NEW: at once */
 	unsigned act_at_turn;  /* or in that turn of the loop */
 	bool has_hook;         /* on_planned makes it wait, until the turn after */

@@ -179,6 +179,16 @@ script_server(void)
 	fakepq_rows(fakepq_on("FOR UPDATE)"), 2, 1, (const char *const[]){ "t", "4242" });
 	fakepq_rows(fakepq_on("pg_locks"), 4, 0, NULL);
 	script_table("id,hash,created_at");
+	fakepq_rows(fakepq_on("'batches'"), 2, 1, (const char *const[]){ "t", "t" });
+	fakepq_rows(fakepq_on("SELECT b.batches"), 4, 0, NULL);
+	answer("SELECT 30", "30");
+	answer("c.reltuples", "100");
+	script_tag("INSERT INTO migrationd.batches", "INSERT 0 1");
+	script_tag("DELETE FROM migrationd.batches", "DELETE 1");
+	fakepq_rows(
+	    fakepq_on("pg_stat_replication"), 2, 1, (const char *const[]){ "0", "0" });
+	fakepq_rows(fakepq_on("SELECT id, description"), 5, 0, NULL);
+	fakepq_rows(fakepq_on("SELECT id, checksum"), 3, 0, NULL);
 	fakepq_rows(fakepq_on("SELECT created_at"), 2, 0, NULL);
 	fakepq_rows(fakepq_on("SELECT version, name"), 3, 0, NULL);
 	fakepq_rows(fakepq_on("SELECT description"), 4, 0, NULL);
@@ -219,10 +229,20 @@ static const struct {
 	{ "a.attname", "look", 0 },
 	{ "migrationd.runs (id pg_catalog.uuid", "journal+", 0 },
 	{ "CREATE TABLE IF NOT EXISTS migrationd.statements", "statements+", 0 },
+	{ "CREATE TABLE IF NOT EXISTS migrationd.batches", "batches+", 0 },
 	{ "CREATE TABLE IF NOT EXISTS", "create", 0 },
 	{ "SELECT created_at", "rows", 0 },
 	{ "SELECT version, name", "rows", 0 },
 	{ "SELECT description", "rows", 0 },
+	{ "SELECT id, description", "rows", 0 },
+	{ "SELECT id, checksum", "rows", 0 },
+	{ "'batches'", "batches?", 0 },
+	{ "SELECT b.batches", "resume", 0 },
+	{ "SELECT 30", "count", 0 },
+	{ "c.reltuples", "bound", 0 },
+	{ "INSERT INTO migrationd.batches", "mark", 0 },
+	{ "DELETE FROM migrationd.batches", "forget", 0 },
+	{ "pg_stat_replication", "load", 0 },
 	{ "BEGIN;RESET", "begin", 0 },
 	{ "BEGIN ISOLATION LEVEL READ COMMITTED;RESET", "begin", 0 },
 	{ "SET SESSION statement_timeout", "session", 0 },

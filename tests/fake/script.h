@@ -23,6 +23,7 @@
  *	failure(FILE)                                     that has begun already
  *	statements? statements+ resume                    migrations that run in segments
  *	session note(N) noted(N) index? mark forget       N: number of the statement
+ *	batches? batches+ count bound load                in batches, with resume, mark, forget
  *	answered withdraw witness                         a repair, a COMMIT in doubt
  *	journal? journal+ journal baselined checksums runs    our journal
  *	<...>                                             a migration's SQL, or what is not known

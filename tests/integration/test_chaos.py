@@ -50,6 +50,13 @@ def test_every_step_of_statements_that_run_alone():
     assert questions > 0, "dying beside such a statement leaves a question"
 
 
+def test_every_step_of_a_backfill_in_batches():
+    faults, questions = tally(chaos("--runs", 1, "--scenario", "batches",
+                                    "--actions", "kill,drop"))
+    assert faults >= 300
+    assert questions == 0, "a batch is a transaction like any other"
+
+
 def test_every_step_of_a_run_that_fails():
     assert tally(chaos("--runs", 1, "--scenario", "broken",
                        "--actions", "kill"))[0] >= 100

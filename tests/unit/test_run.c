@@ -399,6 +399,18 @@ test_phase_fails_as_a_whole(void **state)
 	assert_int_equal(run->n_failed, 0);
 }
 
+/* The connection was lost in the middle of it. */
+static void
+test_phase_is_cut_short(void **state)
+{
+	struct run *run = *state;
+
+	run_begin_phase(run, PHASE_SCHEMA);
+	err_set(&run->err, CAT_NETWORK_ERROR, "gone");
+	run_conclude(run, false, 2000, 90);
+	assert_int_equal(run->phases[PHASE_SCHEMA].outcome, RUN_FAILED);
+}
+
 static void
 test_warnings(void **state)
 {
@@ -502,6 +514,7 @@ main(void)
 		TEST(test_applied),
 		TEST(test_phases),
 		TEST(test_phase_fails_as_a_whole),
+		TEST(test_phase_is_cut_short),
 		TEST(test_warnings),
 		TEST(test_outcomes),
 	};

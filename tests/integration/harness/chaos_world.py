@@ -90,10 +90,23 @@ ALONE = PLAIN[:2] + [
                    "VACUUM ANALYZE documents;\nALTER TABLE documents ADD COLUMN note text;\n"),
     ("0005_last", "DROP INDEX CONCURRENTLY users_name;\n{mark}VACUUM documents;\n"),
 ]
+# A backfill in batches; its marker is written by the batch that finds nothing
+# any more, and how often each row was touched is part of what is compared.
+BATCHES = PLAIN[:2] + [
+    ("0002_columns", "ALTER TABLE users ADD COLUMN done boolean DEFAULT false,\n"
+                     "  ADD COLUMN touched int DEFAULT 0;\n{mark}"),
+    ("0003_batches", "-- migrationd: batch size=20\n"
+                     "-- migrationd: batch-count SELECT count(*) FROM users WHERE NOT done\n"
+                     "WITH marked AS (INSERT INTO chaos.markers (id) SELECT '0003_batches'\n"
+                     "  WHERE NOT EXISTS (SELECT FROM users WHERE NOT done))\n"
+                     "UPDATE users SET done = true, touched = touched + 1\n"
+                     "WHERE id IN (SELECT id FROM users WHERE NOT done ORDER BY id LIMIT $1);\n"),
+    ("0004_last", "CREATE INDEX users_done ON users (done);\n{mark}"),
+]
 BROKEN = PLAIN[:4] + [("0004_broken", "{mark}SELECT 1 / 0;\n")] + PLAIN[5:]
 
 SCENARIOS = {"tx": PLAIN, "broken": BROKEN, "hostile": HOSTILE, "snapshot": SNAPSHOT,
-             "nontx": ALONE}
+             "nontx": ALONE, "batches": BATCHES}
 
 
 class Process:

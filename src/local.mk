@@ -66,6 +66,8 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/core/plan_judge_history.c \
 	%D%/core/plan_match.c %D%/core/plan_match.h \
 	%D%/core/plan_match_seconds.c \
+	%D%/core/plan_undo.c \
+	%D%/core/repair.c %D%/core/repair.h \
 	%D%/core/resume.c %D%/core/resume.h \
 	%D%/core/rollback_comment.c %D%/core/rollback_comment.h \
 	%D%/core/run.c %D%/core/run.h \
@@ -111,6 +113,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/db/runner_apply.c \
 	%D%/db/runner_batch.c \
 	%D%/db/runner_close.c \
+	%D%/db/runner_history.c \
 	%D%/db/runner_phase.c \
 	%D%/db/runner_plan.c \
 	%D%/db/runner_record.c \

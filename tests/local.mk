@@ -47,6 +47,8 @@ unit_tests = \
 	%D%/unit/test_migration \
 	%D%/unit/test_phase \
 	%D%/unit/test_plan \
+	%D%/unit/test_plan_undo \
+	%D%/unit/test_repair \
 	%D%/unit/test_resume \
 	%D%/unit/test_rollback_comment \
 	%D%/unit/test_run \
@@ -117,7 +119,8 @@ fake_script = $(fakepq) %D%/fake/script.c %D%/fake/script.h
 fake_scenes = $(fake_script) %D%/fake/model.c %D%/fake/model.h \
 	%D%/fake/scene.c %D%/fake/scene.h %D%/fake/scenarios.h \
 	%D%/fake/scenarios_again.c %D%/fake/scenarios_apply.c %D%/fake/scenarios_open.c \
-	%D%/fake/scenarios_phase.c %D%/fake/scenarios_repair.c %D%/fake/scenarios_resume.c %D%/fake/scenarios_segment.c \
+	%D%/fake/scenarios_phase.c %D%/fake/scenarios_repair.c %D%/fake/scenarios_resume.c \
+	%D%/fake/scenarios_rollback.c %D%/fake/scenarios_segment.c \
 	%D%/fake/scenarios_stop.c
 # a scene need not wait through pauses
 fake_scene_flags = $(AM_LDFLAGS) -Wl,--wrap=uv_timer_start

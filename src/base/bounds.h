@@ -38,6 +38,7 @@
 
 /* HTTP */
 #define BOUND_BODY_BYTES        (64u << 10) /* request body */
+#define BOUND_REASON_BYTES      1024u       /* why, in the words of who asks */
 #define BOUND_TARGET_BYTES      4096u       /* request target, raw */
 #define BOUND_CONNECTION_BYTES  (16u << 10) /* libmicrohttpd's memory for one connection */
 #define BOUND_CONNECTIONS       256u        /* API listener */

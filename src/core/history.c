@@ -85,6 +85,28 @@ history_noted_checksum(const struct history *history, const char *id)
 	return note != NULL ? note->checksum : NULL;
 }
 
+static bool
+is_same(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+void
+history_remove(struct history *history, const struct history_row *row)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < history->n_rows; i++) {
+		const struct history_row *r = &history->rows[i];
+
+		if (r->failed || !is_same(r->key, row->key) ||
+		    !is_same(r->checksum, row->checksum))
+			history->rows[kept++] = *r;
+	}
+	history->n_rows = kept;
+	TALLOC_FREE(history->by_key);
+}
+
 static int
 compare_keys(const void *a, const void *b)
 {

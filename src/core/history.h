@@ -81,5 +81,8 @@ void history_stop(struct history *history, const struct err *err);
 void history_note_checksum(struct history *history, const char *id, const char *checksum);
 const char *history_noted_checksum(const struct history *history, const char *id);
 
+/* What is equal to `row` in key and checksum, and no failure, is there no more. */
+void history_remove(struct history *history, const struct history_row *row);
+
 /* Mark the row(s) with that key as baseline; nothing when there is none. */
 void history_mark_baseline(struct history *history, const char *key);

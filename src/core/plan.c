@@ -217,7 +217,8 @@ make_items(struct plan_draft *draft)
 
 /* ---- steps ---- */
 
-static void
+/* The target, where one is named and the folder has it. */
+static const struct migration *
 find_scope(struct plan_draft *draft)
 {
 	const struct plan_input *input = draft->input;
@@ -225,10 +226,11 @@ find_scope(struct plan_draft *draft)
 
 	draft->scope = input->folder->n_migrations;
 	if (input->target == NULL)
-		return;
+		return NULL;
 	target = folder_find(input->folder, input->target);
 	draft->target_unknown = target == NULL;
 	draft->scope = target != NULL ? target->position + 1 : 0;
+	return target;
 }
 
 static bool
@@ -257,16 +259,22 @@ is_step(const struct plan_draft *draft, size_t item)
 }
 
 static void
-make_steps(struct plan_draft *draft)
+make_steps(struct plan_draft *draft, const struct migration *target)
 {
 	struct plan *plan = draft->plan;
 
-	plan->steps = mem_array(plan, struct plan_step, draft->scope);
+	plan->steps =
+	    mem_array(plan, struct plan_step, draft->input->folder->n_migrations);
 	if (draft->match == NULL)
 		return;
+	if (draft->input->operation == PLAN_ROLLBACK) {
+		if (!draft->target_unknown)
+			plan_undo(draft, target);
+		return;
+	}
 	for (size_t i = 0; i < draft->scope; i++) {
 		const struct migration *m = plan->items[i].migration;
-		struct plan_step step = { .migration = m };
+		struct plan_step step = { .migration = m, .of = m };
 
 		if (!is_step(draft, i))
 			continue;
@@ -295,7 +303,8 @@ mark_commits(struct plan_draft *draft)
 	struct plan *plan = draft->plan;
 	bool together = input->operation == PLAN_BASELINE ||
 	    input->policy.transaction == TRANSACTION_RUN;
-	bool any_order = is_any_order(input->folder);
+	/* newest first, none is left out of order */
+	bool any_order = is_any_order(input->folder) || input->operation == PLAN_ROLLBACK;
 	int64_t *later = mem_array(plan, int64_t, plan->n_steps + 1);
 	int64_t highest = INT64_MIN;
 
@@ -332,15 +341,16 @@ plan_build(const void *ctx, const struct plan_input *input)
 {
 	struct plan *plan = mem_zero(ctx, struct plan);
 	struct plan_draft draft = { .input = input, .plan = plan };
+	const struct migration *target;
 
 	plan->known = input->history != NULL;
 	if (plan->known) {
 		draft.match = plan_match(plan, input->folder, input->history);
 		find_newest(&draft);
 	}
-	find_scope(&draft);
+	target = find_scope(&draft);
 	make_items(&draft);
-	make_steps(&draft);
+	make_steps(&draft, target);
 	mark_commits(&draft);
 	plan_judge(&draft);
 	if (err_is_set(&plan->refusal))

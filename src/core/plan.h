@@ -38,7 +38,8 @@
 enum plan_operation {
 	PLAN_APPLY,
 	PLAN_BASELINE,
-	PLAN_REPAIR, /* what a person decided about one migration; nothing is planned */
+	PLAN_REPAIR,   /* what a person decided about one migration; nothing is planned */
+	PLAN_ROLLBACK, /* undo the newest by what their files say of the way back */
 	PLAN_OPERATION_COUNT
 };
 
@@ -84,8 +85,18 @@ struct plan_input {
 	const struct history *history; /* NULL: never read, so no state is known */
 	struct plan_policy policy;
 	enum plan_operation operation;
-	const char *target;  /* up to this one (id, file or version); NULL: all */
-	bool force;          /* baseline: although the history is not empty */
+	const char *target; /* up to this one (id, file or version); NULL: all */
+	/*
+	 * Baseline: although the history is not empty. Rollback: although a file was changed
+	 * since it was applied.
+	 */
+	bool force;
+	/*
+	 * Rollback: so many of the newest; 0: all that is newer than the target. `only`: the
+	 * target itself, which has to be the newest.
+	 */
+	unsigned steps;
+	bool only;
 	bool spare_failed;   /* what failed is no step: nobody asked for another try */
 	const char *running; /* id of the migration in hand, or NULL */
 	/* ids that the run in progress has committed, as the folder has them in order */
@@ -114,10 +125,19 @@ struct plan_item {
 	bool late_allowed;
 };
 
+/* What a step does with the row of its migration. */
+enum plan_write {
+	PLAN_ADD_ROW,
+	PLAN_REMOVE_ROW,
+	PLAN_BLESS_ROW, /* it gets the checksum that the file has now */
+	PLAN_KEEP_ROW   /* nothing; no step has it */
+};
+
 /* One migration to run or, in a baseline, to record. */
 struct plan_step {
-	const struct migration *migration;
-	const struct script *script; /* how it is run; NULL in a baseline */
+	const struct migration *migration; /* what is run: in a rollback, the `down` */
+	const struct migration *of;        /* whose row it is about; else the same */
+	const struct script *script;       /* how it is run; NULL in a baseline */
 	/*
 	 * Whether the transaction ends after it. False for all but the last
 	 * with TRANSACTION_RUN and in a baseline; and where a later step's
@@ -127,6 +147,11 @@ struct plan_step {
 	 * the step before it and it end theirs in any case, with a warning.
 	 */
 	bool commit;
+	enum plan_write write;
+	/* Where it does not add one: the row, as it was read; */
+	const struct history_row *row;
+	/* and the newest that stays applied, or NULL. */
+	const struct migration *before;
 };
 
 struct plan_problem {
@@ -166,6 +191,9 @@ struct plan {
  *	    (OUT_OF_ORDER; layout->remedy as hint)
  *	modified, with policy refuse or in the immutable range (CHECKSUM_MISMATCH)
  *	a baseline over a history, without force (CONFIGURATION, 409, exit code 8)
+ *	a rollback (plan_undo.c) over what has no way back, was changed since and is not
+ *	    forced, was never run (a baseline) or has no file; of more steps than there
+ *	    are; of one that is not the newest (409, exit code 8)
  *	what another version of the table's own tool would run again, or has made
  *	    unknowable (plan_judge_history.c; likewise)
  *
@@ -176,6 +204,9 @@ struct plan {
  * leaves no steps.
  */
 struct plan *plan_build(const void *ctx, const struct plan_input *input);
+
+/* The newest that is recorded, of those before that position; or NULL. */
+const struct migration *plan_before(const struct plan *plan, size_t position);
 
 /* The item of that id, file or version, or NULL. */
 const struct plan_item *plan_find(const struct plan *plan, const char *name);

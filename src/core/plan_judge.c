@@ -238,7 +238,8 @@ judge_out_of_order(struct plan_draft *draft)
 	struct plan_list list = list_items(draft, MIGRATION_OUT_OF_ORDER, draft->scope);
 	struct err err = { 0 };
 
-	if (list.n == 0 || draft->input->operation == PLAN_BASELINE)
+	if (list.n == 0 || draft->input->operation == PLAN_BASELINE ||
+	    draft->input->operation == PLAN_ROLLBACK)
 		return;
 	err_set(&err, CAT_OUT_OF_ORDER,
 	    "%zu migration%s not newer than the newest applied, %.*s%s: %s", list.n,

@@ -32,6 +32,12 @@ struct plan_draft {
 	size_t n_blocking;
 };
 
+/*
+ * The steps of a rollback, newest first, and what speaks against it; in plan_undo.c. Items are
+ * there, and problems may be added. `target` NULL: there is none.
+ */
+void plan_undo(struct plan_draft *draft, const struct migration *target);
+
 /* What to call a row that has no migration. Never NULL. */
 const char *plan_row_label(const struct history_row *row);
 

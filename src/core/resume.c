@@ -16,10 +16,27 @@ row_of(const struct resume_row *rows, size_t n, unsigned number)
 	return NULL;
 }
 
+/* What ran of a way back stays undone: it cannot begin anew. */
+static void
+hint_changed_back(const struct migration *migration, bool finished, struct err *err)
+{
+	if (finished)
+		err_hint(err,
+		    "put the statements that ran back as they were, then POST /rollback");
+	else
+		err_hint(err,
+		    "look at the database, then POST /repair with {\"migration\": \"%s\", "
+		    "\"action\": \"retry\"} to run it as it is now, or \"applied\" if "
+		    "nothing is left to do; then POST /rollback",
+		    migration->id);
+}
+
 static int
 fail_changed(const struct migration *migration, const struct script_statement *statement,
-    bool finished, struct err *err)
+    bool finished, bool back, struct err *err)
 {
+	if (back)
+		hint_changed_back(migration, finished, err);
 	if (finished) {
 		err_set(err, CAT_CHECKSUM_MISMATCH,
 		    "statement %u ran already, but it is another one now",
@@ -47,7 +64,7 @@ fail_changed(const struct migration *migration, const struct script_statement *s
 }
 
 int
-resume_find(const struct script *script, const struct migration *migration,
+resume_find(const struct script *script, const struct migration *migration, bool back,
     const struct resume_row *rows, size_t n, struct resume *out, struct err *err)
 {
 	size_t segment = 0;
@@ -66,7 +83,7 @@ resume_find(const struct script *script, const struct migration *migration,
 			script_digest(&statement[i], digest);
 			if (strcmp(row->digest, digest) != 0)
 				return fail_changed(
-				    migration, &statement[i], row->finished, err);
+				    migration, &statement[i], row->finished, back, err);
 		}
 		if (!row || !row->finished) {
 			*out = (struct resume){ segment, row != NULL };
@@ -117,16 +134,16 @@ resume_left_by(const struct script_statement *statement, const char *sqlstate)
 
 void
 resume_ask(const struct migration *migration, const struct script_statement *statement,
-    struct err *err)
+    bool back, struct err *err)
 {
 	err_set(err, CAT_SQL_ERROR,
 	    "statement %u was begun by a run that did not see its end: did it run?",
 	    statement->number);
 	err_hint(err,
 	    "look at the database, then POST /repair with {\"migration\": \"%s\", \"action\": "
-	    "\"applied\"} if it ran, \"retry\" to run it again, or \"pending\" to begin "
-	    "the file anew; then POST /apply",
-	    migration->id);
+	    "\"applied\"} if it ran, \"retry\" to run it again%s; then POST /%s",
+	    migration->id, back ? "" : ", or \"pending\" to begin the file anew",
+	    back ? "rollback" : "apply");
 	err->http_status = 409;
 	err->exit_code = EXIT_REFUSED;
 	snprintf(err->migration, sizeof(err->migration), "%s", migration->id);

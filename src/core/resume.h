@@ -24,9 +24,10 @@ struct resume {
 
 /*
  * CHECKSUM_MISMATCH (409, EXIT_REFUSED) when a statement that ran, or may have, is
- * another now: the file was changed behind what is done already.
+ * another now: the file was changed behind what is done already. `back`: it is the way back
+ * of a rollback, and what a person is told to do differs.
  */
-int resume_find(const struct script *script, const struct migration *migration,
+int resume_find(const struct script *script, const struct migration *migration, bool back,
     const struct resume_row *rows, size_t n, struct resume *out,
     struct err *err) MUST_CHECK;
 
@@ -56,4 +57,4 @@ enum resume_left resume_left_by(
  * EXIT_REFUSED).
  */
 void resume_ask(const struct migration *migration,
-    const struct script_statement *statement, struct err *err);
+    const struct script_statement *statement, bool back, struct err *err);

@@ -47,7 +47,7 @@ static const struct run_row {
 		"deciding what has to run" },
 	[RUN_HOOK] = { "hook", FIRST_OF_IT, RUN_JOURNAL,
 		"waiting for the hook that has to succeed before anything runs" },
-	[RUN_REPAIR] = { "repair", BIT(RUN_PHASE), RUN_PHASE,
+	[RUN_REPAIR] = { "repair", BIT(RUN_PHASE) | BIT(RUN_BEGIN), RUN_PHASE,
 		"noting in the journal what a person decided" },
 	[RUN_RESUME] = { "resume", NEXT_SEGMENT, RUN_NOTE,
 		"reading what has run of a migration that runs in segments" },
@@ -101,8 +101,11 @@ run_new(const struct run_request *request, const char *target, int64_t now_us,
 	run->up_to = mem_strdup(run, request->up_to);
 	run->force = request->force;
 	run->by_itself = request->by_itself;
+	run->steps = request->steps;
+	run->only = request->only;
 	run->action = mem_strdup(run, request->action);
 	run->requested_by = mem_strdup(run, request->requested_by);
+	run->reason = mem_strdup(run, request->reason);
 	run->started_at_us = now_us;
 	run->started_mono_us = mono_us;
 	return run;
@@ -134,6 +137,7 @@ run_is_for(const struct run *run, const struct run_request *request)
 {
 	return run->operation == request->operation &&
 	    run->asked_phases == request->phases && run->force == request->force &&
+	    run->steps == request->steps && run->only == request->only &&
 	    is_same(run->up_to, request->up_to) && is_same(run->action, request->action);
 }
 
@@ -304,6 +308,7 @@ run_operation_name(enum plan_operation operation)
 		[PLAN_APPLY] = "apply",
 		[PLAN_BASELINE] = "baseline",
 		[PLAN_REPAIR] = "repair",
+		[PLAN_ROLLBACK] = "rollback",
 	};
 
 	return names[operation];

@@ -107,15 +107,18 @@ struct run_request {
 	enum plan_operation operation;
 	unsigned phases;   /* set of them (core/phase.h); 0: all that are configured */
 	const char *up_to; /* id, file or version; NULL: all */
-	bool force;        /* baseline on a non-empty history */
+	bool force;        /* see struct plan_input */
+	unsigned steps;    /* of a rollback; likewise */
+	bool only;
 	/* nobody asked: what failed in a lenient phase is not tried again */
 	bool by_itself;
 	/*
-	 * Of a repair: "retry", "applied" or "pending", about the migration `up_to`;
-	 * or "remove-guard", about none.
+	 * Of a repair: a word of core/repair.h, about the migration `up_to`; or
+	 * "remove-guard", about none.
 	 */
 	const char *action;
 	const char *requested_by; /* "http 127.0.0.1", "start": for log and journal */
+	const char *reason;       /* what a person says about it; likewise */
 };
 
 struct run_migration {
@@ -159,9 +162,15 @@ struct run {
 	unsigned asked_phases; /* 0: all that are configured */
 	const char *up_to;
 	bool force;
+	unsigned steps;
+	bool only;
 	bool by_itself;
 	const char *action;
 	const char *requested_by;
+	const char *reason;
+	/* Of a repair: where the migration stood, and where it stands now. Static texts. */
+	const char *before;
+	const char *after;
 
 	enum run_state state;
 	enum run_outcome outcome;

@@ -76,6 +76,10 @@ pending_advice(const struct status *status, char *buf, size_t size)
 {
 	if (status->database.in_recovery)
 		snprintf(buf, size, "this is a standby: apply on the primary");
+	else if (status->rolled_back != NULL)
+		snprintf(buf, size,
+		    "%s was rolled back: POST /apply runs it again, or an edit of it",
+		    status->rolled_back->id);
 	else if (status->last_run != NULL && status->last_run->outcome == RUN_CANCELLED)
 		snprintf(buf, size,
 		    "the last run was cancelled: POST /apply goes on from here; "
@@ -251,8 +255,6 @@ invalid_advice(const struct status *status, char *buf, size_t size)
 	snprintf(buf, size, "%s",
 	    hint[0] != '\0' ? hint : "mend the file; the folder is read again by itself");
 }
-
-/* ---- */
 
 static const struct verdict_row {
 	const char *name;

@@ -63,7 +63,9 @@ struct status {
 	const struct run *run;      /* in progress, or NULL */
 	const struct run *last_run; /* finished last, or NULL */
 	const struct run *parked;   /* stopped at what is not tried by itself, or NULL */
-	struct run *const *runs;    /* newest first, the one in progress too */
+	/* the first pending one that a person has rolled back, or NULL */
+	const struct migration *rolled_back;
+	struct run *const *runs; /* newest first, the one in progress too */
 	size_t n_runs;
 	/* when the oldest pending migration was first seen here; 0: none is pending */
 	int64_t oldest_pending_seen_us;

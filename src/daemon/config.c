@@ -190,6 +190,7 @@ config_target_params(
 		.instance = config->instance,
 		.journal = config->journal,
 		.guard = config->guard,
+		.rollback = config->rollback,
 		.lock_mode = (enum target_lock_mode)config->lock,
 		.connect_timeout_ms = config->connect_timeout_ms,
 		.connect_wait_ms = config->connect_wait_ms,

@@ -58,6 +58,7 @@ struct config {
 	bool guard;
 	bool apply_on_start;
 	bool apply_on_change;
+	bool rollback;
 	int64_t lock_wait_ms;
 	int lock; /* enum target_lock_mode */
 	int64_t ddl_lock_timeout_ms;

@@ -133,6 +133,10 @@ const struct option_row option_table[] = {
 	{ .name = "apply_on_change", .type = OPTION_BOOL, .offset = FIELD(apply_on_change),
 	  .flags = OPTION_RELOAD, .fallback = "off", .group = 'a',
 	  .help = "Apply what is pending when the folder changes." },
+	{ .name = "rollback", .type = OPTION_BOOL, .offset = FIELD(rollback),
+	  .flags = OPTION_RELOAD, .fallback = "off", .group = 'a',
+	  .help = "Take POST /rollback, which undoes migrations by what their files say of "
+		  "the way back." },
 	{ .name = "transaction", .type = OPTION_CHOICE, .offset = FIELD(transaction),
 	  .flags = OPTION_RELOAD, .fallback = "migration", .choices = transactions, .group = 'a',
 	  .help = "One transaction for each migration, or one for the whole run." },

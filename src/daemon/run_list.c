@@ -41,7 +41,7 @@ settles(const struct run *run, const char *migration)
 {
 	for (size_t i = 0; i < run->n_applied; i++)
 		if (strcmp(run->applied[i].id, migration) == 0)
-			return true;
+			return true; /* or rolled back: then it had been applied */
 	return run->operation == PLAN_REPAIR && run->outcome == RUN_SUCCEEDED &&
 	    run->up_to != NULL && strcmp(run->up_to, migration) == 0;
 }
@@ -58,6 +58,27 @@ run_list_parked(const struct run_list *list)
 		while (newer < i && !settles(list->runs[newer], run->err.migration))
 			newer++;
 		return newer == i ? run : NULL;
+	}
+	return NULL;
+}
+
+const struct run *
+run_list_rolled_back(
+    const struct run_list *list, const char *migration, const char *checksum)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		const struct run *run = list->runs[i];
+
+		for (size_t j = 0; j < run->n_applied; j++) {
+			const struct run_migration *m = &run->applied[j];
+
+			if (strcmp(m->id, migration) != 0)
+				continue;
+			return run->operation == PLAN_ROLLBACK &&
+				strcmp(m->checksum, checksum) == 0
+			    ? run
+			    : NULL;
+		}
 	}
 	return NULL;
 }

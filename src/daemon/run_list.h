@@ -30,6 +30,13 @@ struct run *run_list_find(const struct run_list *list, const char *id);
  */
 const struct run *run_list_parked(const struct run_list *list);
 
+/*
+ * The run that rolled this migration back, with a file of this content; NULL when it was
+ * not, or something else became of it since.
+ */
+const struct run *run_list_rolled_back(
+    const struct run_list *list, const char *migration, const char *checksum);
+
 /* The run that finished last, or NULL. */
 const struct run *run_list_last_finished(const struct run_list *list);
 

@@ -28,6 +28,12 @@ op_run_start(void *arg, const struct run_request *request, bool *joined, struct 
 	return target_run_start(service_of(arg)->target, request, joined, err);
 }
 
+static struct plan *
+op_plan(void *arg, const struct run_request *request, const void *ctx)
+{
+	return target_plan_for(service_of(arg)->target, request, ctx);
+}
+
 static struct run *
 op_run_cancel(void *arg, const char *id, bool now, const char *peer, struct err *err)
 {
@@ -83,6 +89,7 @@ op_reload(void *arg, struct err *err)
 static const struct api_ops service_ops = {
 	.status = op_status,
 	.run_start = op_run_start,
+	.plan = op_plan,
 	.run_cancel = op_run_cancel,
 	.refresh = op_refresh,
 	.reload = op_reload,

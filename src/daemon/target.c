@@ -66,7 +66,9 @@ make_plan(struct target *target, enum phase phase)
 		.pooled = target->status.database.pooled,
 	};
 
-	if (run != NULL) {
+	/* what a rollback has undone is recorded still, as far as the history goes */
+	if (run != NULL && run->operation != PLAN_ROLLBACK &&
+	    run->operation != PLAN_REPAIR) {
 		input.running = run->phase == phase ? run->current : NULL;
 		input.committed = committed_ids(scratch, run, phase, &input.n_committed);
 	}
@@ -90,6 +92,39 @@ target_plan(struct target *target, enum phase phase)
 			note_oldest_pending(target, of->plan);
 	}
 	return of->plan;
+}
+
+struct plan *
+target_plan_for(struct target *target, const struct run_request *request, const void *ctx)
+{
+	const struct target_phase *of = &target->phases[PHASE_SCHEMA];
+	const struct plan_input input = {
+		.folder = of->folder,
+		.history = of->history,
+		.policy = policy_of(target, PHASE_SCHEMA),
+		.operation = request->operation,
+		.target = request->up_to,
+		.force = request->force,
+		.steps = request->steps,
+		.only = request->only,
+		.pooled = target->status.database.pooled,
+	};
+
+	return plan_build(ctx, &input);
+}
+
+const struct migration *
+target_rolled_back(struct target *target)
+{
+	const struct plan *plan = target_plan(target, PHASE_SCHEMA);
+
+	for (size_t i = 0; i < plan->n_steps; i++) {
+		const struct migration *m = plan->steps[i].of;
+
+		if (run_list_rolled_back(&target->runs, m->id, m->checksum) != NULL)
+			return m;
+	}
+	return NULL;
 }
 
 /* Who has the lock: our run knows it better than the last look. */
@@ -128,6 +163,7 @@ target_status(struct target *target)
 	status->run = target->run;
 	status->last_run = run_list_last_finished(&target->runs);
 	status->parked = run_list_parked(&target->runs);
+	status->rolled_back = target_rolled_back(target);
 	status->runs = target->runs.runs;
 	status->n_runs = target->runs.n;
 	status->stopping = target->stopping;

@@ -63,6 +63,12 @@ void target_changed(struct target *target);
 const struct plan *target_plan(struct target *target, enum phase phase);
 
 /*
+ * The first migration that a person has rolled back, and that has not changed since: it
+ * waits for a person. NULL: none.
+ */
+const struct migration *target_rolled_back(struct target *target);
+
+/*
  * A run that apply_on_start or apply_on_change wishes for; and the look whether its
  * time has come.
  */

@@ -136,6 +136,29 @@ on_settle(uv_timer_t *timer)
 		run_begin(target);
 }
 
+/* What the configuration does not let anybody ask for. */
+static int
+check_allowed(const struct target_params *params, const struct run_request *request,
+    struct err *err)
+{
+	if (request->operation == PLAN_ROLLBACK && !params->rollback) {
+		err_set(
+		    err, CAT_CONFIGURATION, "rollback is off: nothing is undone here");
+		err_hint(err,
+		    "set rollback = on and POST /reload; {\"dry_run\": true} shows what "
+		    "would be undone all the same");
+		err->http_status = 403;
+	} else if (params->guard && request->action != NULL &&
+	    strcmp(request->action, "remove-guard") == 0) {
+		err_set(err, CAT_CONFIGURATION,
+		    "guard is on: the next run would make the index again");
+		err_hint(err, "set guard = off first, and POST /reload");
+		err->http_status = 409;
+	}
+	err->exit_code = err_is_set(err) ? EXIT_REFUSED : EXIT_FINE;
+	return err_is_set(err) ? -1 : 0;
+}
+
 struct run *
 target_run_start(struct target *target, const struct run_request *request, bool *joined,
     struct err *err)
@@ -154,14 +177,8 @@ target_run_start(struct target *target, const struct run_request *request, bool 
 		err->http_status = 409;
 		return NULL;
 	}
-	if (target->params->guard && request->action != NULL &&
-	    strcmp(request->action, "remove-guard") == 0) {
-		err_set(err, CAT_CONFIGURATION,
-		    "guard is on: the next run would make the index again");
-		err_hint(err, "set guard = off first, and POST /reload");
-		err->http_status = 409;
+	if (check_allowed(target->params, request, err) < 0)
 		return NULL;
-	}
 	*joined = target->run != NULL;
 	if (target->run == NULL) {
 		target->run =
@@ -211,6 +228,16 @@ target_try_wanted(struct target *target)
 	    !database->reachable || database->in_recovery ||
 	    clock_mono_us() < target->want_after_mono_us)
 		return;
+	const struct migration *undone = target_rolled_back(target);
+
+	if (undone != NULL) {
+		log_warning(
+		    "not applied: a migration was rolled back and has not changed since; "
+		    "POST /apply applies it again",
+		    LOG_STR("migration", undone->id));
+		target->want_run = false;
+		return;
+	}
 	if (has_parked(target)) {
 		const struct run *parked = run_list_parked(&target->runs);
 

@@ -147,6 +147,37 @@ seconds(const void *ctx, int64_t us)
 	return mem_printf(ctx, "%" PRId64 ".%06" PRId64, us / 1000000, us % 1000000);
 }
 
+static void
+add_member(struct text *json, const char *name, const char *value)
+{
+	if (!value)
+		return;
+	text_addf(json, ",\"%s\":", name);
+	text_add_json_string(json, value);
+}
+
+/*
+ * What was decided stands with the migration: one that was recorded without being run is a
+ * baseline from then on.
+ */
+static void
+add_repair(struct text *json, const struct run *run)
+{
+	bool is_baseline = run->n_applied > 0 && run->after &&
+	    strcmp(run->after, migration_state_name(MIGRATION_BASELINE)) == 0;
+
+	text_add(json, "{\"id\":");
+	text_add_json_string(json, run->up_to);
+	if (run->n_applied > 0) {
+		add_member(json, "version", run->applied[0].version);
+		if (run->applied[0].checksum[0] != '\0')
+			add_member(json, "checksum", run->applied[0].checksum);
+	}
+	add_member(json, "action", run->action);
+	add_member(json, "reason", run->reason);
+	text_addf(json, ",\"baseline\":%s}", is_baseline ? "true" : "false");
+}
+
 static const char *
 migrations_json(const void *ctx, const struct run *run)
 {
@@ -154,7 +185,9 @@ migrations_json(const void *ctx, const struct run *run)
 
 	text_init(&json, ctx, BOUND_RUN_BYTES);
 	text_add(&json, "[");
-	for (size_t i = 0; i < run->n_applied; i++) {
+	if (run->operation == PLAN_REPAIR && run->outcome == RUN_SUCCEEDED && run->up_to)
+		add_repair(&json, run);
+	for (size_t i = 0; i < run->n_applied && run->operation != PLAN_REPAIR; i++) {
 		const struct run_migration *m = &run->applied[i];
 
 		text_add(&json, i ? ",{\"id\":" : "{\"id\":");
@@ -164,7 +197,9 @@ migrations_json(const void *ctx, const struct run *run)
 		if (m->phase == PHASE_SCHEMA && m->checksum[0] != '\0')
 			text_addf(&json, ",\"checksum\":\"%s\"", m->checksum);
 		text_addf(
-		    &json, ",\"duration_seconds\":%s}", seconds(ctx, m->duration_us));
+		    &json, ",\"duration_seconds\":%s", seconds(ctx, m->duration_us));
+		add_member(&json, "reason", run->reason);
+		text_add(&json, "}");
 	}
 	text_add(&json, "]");
 	return text_failed(&json) ? "[]" : json.data;
@@ -234,14 +269,16 @@ journal_baselined(const void *ctx UNUSED, const char *target)
 {
 	return (struct pgconn_statement){
 		.sql =
-		    "SELECT k.key FROM (SELECT DISTINCT ON (w.id) w.id, w.version, r.operation "
+		    "SELECT k.key FROM (SELECT DISTINCT ON (w.id) w.id, w.version, "
+		    "r.operation OPERATOR(pg_catalog.=) 'baseline' OR "
+		    "coalesce(w.baseline, false) AS baselined "
 		    "FROM migrationd.runs AS r, "
 		    "LATERAL pg_catalog.jsonb_to_recordset(r.migrations) "
-		    "AS w(id pg_catalog.text, version pg_catalog.text) "
+		    "AS w(id pg_catalog.text, version pg_catalog.text, baseline pg_catalog.bool) "
 		    "WHERE r.target OPERATOR(pg_catalog.=) $1::pg_catalog.text "
 		    "ORDER BY w.id, r.id DESC) AS last, "
 		    "LATERAL (VALUES (last.version), (pg_catalog.concat(last.id, '.sql'))) "
-		    "AS k(key) WHERE last.operation OPERATOR(pg_catalog.=) 'baseline'",
+		    "AS k(key) WHERE last.baselined",
 		.n_params = 1,
 		.params = { target },
 	};
@@ -293,7 +330,7 @@ journal_recent(const void *ctx, const char *target, unsigned limit)
 	    MICROSECONDS("pg_catalog.jsonb_extract_path_text(m.value, "
 			 "'duration_seconds')::pg_catalog.float8"));
 	text_add(&sql,
-	    "), E'\\n' ORDER BY m.n) FROM "
+	    ", pg_catalog.jsonb_extract_path_text(m.value, 'checksum')), E'\\n' ORDER BY m.n) FROM "
 	    "pg_catalog.jsonb_array_elements(r.migrations) "
 	    "WITH ORDINALITY AS m(value, n))");
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
@@ -354,7 +391,9 @@ read_migrations(struct run *run, const char *lines)
 		struct migration m = { .id = strtok_r(line, " ", &state),
 			.version = strtok_r(NULL, " ", &state) };
 		const char *duration = strtok_r(NULL, " ", &state);
+		const char *checksum = strtok_r(NULL, " ", &state);
 
+		snprintf(m.checksum, sizeof(m.checksum), "%s", checksum ? checksum : "");
 		if (duration)
 			run_add_applied(run, &m, strtoll(duration, NULL, 10));
 	}

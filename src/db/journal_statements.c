@@ -167,12 +167,24 @@ journal_statements_segment(const void *ctx, const struct tracking_table *table,
 	return done;
 }
 
+/* No name of a migration has a slash. */
+#define BACK "/down"
+
+const char *
+journal_statements_key_back(const void *ctx, const char *version)
+{
+	return mem_printf(ctx, "%s" BACK, version);
+}
+
 struct pgconn_statement
 journal_statements_forget(
     const void *ctx, const struct tracking_table *table, const char *version)
 {
 	return about(ctx, table, version,
-	    "DELETE FROM migrationd.statements s WHERE " OF_MIGRATION);
+	    "DELETE FROM migrationd.statements s "
+	    "WHERE s.tracking OPERATOR(pg_catalog.=) $1::pg_catalog.text AND s.version "
+	    "OPERATOR(pg_catalog.=) ANY (ARRAY[$2::pg_catalog.text, "
+	    "pg_catalog.concat($2::pg_catalog.text, '" BACK "')])");
 }
 
 struct pgconn_statement

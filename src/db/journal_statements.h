@@ -48,7 +48,10 @@ struct pgconn_statement journal_statements_segment(const void *ctx,
     const struct tracking_table *table, const char *version, const struct script *script,
     const struct script_segment *segment, const char *run_id);
 
-/* The migration is recorded: its rows go. Any number of rows. */
+/* What stands for the version in the rows of its way back. */
+const char *journal_statements_key_back(const void *ctx, const char *version);
+
+/* The migration is recorded, or is no more: its rows go, those of the way back too. */
 struct pgconn_statement journal_statements_forget(
     const void *ctx, const struct tracking_table *table, const char *version);
 

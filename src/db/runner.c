@@ -61,7 +61,10 @@ on_timer_closed(uv_handle_t *handle)
 	talloc_free(runner);
 }
 
-/* The migration that failed by its own fault is parked with the content that it has here. */
+/*
+ * The migration that failed by its own fault is parked with the content that it has here. One
+ * whose way back failed is applied as before.
+ */
 void
 runner_conclude(struct runner *runner)
 {
@@ -69,7 +72,8 @@ runner_conclude(struct runner *runner)
 	const struct migration *m = NULL;
 
 	run_conclude(run, runner->refused, clock_now_us(), clock_mono_us());
-	if (runner->folder != NULL && (run->outcome == RUN_FAILED || run->in_doubt) &&
+	if (run->operation != PLAN_ROLLBACK && run->operation != PLAN_REPAIR &&
+	    runner->folder != NULL && (run->outcome == RUN_FAILED || run->in_doubt) &&
 	    run->err.migration[0] != '\0' && !category_is_retryable(run->err.category))
 		m = folder_find(runner->folder, run->err.migration);
 	if (m != NULL)
@@ -262,9 +266,9 @@ runner_fail(struct runner *runner, const struct err *err)
 	}
 	if (runner->doubt != NULL)
 		err_hint(&run->err,
-		    "whether %s was committed is not known; the next apply reads the "
+		    "whether %s was committed is not known; the next %s reads the "
 		    "tracking table and goes on from there",
-		    runner->doubt->migrations[0]->id);
+		    runner->doubt->migrations[0]->id, run_operation_name(run->operation));
 	if (runner->conn == NULL || !pgconn_is_open(runner->conn))
 		return RUN_DONE;
 	return run_on_fail(run->state);
@@ -279,7 +283,8 @@ runner_fail_stopped(struct runner *runner)
 	err_set(&err, CAT_CANCELLED, "cancelled before it was complete: %s",
 	    runner->stop_reason);
 	if (runner->doubt == NULL)
-		err_hint(&err, "nothing is half done; POST /apply goes on from here");
+		err_hint(&err, "nothing is half done; POST /%s goes on from here",
+		    run_operation_name(runner->run->operation));
 	return runner_fail(runner, &err);
 }
 

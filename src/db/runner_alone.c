@@ -22,11 +22,18 @@ migration_now(const struct runner *runner)
 	return runner_step_now(runner)->migration;
 }
 
+/* What goes on with it. */
+static const char *
+again(const struct runner *runner)
+{
+	return run_operation_name(runner->run->operation);
+}
+
 static void
 send_withdraw(struct runner *runner)
 {
 	struct pgconn_statement withdraw = journal_statements_repair(
-	    runner->scratch, &runner->table, migration_now(runner)->version, "retry");
+	    runner->scratch, &runner->table, runner_journal_key(runner), "retry");
 
 	runner_send(runner, &withdraw);
 }
@@ -43,8 +50,8 @@ static enum run_state
 intent_note(struct runner *runner)
 {
 	struct pgconn_statement start = journal_statements_start(runner->scratch,
-	    &runner->table, migration_now(runner)->version,
-	    runner_statement_alone(runner), runner->run->id);
+	    &runner->table, runner_journal_key(runner), runner_statement_alone(runner),
+	    runner->run->id);
 
 	runner->stage = INTENT_NOTE;
 	runner_send(runner, &start);
@@ -135,8 +142,9 @@ alone_answer(struct runner *runner, const struct pgconn_reply *reply)
 	    reply->lost ? RESUME_LEFT_UNKNOWN : resume_left_by(statement, err.sqlstate);
 	if (runner->left == RESUME_LEFT_UNKNOWN)
 		err_hint(&err,
-		    "it ran outside a transaction and is not undone; the next POST /apply "
-		    "looks what it left, and asks where the catalogs cannot tell");
+		    "it ran outside a transaction and is not undone; the next POST /%s "
+		    "looks what it left, and asks where the catalogs cannot tell",
+		    again(runner));
 	enum run_state next = runner_fail(runner, &err);
 
 	return runner->left == RESUME_LEFT_UNKNOWN ? next : RUN_OUTCOME;
@@ -191,8 +199,8 @@ outcome_invalid(struct runner *runner)
 
 	err_set(&err, CAT_SQL_ERROR, "index %s is there, but not valid",
 	    statement->class.name);
-	err_hint(
-	    &err, "DROP INDEX CONCURRENTLY %s, then POST /apply", statement->class.name);
+	err_hint(&err, "DROP INDEX CONCURRENTLY %s, then POST /%s", statement->class.name,
+	    again(runner));
 	snprintf(err.migration, sizeof(err.migration), "%s", migration_now(runner)->id);
 	locate_statement(migration_now(runner), statement, 0, &err);
 	runner_fail(runner, &err);
@@ -209,7 +217,8 @@ outcome_looked_up(struct runner *runner, enum index_state state)
 	if (state != INDEX_INVALID)
 		return outcome_withdraw(runner);
 	err_hint(&runner->run->err,
-	    "it left an invalid index, which the next POST /apply drops first");
+	    "it left an invalid index, which the next POST /%s drops first",
+	    again(runner));
 	return run_on_fail(RUN_OUTCOME);
 }
 
@@ -223,7 +232,8 @@ outcome_answer(struct runner *runner, const struct pgconn_reply *reply)
 		return outcome_looked_up(runner, index_lookup_read(reply->result));
 	case OUTCOME_WITHDRAW:
 		err_hint(&runner->run->err,
-		    "nothing of it is left; mend it, and POST /apply goes on there");
+		    "nothing of it is left; mend it, and POST /%s goes on there",
+		    again(runner));
 		return run_on_fail(RUN_OUTCOME);
 	default:
 		break;

@@ -121,7 +121,9 @@ begin_answer(struct runner *runner, const struct pgconn_reply *reply)
 	/* the request came too late for this query, and must not let the file begin */
 	if (runner->cancelled)
 		return runner_fail_stopped(runner);
-	if (runner->run->operation == PLAN_BASELINE)
+	/* only the row is written */
+	if (runner->run->operation == PLAN_BASELINE ||
+	    runner->run->operation == PLAN_REPAIR)
 		return RUN_RECORD;
 	return script != NULL && segment_now(runner) == NULL ? RUN_RECORD : RUN_PART;
 }
@@ -255,10 +257,11 @@ part_failed(struct runner *runner, const struct pgconn_reply *reply)
 	if (runner->segment > 0)
 		err_hint(&err,
 		    "the %zu segments before it are done and noted; mend what follows and "
-		    "POST /apply goes on there",
-		    runner->segment);
-	return is_there_already(&err) ? runner_fail_or_overtaken(runner, &err)
-				      : runner_fail_or_retry(runner, &err);
+		    "POST /%s goes on there",
+		    runner->segment, run_operation_name(runner->run->operation));
+	return is_there_already(&err) && runner->run->operation != PLAN_ROLLBACK
+	    ? runner_fail_or_overtaken(runner, &err)
+	    : runner_fail_or_retry(runner, &err);
 }
 
 /*

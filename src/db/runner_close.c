@@ -36,7 +36,10 @@ note_enter(struct runner *runner)
 	const struct plan_step *step = runner_step_now(runner);
 	char message[1024];
 
+	/* a way back that failed leaves the migration applied */
 	if (step == NULL || runner->table.kind->record_failure == NULL ||
+	    runner->run->operation == PLAN_ROLLBACK ||
+	    runner->run->operation == PLAN_REPAIR ||
 	    runner->run->err.category == CAT_CANCELLED)
 		return runner_after_failure(runner);
 	err_format(&runner->run->err, message, sizeof(message));

@@ -2,7 +2,7 @@
 #include "db/runner_steps.h"
 
 /*
- * From nothing to the history: the states CONNECT, PROBE, LOCK, PREPARE, HISTORY.
+ * From nothing to the tracking table: the states CONNECT, PROBE, LOCK, PREPARE.
  */
 
 #include <string.h>
@@ -302,124 +302,8 @@ prepare_answer(struct runner *runner, const struct pgconn_reply *reply)
 	return RUN_PREPARE;
 }
 
-/* ---- HISTORY; and, where a COMMIT's answer was lost, the server's word on it ---- */
-
-enum {
-	HISTORY_ROWS,
-	HISTORY_JOURNAL,
-	HISTORY_CHECKSUMS,
-	HISTORY_WITNESS
-};
-
-static enum run_state
-history_enter(struct runner *runner)
-{
-	struct pgconn_statement statement =
-	    runner->table.kind->read(runner->scratch, &runner->table);
-
-	runner_send(runner, &statement);
-	return RUN_HISTORY;
-}
-
-/* What became of the transaction: NULL when it is too long ago. */
-static enum run_state
-history_ask_witness(struct runner *runner)
-{
-	struct pgconn_statement ask = {
-		.sql = "SELECT pg_catalog.txid_status($1::pg_catalog.int8)",
-		.n_params = 1,
-		.params = { runner->doubt->xid },
-	};
-
-	runner->stage = HISTORY_WITNESS;
-	runner_send(runner, &ask);
-	return RUN_HISTORY;
-}
-
-static enum run_state
-history_over(struct runner *runner)
-{
-	return runner->doubt != NULL && runner->doubt->xid[0] != '\0'
-	    ? history_ask_witness(runner)
-	    : RUN_PLAN;
-}
-
-static enum run_state
-history_rows(struct runner *runner, const struct pgconn_reply *reply)
-{
-	struct err err = reply->err;
-
-	if (err_is_set(&err) ||
-	    tracking_read_history(runner, &runner->table, reply->result, clock_now_us(),
-		&runner->history, &err) < 0)
-		return runner_fail(runner, &err);
-	runner->history->table_exists = true;
-	runner->histories[runner->run->phase] = runner->history;
-	if (runner->run->phase != PHASE_SCHEMA || runner->table.kind->keeps_checksums ||
-	    !runner->params->journal)
-		return history_over(runner);
-	runner->stage = HISTORY_JOURNAL;
-	runner_send(runner, journal_look());
-	return RUN_HISTORY;
-}
-
-/* Where the rows keep no checksums our journal may know them: it is asked if it can be. */
-static enum run_state
-history_journal(struct runner *runner, const struct pgconn_reply *reply)
-{
-	struct pgconn_statement checksums =
-	    journal_checksums(runner->scratch, runner->params->name);
-	bool exists = false, may_create;
-
-	if (!err_is_set(&reply->err))
-		journal_read_look(reply->result, &exists, &may_create);
-	if (!exists)
-		return history_over(runner);
-	runner->stage = HISTORY_CHECKSUMS;
-	runner_send(runner, &checksums);
-	return RUN_HISTORY;
-}
-
-static enum run_state
-history_checksums(struct runner *runner, const struct pgconn_reply *reply)
-{
-	if (!err_is_set(&reply->err))
-		journal_read_checksums(reply->result, runner->history);
-	return history_over(runner);
-}
-
-/* Without its word the rows tell: another server never heard of the number. */
-static enum run_state
-history_witness(struct runner *runner, const struct pgconn_reply *reply)
-{
-	const char *status =
-	    err_is_set(&reply->err) ? "" : PQgetvalue(reply->result, 0, 0);
-
-	runner->doubt->committed = strcmp(status, "committed") == 0;
-	runner->doubt->aborted = strcmp(status, "aborted") == 0;
-	return RUN_PLAN;
-}
-
-static enum run_state
-history_answer(struct runner *runner, const struct pgconn_reply *reply)
-{
-	if (reply->lost)
-		return runner_fail(runner, &reply->err);
-	switch (runner->stage) {
-	case HISTORY_ROWS:
-		return history_rows(runner, reply);
-	case HISTORY_JOURNAL:
-		return history_journal(runner, reply);
-	case HISTORY_CHECKSUMS:
-		return history_checksums(runner, reply);
-	default:
-		return history_witness(runner, reply);
-	}
-}
-
 const struct runner_step runner_step_connect = { connect_enter, connect_answer,
 	connect_resume };
 const struct runner_step runner_step_probe = { probe_enter, probe_answer, NULL };
 const struct runner_step runner_step_lock = { lock_enter, lock_answer_step, lock_resume };
 const struct runner_step runner_step_prepare = { prepare_enter, prepare_answer, NULL };
-const struct runner_step runner_step_history = { history_enter, history_answer, NULL };

@@ -28,6 +28,26 @@ runner_runs_again(const struct runner *runner)
 	    RERUN_NEVER;
 }
 
+/* What the rows say once the run is through with a migration. */
+static bool
+is_through(const struct runner *runner, const char *id)
+{
+	/* of what runs again a row may be of an earlier run: the witness knows */
+	if (runner_runs_again(runner))
+		return runner->doubt->committed;
+	switch (runner->doubt->write) {
+	case PLAN_REMOVE_ROW:
+		return !is_recorded(runner, id);
+	case PLAN_BLESS_ROW:
+		return is_recorded(runner, id) &&
+		    plan_find(runner->plan, id)->state != MIGRATION_MODIFIED;
+	case PLAN_ADD_ROW:
+	case PLAN_KEEP_ROW:
+		break;
+	}
+	return is_recorded(runner, id);
+}
+
 /*
  * A COMMIT was sent and its answer lost. We hold the lock again, so the old session is gone and
  * the rows tell: those that are there were applied by this run, unless the server knows that its
@@ -42,16 +62,14 @@ settle_doubt(struct runner *runner, struct err *err)
 		const struct migration *m = doubt->migrations[i];
 		if (doubt->aborted)
 			continue;
-		/* of what runs again a row may be of an earlier run: the witness knows */
-		if (runner_runs_again(runner) ? doubt->committed
-					      : is_recorded(runner, m->id)) {
+		if (is_through(runner, m->id)) {
 			run_add_applied(runner->run, m, doubt->durations_us[i]);
-			log_info("applied: the lost COMMIT had come through",
+			log_info("the lost COMMIT had come through",
 			    LOG_STR("migration", m->id), LOG_STR("run", runner->run->id));
 		} else if (doubt->committed) {
 			return err_set(err, CAT_INTERNAL,
-			    "the server says that %s was committed, but its row is not "
-			    "there",
+			    "the server says that %s was committed, but its row does not "
+			    "say so",
 			    m->id);
 		}
 	}
@@ -94,8 +112,9 @@ drop_done_steps(struct runner *runner)
 	plan->n_steps = n;
 }
 
+/* `steps`: of a rollback that counts them, how many are left. */
 static struct plan *
-make_plan(struct runner *runner)
+make_plan(struct runner *runner, unsigned steps)
 {
 	struct run *run = runner->run;
 	struct plan_input input = {
@@ -105,6 +124,8 @@ make_plan(struct runner *runner)
 		.operation = run->operation,
 		.target = run->up_to,
 		.force = run->force,
+		.steps = steps,
+		.only = run->only,
 		.pooled = runner->engine.pooled,
 		.spare_failed = run->by_itself && phase_is_lenient(run->phase),
 	};
@@ -126,6 +147,27 @@ plan_announced(struct runner *runner)
 	    : runner_step_begins(runner);
 }
 
+/* It lost its connection at its last COMMIT: what it was about is not as it was any more. */
+static bool
+is_over(const struct run *run)
+{
+	return (run->operation == PLAN_ROLLBACK || run->operation == PLAN_REPAIR) &&
+	    run->n_applied > 0 && run->n_applied == run->n_planned;
+}
+
+static enum run_state
+refuse_rollback(struct runner *runner)
+{
+	struct err err = { .http_status = 409, .exit_code = EXIT_REFUSED };
+
+	err_set(&err, CAT_CONFIGURATION,
+	    "a row of %s.%s, a %s tracking table, cannot be taken back by migrationd",
+	    runner->table.schema, runner->table.table, runner->table.kind->name);
+	err_hint(&err, "roll back with the tool whose table it is");
+	runner->refused = true;
+	return runner_fail(runner, &err);
+}
+
 static enum run_state
 plan_enter(struct runner *runner)
 {
@@ -133,11 +175,17 @@ plan_enter(struct runner *runner)
 	struct err err = { 0 };
 	bool is_first = runner->plan == NULL;
 
-	runner->plan = make_plan(runner);
+	runner->plan = make_plan(runner, run->steps);
 	if (settle_doubt(runner, &err) < 0)
 		return runner_fail(runner, &err);
+	if (is_over(run))
+		return RUN_PHASE;
+	if (run->steps > run->n_applied && run->n_applied > 0)
+		runner->plan = make_plan(runner, run->steps - (unsigned)run->n_applied);
 	drop_done_steps(runner);
-	run_plan_phase(run, run->operation == PLAN_REPAIR ? 0 : runner->plan->n_steps);
+	if (run->operation == PLAN_REPAIR)
+		runner->plan->n_steps = 0;
+	run_plan_phase(run, runner->plan->n_steps);
 	runner->durations_us = mem_array(runner, int64_t, runner->plan->n_steps + 1);
 	runner->step = 0;
 	runner->segment = 0;
@@ -154,6 +202,8 @@ plan_enter(struct runner *runner)
 	}
 	if (runner->plan->n_steps == 0)
 		return RUN_PHASE;
+	if (run->operation == PLAN_ROLLBACK && runner->table.kind->forget == NULL)
+		return refuse_rollback(runner);
 	if (runner_is_stopping(runner))
 		return runner_fail_stopped(runner);
 	runner->attempt = 0;

@@ -69,20 +69,31 @@ runner_fail_unlocked(struct runner *runner)
 	return runner_fail(runner, &err);
 }
 
+/* The row comes, or goes. */
+static struct pgconn_statement
+record_row(const struct runner *runner)
+{
+	const struct tracking *kind = runner->table.kind;
+	const struct plan_step *step = runner_step_now(runner);
+	const struct tracking_gone gone = { step->row, step->of, step->before };
+
+	if (step->write == PLAN_REMOVE_ROW)
+		return kind->forget(runner->scratch, &runner->table, &gone);
+	if (step->write == PLAN_BLESS_ROW)
+		return kind->bless(runner->scratch, &runner->table, &gone);
+	return kind->record(runner->scratch, &runner->table, step->of,
+	    step->script == NULL ? 0 : runner->durations_us[runner->step]);
+}
+
 static enum run_state
 record_locked(struct runner *runner, const struct pgconn_reply *reply)
 {
-	const struct migration *m = runner_step_now(runner)->migration;
-
 	if (!lock_answer(reply->result))
 		return runner_fail_unlocked(runner);
 	snprintf(runner->xid, sizeof(runner->xid), "%s", PQgetvalue(reply->result, 0, 1));
 	runner->durations_us[runner->step] =
 	    clock_mono_us() - runner->run->current_mono_us;
-	struct pgconn_statement insert = runner->table.kind->record(runner->scratch,
-	    &runner->table, m,
-	    runner->run->operation == PLAN_BASELINE ? 0
-						    : runner->durations_us[runner->step]);
+	struct pgconn_statement insert = record_row(runner);
 
 	runner->stage = RECORD_INSERT;
 	runner_send(runner, &insert);
@@ -113,29 +124,53 @@ runner_fail_or_overtaken(struct runner *runner, const struct err *err)
 	return RUN_ROLLBACK;
 }
 
+/* Not one row: another was quicker, and what this transaction did is too much. */
+static enum run_state
+record_not_ours(struct runner *runner)
+{
+	const struct migration *m = runner_step_now(runner)->migration;
+	struct err err = { 0 };
+
+	snprintf(err.migration, sizeof(err.migration), "%s", m->id);
+	if (runner_step_now(runner)->write != PLAN_ADD_ROW) {
+		err_set(&err, CAT_SQL_ERROR,
+		    "the row of %s was gone, or another, before it could be changed; nothing "
+		    "of this is kept",
+		    m->id);
+		err_hint(
+		    &err, "who else works on the tracking table? GET /status shows it");
+		return runner_fail(runner, &err);
+	}
+	err_set(&err, CAT_SQL_ERROR,
+	    "%s was recorded by somebody else while it ran; rolled back", m->id);
+	err_hint(&err, "does an application still run its own migrator?");
+	return runner_fail_or_overtaken(runner, &err);
+}
+
+/* A migration has one row; of rows that are there twice, both go. */
+static bool
+is_one_row(const struct runner *runner, const PGresult *result)
+{
+	/* PQcmdTuples only reads, but is not declared so. */
+	const char *rows = PQcmdTuples((PGresult *)(uintptr_t)result);
+
+	if (runner_step_now(runner)->write != PLAN_ADD_ROW)
+		return strcmp(rows, "0") != 0;
+	return strcmp(rows, "1") == 0;
+}
+
 static enum run_state
 record_inserted(struct runner *runner, const struct pgconn_reply *reply)
 {
-	const struct plan_step *step = runner_step_now(runner);
-	struct err err = { 0 };
-
-	/* PQcmdTuples only reads, but is not declared so. */
-	if (strcmp(PQcmdTuples((PGresult *)(uintptr_t)reply->result), "1") != 0) {
-		err_set(&err, CAT_SQL_ERROR,
-		    "%s was recorded by somebody else while it ran; rolled back",
-		    step->migration->id);
-		err_hint(&err, "does an application still run its own migrator?");
-		snprintf(err.migration, sizeof(err.migration), "%s", step->migration->id);
-		return runner_fail_or_overtaken(runner, &err);
-	}
-	if (runner_step_begins(runner) == RUN_BEGIN)
+	if (!is_one_row(runner, reply->result))
+		return record_not_ours(runner);
+	if (runner_step_begins(runner) == RUN_BEGIN && !runner->has_statements)
 		return record_over(runner);
 	/* What the journal of statements, or of batches, kept has done its duty. */
+	const char *version = runner_step_now(runner)->of->version;
 	struct pgconn_statement forget = runner_batch(runner) != NULL
-	    ? journal_batches_forget(
-		  runner->scratch, &runner->table, step->migration->version)
-	    : journal_statements_forget(
-		  runner->scratch, &runner->table, step->migration->version);
+	    ? journal_batches_forget(runner->scratch, &runner->table, version)
+	    : journal_statements_forget(runner->scratch, &runner->table, version);
 
 	runner->stage = RECORD_FORGET;
 	runner_send(runner, &forget);
@@ -176,31 +211,48 @@ commit_enter(struct runner *runner)
 	return RUN_COMMIT;
 }
 
-/* The rows of the transaction are there: history and run say so. */
+/* The row that is there now. */
+static void
+add_to_history(const struct runner *runner, const struct plan_step *step)
+{
+	const struct tracking *kind = runner->table.kind;
+	const struct migration *m = step->of;
+	const struct history_row row = {
+		.key = kind->key == HISTORY_BY_FILE ? m->file : m->version,
+		.name = m->name,
+		.checksum = migration_recorded_checksum(m),
+		.baseline =
+		    step->write == PLAN_ADD_ROW && runner->run->operation != PLAN_APPLY,
+		.has_order = true,
+		.order = m->order,
+		.applied_at_us = kind->keeps_time ? clock_now_us() : 0,
+	};
+
+	history_add(runner->history, &row);
+}
+
+/* The transaction is kept: history and run say so. */
 static void
 commit_done(struct runner *runner)
 {
+	static const char *const words[PLAN_OPERATION_COUNT] = {
+		[PLAN_APPLY] = "applied",
+		[PLAN_BASELINE] = "recorded as baseline",
+		[PLAN_REPAIR] = "repaired",
+		[PLAN_ROLLBACK] = "rolled back",
+	};
 	struct run *run = runner->run;
 
 	runner_batch_over(runner);
 	for (size_t i = runner->txn_first; i <= runner->step; i++) {
-		const struct migration *m = runner->plan->steps[i].migration;
-		struct history_row row = {
-			.key = runner->table.kind->key == HISTORY_BY_FILE ? m->file
-									  : m->version,
-			.name = m->name,
-			.checksum = migration_recorded_checksum(m),
-			.baseline = run->operation == PLAN_BASELINE,
-			.has_order = true,
-			.order = m->order,
-			.applied_at_us =
-			    runner->table.kind->keeps_time ? clock_now_us() : 0,
-		};
+		const struct plan_step *step = &runner->plan->steps[i];
 
-		history_add(runner->history, &row);
-		run_add_applied(run, m, runner->durations_us[i]);
-		log_info(row.baseline ? "recorded as baseline" : "applied",
-		    LOG_STR("migration", m->id),
+		if (step->write != PLAN_ADD_ROW)
+			history_remove(runner->history, step->row);
+		if (step->write != PLAN_REMOVE_ROW)
+			add_to_history(runner, step);
+		run_add_applied(run, step->of, runner->durations_us[i]);
+		log_info(words[run->operation], LOG_STR("migration", step->of->id),
 		    LOG_INT("migrationDuration", runner->durations_us[i] / 1000),
 		    LOG_STR("run", run->id));
 	}
@@ -222,11 +274,11 @@ commit_in_doubt(struct runner *runner, const struct err *err)
 	doubt->migrations = mem_array(doubt, const struct migration *, n);
 	doubt->durations_us = mem_array(doubt, int64_t, n);
 	for (size_t i = 0; i < n; i++) {
-		doubt->migrations[i] =
-		    runner->plan->steps[runner->txn_first + i].migration;
+		doubt->migrations[i] = runner->plan->steps[runner->txn_first + i].of;
 		doubt->durations_us[i] = runner->durations_us[runner->txn_first + i];
 	}
 	doubt->n = n;
+	doubt->write = runner_step_now(runner)->write;
 	runner->doubt = doubt;
 	runner->run->reconnects++;
 	runner->in_transaction = false;
@@ -270,8 +322,9 @@ commit_failed(struct runner *runner, const struct pgconn_reply *reply, struct er
 	if (runner->run->reconnects < RECONNECTS && !runner->cancelled)
 		return commit_in_doubt(runner, err);
 	err_hint(err,
-	    "whether it was committed is not known; the next apply reads the tracking "
-	    "table and goes on from there");
+	    "whether it was committed is not known; the next %s reads the tracking "
+	    "table and goes on from there",
+	    run_operation_name(runner->run->operation));
 	return runner_fail(runner, err);
 }
 

@@ -2,13 +2,15 @@
 #include "db/runner_steps.h"
 
 /*
- * What a person decided: the state REPAIR. A statement in doubt is answered for, or the
- * index of guard = on is removed.
+ * What a person decided (core/repair.h): the state REPAIR. A statement in doubt is answered
+ * for; or there is a row to write, in the states BEGIN, RECORD and COMMIT; or the index of
+ * guard = on is removed.
  */
 
 #include <string.h>
 
 #include "base/mem.h"
+#include "core/repair.h"
 #include "db/journal.h"
 #include "db/journal_statements.h"
 
@@ -37,79 +39,110 @@ repair_unguard(struct runner *runner)
 	return runner_fail(runner, &err);
 }
 
-static enum run_state
-repair_unknown(struct runner *runner)
+static const struct plan_item *
+item_now(const struct runner *runner)
 {
-	struct err err = { 0 };
+	return plan_find(runner->plan, runner->run->up_to);
+}
 
-	err_set(
-	    &err, CAT_RESOURCE_NOT_FOUND, "there is no migration %s", runner->run->up_to);
-	err_hint(&err, "GET /migrations lists them by id, file and version");
+static enum run_state
+repair_refused(struct runner *runner, const struct err *err)
+{
 	runner->refused = true;
-	return runner_fail(runner, &err);
+	return runner_fail(runner, err);
 }
 
 /* Whatever it was called, from here on the run goes by its id. */
 static enum run_state
 repair_enter(struct runner *runner)
 {
-	const struct plan_item *item = NULL;
+	struct run *run = runner->run;
+	struct err err = { 0 };
+	const struct plan_item *item;
+	struct repair repair;
 
-	if (strcmp(runner->run->action, "remove-guard") == 0)
+	if (strcmp(run->action, "remove-guard") == 0)
 		return repair_unguard(runner);
-	item = plan_find(runner->plan, runner->run->up_to);
-	if (item == NULL || item->migration == NULL)
-		return runner_has_more_phases(runner) ? RUN_PHASE
-						      : repair_unknown(runner);
+	item = item_now(runner);
+	if (item == NULL && runner_has_more_phases(runner))
+		return RUN_PHASE;
+	if (repair_decide(item, run->up_to, run->action, &repair, &err) < 0)
+		return repair_refused(runner, &err);
 	runner->repaired = true;
-	runner->run->up_to = mem_strdup(runner->run, item->migration->id);
+	run->up_to = mem_strdup(run, item->id);
+	run->before = migration_state_name(item->state);
 	runner_send(runner, journal_statements_look());
 	return RUN_REPAIR;
 }
 
+/* Nothing of it is in doubt: it is about the row, in a transaction of its own. */
 static enum run_state
-repair_nothing(struct runner *runner)
+repair_row(struct runner *runner, const struct repair *repair)
 {
-	const struct history_row *row = plan_find(runner->plan, runner->run->up_to)->row;
+	const struct tracking *kind = runner->table.kind;
+	const struct plan_item *item = item_now(runner);
 	struct err err = { .http_status = 409, .exit_code = EXIT_REFUSED };
 
-	err_set(&err, CAT_CONFIGURATION, "nothing of %s is in doubt", runner->run->up_to);
-	if (row != NULL && !row->failed)
-		err_hint(&err, "it is recorded; GET /status says what stands where");
-	else if (strcmp(runner->run->action, "applied") == 0)
-		err_hint(&err,
-		    "to record it without running it, with all before it that is not "
-		    "recorded: POST /baseline with {\"target\": \"%s\", \"force\": true}",
-		    runner->run->up_to);
-	else
-		err_hint(&err, "to run it, though it failed before: POST /apply");
-	runner->refused = true;
-	return runner_fail(runner, &err);
+	if (repair->write == PLAN_KEEP_ROW) {
+		repair_refuse(item, runner->run->action, &err);
+		return repair_refused(runner, &err);
+	}
+	if (repair->write == PLAN_BLESS_ROW && !kind->keeps_checksums) {
+		/* what it was applied with stands in our journal alone */
+		run_plan_phase(runner->run, 1);
+		run_add_applied(runner->run, item->migration, 0);
+		runner->run->after = repair->after;
+		return RUN_PHASE;
+	}
+	if ((repair->write == PLAN_REMOVE_ROW && kind->forget == NULL) ||
+	    (repair->write == PLAN_BLESS_ROW && kind->bless == NULL)) {
+		err_set(&err, CAT_CONFIGURATION,
+		    "migrationd does not change rows of a %s tracking table", kind->name);
+		err_hint(&err, "its own tool may have a command for it");
+		return repair_refused(runner, &err);
+	}
+	repair_plan(runner->plan, item, repair->write);
+	runner->run->after = repair->after;
+	run_plan_phase(runner->run, 1);
+	return RUN_BEGIN;
+}
+
+static enum run_state
+repair_ask(struct runner *runner, const struct repair *repair)
+{
+	const char *version = item_now(runner)->migration->version;
+	struct pgconn_statement statement =
+	    journal_statements_repair(runner->scratch, &runner->table,
+		repair->back ? journal_statements_key_back(runner->scratch, version)
+			     : version,
+		runner->run->action);
+
+	runner->stage = REPAIR_DECIDE;
+	runner_send(runner, &statement);
+	return RUN_REPAIR;
 }
 
 static enum run_state
 repair_answer(struct runner *runner, const struct pgconn_reply *reply)
 {
-	bool exists, may_create;
+	struct repair repair;
+	struct err err = { 0 };
+	bool may_create;
 
 	if (err_is_set(&reply->err))
 		return runner_fail(runner, &reply->err);
 	if (runner->stage == REPAIR_UNGUARD)
 		return RUN_PHASE;
+	if (repair_decide(item_now(runner), runner->run->up_to, runner->run->action,
+		&repair, &err) < 0)
+		return repair_refused(runner, &err);
 	if (runner->stage == REPAIR_DECIDE)
 		return strcmp(PQcmdTuples((PGresult *)(uintptr_t)reply->result), "0") == 0
-		    ? repair_nothing(runner)
+		    ? repair_row(runner, &repair)
 		    : RUN_PHASE;
-	journal_read_look(reply->result, &exists, &may_create);
-	if (!exists)
-		return repair_nothing(runner);
-	struct pgconn_statement repair = journal_statements_repair(runner->scratch,
-	    &runner->table, folder_find(runner->folder, runner->run->up_to)->version,
-	    runner->run->action);
-
-	runner->stage = REPAIR_DECIDE;
-	runner_send(runner, &repair);
-	return RUN_REPAIR;
+	journal_read_look(reply->result, &runner->has_statements, &may_create);
+	return repair.asks_first && runner->has_statements ? repair_ask(runner, &repair)
+							   : repair_row(runner, &repair);
 }
 
 const struct runner_step runner_step_repair = { repair_enter, repair_answer, NULL };

@@ -19,6 +19,21 @@ migration_now(const struct runner *runner)
 	return runner_step_now(runner)->migration;
 }
 
+static bool
+is_way_back(const struct runner *runner)
+{
+	return runner->run->operation == PLAN_ROLLBACK;
+}
+
+const char *
+runner_journal_key(const struct runner *runner)
+{
+	const char *version = runner_step_now(runner)->of->version;
+
+	return is_way_back(runner) ? journal_statements_key_back(runner->scratch, version)
+				   : version;
+}
+
 const struct script_statement *
 runner_statement_alone(const struct runner *runner)
 {
@@ -61,7 +76,7 @@ runner_finish_statement(struct runner *runner)
 {
 	struct pgconn_statement finish =
 	    journal_statements_finish(runner->scratch, &runner->table,
-		migration_now(runner)->version, runner_statement_alone(runner)->number);
+		runner_journal_key(runner), runner_statement_alone(runner)->number);
 
 	runner_send(runner, &finish);
 }
@@ -106,7 +121,7 @@ static enum run_state
 resume_read(struct runner *runner)
 {
 	struct pgconn_statement read = journal_statements_read(
-	    runner->scratch, &runner->table, migration_now(runner)->version);
+	    runner->scratch, &runner->table, runner_journal_key(runner));
 
 	runner->stage = RESUME_READ;
 	runner_send(runner, &read);
@@ -141,7 +156,7 @@ resume_unknown(struct runner *runner)
 	if (how == RESUME_AGAIN)
 		return RUN_INTENT;
 	if (how == RESUME_ASK) {
-		resume_ask(migration_now(runner), statement, &err);
+		resume_ask(migration_now(runner), statement, is_way_back(runner), &err);
 		runner->run->in_doubt = true;
 		runner->refused = true;
 		return runner_fail(runner, &err);
@@ -161,8 +176,8 @@ resume_found_rows(struct runner *runner, const PGresult *result)
 	size_t n;
 	struct resume_row *rows = journal_statements_rows(runner->scratch, result, &n);
 
-	if (resume_find(runner_script(runner), migration_now(runner), rows, n, &found,
-		&err) < 0) {
+	if (resume_find(runner_script(runner), migration_now(runner), is_way_back(runner),
+		rows, n, &found, &err) < 0) {
 		runner->run->in_doubt = true;
 		runner->refused = true;
 		return runner_fail(runner, &err);
@@ -239,7 +254,7 @@ mark_note(struct runner *runner)
 {
 	const struct script *script = runner_script(runner);
 	struct pgconn_statement note = journal_statements_segment(runner->scratch,
-	    &runner->table, migration_now(runner)->version, script,
+	    &runner->table, runner_journal_key(runner), script,
 	    &script->segments[runner->segment], runner->run->id);
 
 	runner->stage = MARK_NOTE;

@@ -66,10 +66,11 @@ struct runner {
 
 	bool announced; /* on_planned was called */
 	bool repaired; /* the phase of a repair's migration was found: no other follows */
-	bool refused;  /* the plan said no, or the hook before the run */
-	unsigned stage;    /* where in a state of several queries */
-	bool finish_early; /* after the migration in hand */
-	bool cancelled;    /* now */
+	bool has_statements; /* a repair saw the journal of statements */
+	bool refused;        /* the plan said no, or the hook before the run */
+	unsigned stage;      /* where in a state of several queries */
+	bool finish_early;   /* after the migration in hand */
+	bool cancelled;      /* now */
 	const char *stop_reason;
 };
 
@@ -79,6 +80,7 @@ struct runner_doubt {
 	const struct migration **migrations;
 	int64_t *durations_us;
 	size_t n;
+	enum plan_write write;
 	bool committed; /* the server says so */
 	bool aborted;   /* or so: then a row that is there is another's */
 };
@@ -90,7 +92,7 @@ struct runner_step {
 	enum run_state (*resume)(struct runner *runner);
 };
 
-/* runner_open.c: from nothing to the history. */
+/* runner_open.c, runner_history.c: from nothing to the history. */
 extern const struct runner_step runner_step_connect, runner_step_probe, runner_step_lock,
     runner_step_prepare, runner_step_history;
 /* runner_plan.c: what is to be done. */
@@ -190,6 +192,9 @@ enum run_state runner_fail_unjournalled(
  * where it runs in batches.
  */
 enum run_state runner_step_begins(const struct runner *runner);
+
+/* What the journal of statements calls the step in hand: up and down are kept apart. */
+const char *runner_journal_key(const struct runner *runner);
 
 /* The script of the step in hand when it runs in segments; NULL when it is plain. */
 const struct script *runner_script(const struct runner *runner);

@@ -192,6 +192,26 @@ tracking_add_create_schema(struct text *sql, const struct tracking_table *table,
 	text_add(sql, ";");
 }
 
+struct pgconn_statement
+tracking_delete(const void *ctx, const struct tracking_table *table, const char *column,
+    const char *key)
+{
+	struct text sql;
+
+	text_init(&sql, ctx, BOUND_SQL);
+	text_add(&sql, "DELETE FROM ");
+	tracking_add_name(&sql, table);
+	text_addf(&sql,
+	    " AS t WHERE t.%s::pg_catalog.text OPERATOR(pg_catalog.=) "
+	    "$1::pg_catalog.text",
+	    column);
+	return (struct pgconn_statement){
+		.sql = sql.data,
+		.n_params = 1,
+		.params = { key },
+	};
+}
+
 /* A column without a zone was written by a session with the zone that ours has, too. */
 void
 tracking_add_epoch(struct text *sql, const char *column)

@@ -15,6 +15,7 @@
  *	kind->create(ctx, &table, &look)      only what is absent
  *	kind->read(ctx, &table)               -> tracking_read_history(...)
  *	kind->record(ctx, &table, migration)  inside the migration's transaction
+ *	kind->forget(ctx, &table, &gone)      inside that of its way back
  */
 
 #include "base/text.h"
@@ -44,6 +45,13 @@ struct tracking_look {
 	    columns; /* ",id,hash,created_at,": each name between commas; "" without a table */
 	bool
 	    guarded; /* a unique index keeps each migration's row from being there twice */
+};
+
+/* What is to be taken back. */
+struct tracking_gone {
+	const struct history_row *row;     /* as it was read */
+	const struct migration *migration; /* NULL: no file has it */
+	const struct migration *before;    /* the newest that stays; NULL: none */
 };
 
 struct tracking {
@@ -86,6 +94,19 @@ struct tracking {
 	struct pgconn_statement (*record)(const void *ctx,
 	    const struct tracking_table *table, const struct migration *migration,
 	    int64_t duration_us);
+	/*
+	 * Take back what `record` wrote, as its own tool does it or, where that has no way
+	 * back, so that it runs the migration again: all rows of it that are as they were
+	 * read. No row is affected where another was quicker. NULL: it cannot be taken back.
+	 */
+	struct pgconn_statement (*forget)(const void *ctx,
+	    const struct tracking_table *table, const struct tracking_gone *gone);
+	/*
+	 * The row as it was read gets the checksum of `gone->migration`. No row is affected
+	 * where another was quicker. NULL: the table has no checksums.
+	 */
+	struct pgconn_statement (*bless)(const void *ctx,
+	    const struct tracking_table *table, const struct tracking_gone *gone);
 	/*
 	 * Insert the row of a failure, outside a transaction; NULL: the kind does not
 	 * record failures.

@@ -68,6 +68,14 @@ record(const void *ctx, const struct tracking_table *table,
 	};
 }
 
+/* As dbmate rollback does it. */
+static struct pgconn_statement
+forget(
+    const void *ctx, const struct tracking_table *table, const struct tracking_gone *gone)
+{
+	return tracking_delete(ctx, table, "version", gone->row->key);
+}
+
 const struct tracking tracking_dbmate = {
 	.name = "dbmate",
 	.default_table = "schema_migrations",
@@ -79,4 +87,5 @@ const struct tracking tracking_dbmate = {
 	.read = read_all,
 	.read_row = read_row,
 	.record = record,
+	.forget = forget,
 };

@@ -87,6 +87,48 @@ record(const void *ctx, const struct tracking_table *table,
 	};
 }
 
+/* drizzle-orm has no way back. */
+static struct pgconn_statement
+forget(
+    const void *ctx, const struct tracking_table *table, const struct tracking_gone *gone)
+{
+	struct text sql;
+
+	text_init(&sql, ctx, BOUND_SQL);
+	text_add(&sql, "DELETE FROM ");
+	tracking_add_name(&sql, table);
+	text_add(&sql,
+	    " AS t WHERE t.hash OPERATOR(pg_catalog.=) $1::pg_catalog.text "
+	    "AND (t.created_at OPERATOR(pg_catalog.=) $2::pg_catalog.int8 "
+	    "OR (t.created_at IS NULL AND $2::pg_catalog.int8 IS NULL))");
+	return (struct pgconn_statement){
+		.sql = sql.data,
+		.n_params = 2,
+		.params = { gone->row->checksum, gone->row->key },
+	};
+}
+
+static struct pgconn_statement
+bless(
+    const void *ctx, const struct tracking_table *table, const struct tracking_gone *gone)
+{
+	struct text sql;
+
+	text_init(&sql, ctx, BOUND_SQL);
+	text_add(&sql, "UPDATE ");
+	tracking_add_name(&sql, table);
+	text_add(&sql,
+	    " AS t SET hash = $3::pg_catalog.text "
+	    "WHERE t.hash OPERATOR(pg_catalog.=) $1::pg_catalog.text "
+	    "AND t.created_at OPERATOR(pg_catalog.=) $2::pg_catalog.int8");
+	return (struct pgconn_statement){
+		.sql = sql.data,
+		.n_params = 3,
+		.params = { gone->row->checksum, gone->row->key,
+		    gone->migration->checksum },
+	};
+}
+
 const struct tracking tracking_drizzle = {
 	.name = "drizzle",
 	.default_schema = "drizzle",
@@ -105,4 +147,6 @@ const struct tracking tracking_drizzle = {
 	.read = read_all,
 	.read_row = read_row,
 	.record = record,
+	.forget = forget,
+	.bless = bless,
 };

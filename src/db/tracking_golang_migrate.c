@@ -106,6 +106,32 @@ record(const void *ctx, const struct tracking_table *table,
 	};
 }
 
+/*
+ * The row goes back to the version below, as migrate down does it; where there is none, it goes.
+ * A migration that the row stands for without naming it cannot be taken back alone.
+ */
+static struct pgconn_statement
+forget(
+    const void *ctx, const struct tracking_table *table, const struct tracking_gone *gone)
+{
+	const char *version = gone->migration ? gone->migration->version : gone->row->key;
+	struct text sql;
+
+	if (!gone->before)
+		return tracking_delete(ctx, table, "version", version);
+	text_init(&sql, ctx, BOUND_SQL);
+	text_add(&sql, "UPDATE ");
+	tracking_add_name(&sql, table);
+	text_add(&sql,
+	    " AS t SET version = $2::pg_catalog.int8 "
+	    "WHERE t.version OPERATOR(pg_catalog.=) $1::pg_catalog.int8 AND NOT t.dirty");
+	return (struct pgconn_statement){
+		.sql = sql.data,
+		.n_params = 2,
+		.params = { version, gone->before->version },
+	};
+}
+
 const struct tracking tracking_golang_migrate = {
 	.name = "golang-migrate",
 	.default_table = "schema_migrations",
@@ -116,4 +142,5 @@ const struct tracking tracking_golang_migrate = {
 	.read = read_all,
 	.read_row = read_row,
 	.record = record,
+	.forget = forget,
 };

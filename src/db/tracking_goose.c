@@ -97,6 +97,14 @@ record(const void *ctx, const struct tracking_table *table,
 	};
 }
 
+/* As goose down does it. */
+static struct pgconn_statement
+forget(
+    const void *ctx, const struct tracking_table *table, const struct tracking_gone *gone)
+{
+	return tracking_delete(ctx, table, "version_id", gone->row->key);
+}
+
 const struct tracking tracking_goose = {
 	.name = "goose",
 	.default_table = "goose_db_version",
@@ -108,4 +116,5 @@ const struct tracking tracking_goose = {
 	.read = read_all,
 	.read_row = read_row,
 	.record = record,
+	.forget = forget,
 };

@@ -15,6 +15,10 @@
 void tracking_add_create_schema(struct text *sql, const struct tracking_table *table,
     const struct tracking_look *look);
 
+/* DELETE of all rows whose `column`, as a text, is `key`. */
+struct pgconn_statement tracking_delete(const void *ctx,
+    const struct tracking_table *table, const char *column, const char *key);
+
 /* Microseconds since 1970 of a column of any date type. */
 void tracking_add_epoch(struct text *sql, const char *column);
 

@@ -125,6 +125,17 @@ record_failure(const void *ctx, const struct tracking_table *table,
 	};
 }
 
+/*
+ * All its attempts go with it: a failure that came before it would be the last word on the
+ * file else.
+ */
+static struct pgconn_statement
+forget(
+    const void *ctx, const struct tracking_table *table, const struct tracking_gone *gone)
+{
+	return tracking_delete(ctx, table, "description", gone->row->key);
+}
+
 const struct tracking tracking_migration_log = {
 	.name = "migration_log",
 	.default_table = "migration_log",
@@ -135,5 +146,6 @@ const struct tracking tracking_migration_log = {
 	.read = read_all,
 	.read_row = read_row,
 	.record = record,
+	.forget = forget,
 	.record_failure = record_failure,
 };

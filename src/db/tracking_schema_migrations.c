@@ -83,6 +83,13 @@ record(const void *ctx, const struct tracking_table *table,
 	};
 }
 
+static struct pgconn_statement
+forget(
+    const void *ctx, const struct tracking_table *table, const struct tracking_gone *gone)
+{
+	return tracking_delete(ctx, table, "version", gone->row->key);
+}
+
 const struct tracking tracking_schema_migrations = {
 	.name = "schema_migrations",
 	.default_table = "schema_migrations",
@@ -93,4 +100,5 @@ const struct tracking tracking_schema_migrations = {
 	.read = read_all,
 	.read_row = read_row,
 	.record = record,
+	.forget = forget,
 };

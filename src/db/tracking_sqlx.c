@@ -112,6 +112,36 @@ record(const void *ctx, const struct tracking_table *table,
 	};
 }
 
+/* As sqlx migrate revert does it. */
+static struct pgconn_statement
+forget(
+    const void *ctx, const struct tracking_table *table, const struct tracking_gone *gone)
+{
+	return tracking_delete(ctx, table, "version", gone->row->key);
+}
+
+static struct pgconn_statement
+bless(
+    const void *ctx, const struct tracking_table *table, const struct tracking_gone *gone)
+{
+	struct text sql;
+
+	text_init(&sql, ctx, BOUND_SQL);
+	text_add(&sql, "UPDATE ");
+	tracking_add_name(&sql, table);
+	text_add(&sql,
+	    " AS t SET checksum = pg_catalog.decode($3::pg_catalog.text, 'hex') "
+	    "WHERE pg_catalog.encode(t.checksum, 'hex') OPERATOR(pg_catalog.=) "
+	    "$1::pg_catalog.text "
+	    "AND t.version OPERATOR(pg_catalog.=) $2::pg_catalog.int8");
+	return (struct pgconn_statement){
+		.sql = sql.data,
+		.n_params = 3,
+		.params = { gone->row->checksum, gone->row->key,
+		    migration_recorded_checksum(gone->migration) },
+	};
+}
+
 const struct tracking tracking_sqlx = {
 	.name = "sqlx",
 	.default_table = "_sqlx_migrations",
@@ -124,4 +154,6 @@ const struct tracking tracking_sqlx = {
 	.read = read_all,
 	.read_row = read_row,
 	.record = record,
+	.forget = forget,
+	.bless = bless,
 };

@@ -35,6 +35,9 @@ struct api_ops {
 	 */
 	struct run *(*run_start)(
 	    void *app, const struct run_request *request, bool *joined, struct err *err);
+	/* What a run of that request would do, by what is known now; owned by `ctx`. */
+	struct plan *(*plan)(
+	    void *app, const struct run_request *request, const void *ctx);
 	/*
 	 * End the run in progress of that id: after the migration in hand, or `now`. One
 	 * reference is the caller's. NULL with err: no such run (404), or not in progress
@@ -80,6 +83,8 @@ void api_get_plan(struct request *request);
  * The answer of /plan and of a dry run; `up_to` is an id, file or version, NULL: all.
  */
 void api_reply_plan(struct request *request, const char *up_to);
+/* The same of a request for another run than an apply. */
+void api_reply_plan_for(struct request *request, const struct run_request *wanted);
 void api_get_check(struct request *request); /* api_check.c */
 void api_get_runs(struct request *request);
 void api_get_run(struct request *request);
@@ -92,6 +97,7 @@ void api_get_metrics(struct request *request);
 void api_get_wait(struct request *request);   /* api_wait.c */
 void api_post_apply(struct request *request); /* api_write.c */
 void api_post_baseline(struct request *request);
+void api_post_rollback(struct request *request);
 void api_post_cancel(struct request *request);
 void api_post_repair(struct request *request);
 void api_post_reload(struct request *request);

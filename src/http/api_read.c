@@ -230,6 +230,23 @@ api_reply_plan(struct request *request, const char *up_to)
 }
 
 void
+api_reply_plan_for(struct request *request, const struct run_request *wanted)
+{
+	const struct plan *plan =
+	    request->api->ops->plan(request->api->app, wanted, request);
+	struct text out;
+
+	if (!request_wants_text(request)) {
+		request_reply_json(request, 200,
+		    json_plan_for(status_of(request), plan, wanted->operation));
+		return;
+	}
+	start_text(request, &out);
+	plain_plan_for(&out, plan, wanted->operation);
+	reply_text(request, &out);
+}
+
+void
 api_get_plan(struct request *request)
 {
 	api_reply_plan(request, request_query(request, "target"));

@@ -226,6 +226,15 @@ check_phases(struct request *request, struct run_request *wanted)
 	    "a migration where the run ends goes with one phase only");
 }
 
+static void
+run_or_show(struct request *request, struct run_request *wanted, bool dry_run)
+{
+	if (dry_run)
+		api_reply_plan_for(request, wanted);
+	else
+		run_and_wait(request, wanted);
+}
+
 void
 api_post_apply(struct request *request)
 {
@@ -260,10 +269,37 @@ api_post_baseline(struct request *request)
 	}
 	wanted.up_to = body.target ? body.target : body.version;
 	wanted.force = body.force;
+	wanted.reason = body.reason;
 	/* of the others it has to be asked for by name */
 	wanted.phases = body.phases ? body.phases : PHASE_BIT(PHASE_SCHEMA);
 	if (check_phases(request, &wanted) == 0)
-		run_and_wait(request, &wanted);
+		run_or_show(request, &wanted, body.dry_run);
+}
+
+void
+api_post_rollback(struct request *request)
+{
+	struct run_request wanted = { .operation = PLAN_ROLLBACK,
+		.phases = PHASE_BIT(PHASE_SCHEMA) };
+	struct body body;
+
+	if (body_parse(request, BODY_OF_ROLLBACK, &body) < 0)
+		return;
+	if ((body.to != NULL) + (body.steps > 0) + (body.migration != NULL) + body.all !=
+	    1) {
+		request_refuse(request, 400, CAT_CONFIGURATION,
+		    "send {\"to\": \"0009\"} to undo what is newer than that one, "
+		    "{\"steps\": 1}, {\"migration\": \"0010\"} if it is the newest, or "
+		    "{\"all\": true}",
+		    "a rollback needs exactly one of to, steps, migration and all");
+		return;
+	}
+	wanted.up_to = body.to ? body.to : body.migration;
+	wanted.only = body.migration != NULL;
+	wanted.steps = body.steps;
+	wanted.force = body.force;
+	wanted.reason = body.reason;
+	run_or_show(request, &wanted, body.dry_run);
 }
 
 /*
@@ -309,6 +345,7 @@ api_post_repair(struct request *request)
 	/* The run finds out what that is: it knows the folder even where we know no plan yet. */
 	wanted.up_to = body.migration;
 	wanted.action = body.action;
+	wanted.reason = body.reason;
 	wanted.phases = of_guard ? PHASE_BIT(PHASE_SCHEMA) : 0;
 	run_and_wait(request, &wanted);
 }

@@ -4,13 +4,16 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/bounds.h"
 #include "base/mem.h"
 #include "core/phase.h"
 
 enum body_type {
-	BODY_FLAG, /* true or false */
-	BODY_NAME, /* of a migration */
-	BODY_WORD, /* one of `words` */
+	BODY_FLAG,  /* true or false */
+	BODY_NAME,  /* of a migration */
+	BODY_WORD,  /* one of `words` */
+	BODY_COUNT, /* from 1 */
+	BODY_TEXT,  /* for people to read */
 	BODY_PHASES
 };
 
@@ -27,20 +30,25 @@ struct body_member {
 	}
 
 static const char *const modes[] = { "graceful", "now", NULL };
-static const char *const actions[] = { "retry", "applied", "pending", "remove-guard",
-	NULL };
+static const char *const actions[] = { "retry", "applied", "pending", "checksum",
+	"forget", "remove-guard", NULL };
 
-#define MEMBERS_MAX 6
+#define MEMBERS_MAX 8
 
 static const struct body_member members_of[][MEMBERS_MAX] = {
 	[BODY_OF_APPLY] = { MEMBER(target, BODY_NAME, NULL),
 	    MEMBER(dry_run, BODY_FLAG, NULL), MEMBER(phases, BODY_PHASES, NULL) },
 	[BODY_OF_BASELINE] = { MEMBER(target, BODY_NAME, NULL),
 	    MEMBER(version, BODY_NAME, NULL), MEMBER(all, BODY_FLAG, NULL),
-	    MEMBER(force, BODY_FLAG, NULL), MEMBER(phases, BODY_PHASES, NULL) },
+	    MEMBER(force, BODY_FLAG, NULL), MEMBER(dry_run, BODY_FLAG, NULL),
+	    MEMBER(phases, BODY_PHASES, NULL), MEMBER(reason, BODY_TEXT, NULL) },
 	[BODY_OF_CANCEL] = { MEMBER(mode, BODY_WORD, modes) },
 	[BODY_OF_REPAIR] = { MEMBER(migration, BODY_NAME, NULL),
-	    MEMBER(action, BODY_WORD, actions) },
+	    MEMBER(action, BODY_WORD, actions), MEMBER(reason, BODY_TEXT, NULL) },
+	[BODY_OF_ROLLBACK] = { MEMBER(to, BODY_NAME, NULL),
+	    MEMBER(steps, BODY_COUNT, NULL), MEMBER(migration, BODY_NAME, NULL),
+	    MEMBER(all, BODY_FLAG, NULL), MEMBER(force, BODY_FLAG, NULL),
+	    MEMBER(dry_run, BODY_FLAG, NULL), MEMBER(reason, BODY_TEXT, NULL) },
 	[BODY_OF_NONE] = { { 0 } },
 };
 
@@ -108,6 +116,28 @@ take_phases(
 }
 
 static int
+take_count(
+    struct request *request, const char *name, const json_t *value, unsigned *field)
+{
+	json_int_t n = json_integer_value(value);
+
+	if (n < 1 || n > BOUND_HISTORY_ROWS)
+		return refuse_value(request, name, "must be a number from 1");
+	*field = (unsigned)n;
+	return 0;
+}
+
+static int
+take_text(struct request *request, const char *name, const json_t *value, char **field)
+{
+	if (!json_is_string(value) || json_string_length(value) == 0 ||
+	    json_string_length(value) > BOUND_REASON_BYTES)
+		return refuse_value(request, name, "must be a text, and no long one");
+	*field = mem_strdup(request, json_string_value(value));
+	return 0;
+}
+
+static int
 take_member(struct request *request, const struct body_member *member,
     const json_t *value, struct body *body)
 {
@@ -120,6 +150,10 @@ take_member(struct request *request, const struct body_member *member,
 		return take_word(request, member, value, field);
 	case BODY_PHASES:
 		return take_phases(request, member->name, value, field);
+	case BODY_COUNT:
+		return take_count(request, member->name, value, field);
+	case BODY_TEXT:
+		return take_text(request, member->name, value, field);
 	case BODY_FLAG:
 		break;
 	}

@@ -21,7 +21,10 @@ struct body {
 	const char *migration;
 	const char *mode;   /* "graceful" or "now" */
 	const char *action; /* see struct run_request */
-	unsigned phases;    /* set of them; 0: not said */
+	const char *to;
+	const char *reason;
+	unsigned steps;  /* 0: not said */
+	unsigned phases; /* set of them; 0: not said */
 	bool dry_run;
 	bool all;
 	bool force;
@@ -33,6 +36,7 @@ enum body_kind {
 	BODY_OF_BASELINE,
 	BODY_OF_CANCEL,
 	BODY_OF_REPAIR,
+	BODY_OF_ROLLBACK,
 	BODY_OF_NONE
 };
 

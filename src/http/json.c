@@ -193,10 +193,10 @@ plan_steps(const struct plan *plan, const struct migration *up_to)
 	return steps;
 }
 
-json_t *
-json_plan(const struct status *status, const struct migration *up_to)
+static json_t *
+plan_document(const struct status *status, const struct plan *plan,
+    enum plan_operation operation, const struct migration *up_to)
 {
-	const struct plan *plan = status->plan;
 	json_t *problems = json_array();
 
 	for (size_t i = 0; i < plan->n_problems; i++) {
@@ -206,8 +206,21 @@ json_plan(const struct status *status, const struct migration *up_to)
 		    problem_line(problem->state, problem->blocks, &problem->err));
 	}
 	return json_pack("{s:o, s:s, s:o, s:b, s:o, s:o, s:o}", "target",
-	    json_text(status->target), "operation", "apply", "up_to",
-	    json_text(up_to ? up_to->id : NULL), "dry_run", 1, "steps",
+	    json_text(status->target), "operation", run_operation_name(operation),
+	    "up_to", json_text(up_to ? up_to->id : NULL), "dry_run", 1, "steps",
 	    plan_steps(plan, up_to), "refused", json_error_or_null(&plan->refusal, NULL),
 	    "problems", problems);
+}
+
+json_t *
+json_plan(const struct status *status, const struct migration *up_to)
+{
+	return plan_document(status, status->plan, PLAN_APPLY, up_to);
+}
+
+json_t *
+json_plan_for(
+    const struct status *status, const struct plan *plan, enum plan_operation operation)
+{
+	return plan_document(status, plan, operation, NULL);
 }

@@ -45,6 +45,10 @@ json_t *json_migration_list(const struct plan *plan, const char *state);
  */
 json_t *json_plan(const struct status *status, const struct migration *up_to);
 
+/* The same of a plan for another operation, as of a dry run. */
+json_t *json_plan_for(
+    const struct status *status, const struct plan *plan, enum plan_operation operation);
+
 /* `joined`: this caller found it in progress. */
 json_t *json_run(const struct run *run, bool joined);
 

@@ -95,6 +95,7 @@ json_run(const struct run *run, bool joined)
 {
 	bool done = run_is_done(run);
 	bool repair = run->operation == PLAN_REPAIR;
+	bool rollback = run->operation == PLAN_ROLLBACK;
 	json_t *object = json_object();
 
 	json_object_set_new(object, "id", json_string(run->id));
@@ -111,13 +112,29 @@ json_run(const struct run *run, bool joined)
 	json_object_set_new(object, "duration_seconds",
 	    done ? json_seconds(run->duration_us) : json_null());
 	json_object_set_new(object, "lock_wait_seconds", json_seconds(run->lock_wait_us));
-	json_object_set_new(object, "applied", applied_list(run));
+	json_object_set_new(
+	    object, "applied", rollback || repair ? json_array() : applied_list(run));
+	if (rollback)
+		json_object_set_new(object, "rolled_back", applied_list(run));
 	json_object_set_new(object, "error", json_error_or_null(&run->err, run->id));
-	json_object_set_new(object, "up_to", json_text(repair ? NULL : run->up_to));
+	json_object_set_new(
+	    object, "up_to", json_text(repair || rollback ? NULL : run->up_to));
 	if (repair) {
 		json_object_set_new(object, "action", json_text(run->action));
 		json_object_set_new(object, "migration", json_text(run->up_to));
+		json_object_set_new(object, "before", json_text(run->before));
+		json_object_set_new(object, "after",
+		    json_text(run->outcome == RUN_SUCCEEDED ? run->after : NULL));
 	}
+	if (rollback) {
+		json_object_set_new(
+		    object, "to", json_text(run->only ? NULL : run->up_to));
+		json_object_set_new(object, "steps",
+		    run->steps > 0 ? json_count(run->steps) : json_null());
+		json_object_set_new(
+		    object, "migration", json_text(run->only ? run->up_to : NULL));
+	}
+	json_object_set_new(object, "reason", json_text(run->reason));
 	json_object_set_new(object, "requested_by", json_text(run->requested_by));
 	json_object_set_new(object, "callers", json_integer(run->callers));
 	json_object_set_new(

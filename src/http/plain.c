@@ -256,9 +256,8 @@ add_runs(struct text *out, const struct status *status)
 }
 
 static void
-add_problems(struct text *out, const struct status *status)
+add_problems(struct text *out, const struct plan *plan)
 {
-	const struct plan *plan = status->plan;
 	char line[LONG_TEXT];
 
 	for (size_t i = 0; i < plan->n_problems && i < PLAIN_STATUS_ROWS; i++) {
@@ -328,7 +327,7 @@ plain_status(struct text *out, const struct status *status, const char *host)
 	add_phases(out, status);
 	plain_add_line(out, "lock", status->lock.held ? status->lock.holder : "");
 	add_runs(out, status);
-	add_problems(out, status);
+	add_problems(out, status->plan);
 	text_add_char(out, '\n');
 	add_screenful(out, status->plan);
 	if (status_advice(status, line, sizeof(line))[0])
@@ -336,13 +335,18 @@ plain_status(struct text *out, const struct status *status, const char *host)
 	add_commands(out, status, host);
 }
 
-void
-plain_plan(struct text *out, const struct status *status, const struct migration *up_to)
+static void
+add_plan(struct text *out, const struct plan *plan, enum plan_operation operation,
+    const struct migration *up_to)
 {
-	const struct plan *plan = status->plan;
+	static const char *const verbs[PLAN_OPERATION_COUNT] = {
+		[PLAN_APPLY] = "apply",
+		[PLAN_BASELINE] = "record",
+		[PLAN_ROLLBACK] = "undo",
+	};
 	size_t n = 0;
 
-	add_problems(out, status);
+	add_problems(out, plan);
 	for (size_t i = 0; i < plan->n_steps; i++) {
 		const struct migration *m = plan->steps[i].migration;
 
@@ -350,5 +354,17 @@ plain_plan(struct text *out, const struct status *status, const struct migration
 			continue;
 		text_addf(out, "%4zu  %s\n", ++n, m->id);
 	}
-	text_addf(out, "%zu to apply\n", n);
+	text_addf(out, "%zu to %s\n", n, verbs[operation]);
+}
+
+void
+plain_plan(struct text *out, const struct status *status, const struct migration *up_to)
+{
+	add_plan(out, status->plan, PLAN_APPLY, up_to);
+}
+
+void
+plain_plan_for(struct text *out, const struct plan *plan, enum plan_operation operation)
+{
+	add_plan(out, plan, operation, NULL);
 }

@@ -19,6 +19,9 @@
 void plain_status(struct text *out, const struct status *status, const char *host);
 void plain_migrations(struct text *out, const struct status *status, const char *state);
 void plain_migration(struct text *out, const struct plan_item *item);
+/* A plan for another operation than an apply. */
+void plain_plan_for(
+    struct text *out, const struct plan *plan, enum plan_operation operation);
 void plain_plan(
     struct text *out, const struct status *status, const struct migration *up_to);
 

@@ -134,6 +134,9 @@ add_repair(struct text *out, const struct run *run)
 		return;
 	plain_add_line(out, "action", run->action);
 	plain_add_line(out, "migration", run->up_to);
+	plain_add_line(out, "before", run->before);
+	if (run->outcome == RUN_SUCCEEDED)
+		plain_add_line(out, "after", run->after);
 	if (run->up_to && run_is_done(run) && !err_is_set(&run->err))
 		plain_add_line(out, "next", "POST /apply");
 }
@@ -141,12 +144,14 @@ add_repair(struct text *out, const struct run *run)
 void
 plain_run(struct text *out, const struct run *run)
 {
+	const char *label = run->operation == PLAN_ROLLBACK ? "undone" : "applied";
 	char span[CLOCK_TEXT];
 
 	text_addf(out, PLAIN_LABEL, "run");
 	plain_add_run(out, run);
 	text_add_char(out, '\n');
 	plain_add_line(out, "asked by", run->requested_by);
+	plain_add_line(out, "reason", run->reason);
 	add_repair(out, run);
 	plain_add_line(out, "lock", run_is_done(run) ? NULL : run->lock_holder);
 	plain_add_wait(out, run);
@@ -157,7 +162,7 @@ plain_run(struct text *out, const struct run *run)
 	for (size_t i = 0; i < run->n_applied; i++) {
 		const struct run_migration *m = &run->applied[i];
 
-		text_addf(out, PLAIN_LABEL "%s  %s\n", i == 0 ? "applied" : "", m->id,
+		text_addf(out, PLAIN_LABEL "%s  %s\n", i == 0 ? label : "", m->id,
 		    clock_format_span(m->duration_us, span, sizeof(span)));
 	}
 	if (run->n_failed > 0)

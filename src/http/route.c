@@ -52,6 +52,8 @@ const struct route route_table[] = {
 	  "record migrations as applied without running them" },
 	{ "/repair", METHOD_POST, ROUTE_WRITE | ROUTE_SLOW, api_post_repair,
 	  "say what became of a migration that stands still" },
+	{ "/rollback", METHOD_POST, ROUTE_WRITE | ROUTE_SLOW, api_post_rollback,
+	  "undo the newest migrations: {\"to\": ID}; needs rollback = on" },
 	{ "/runs/{id}/cancel", METHOD_POST, ROUTE_WRITE, api_post_cancel,
 	  "end a run after the migration in hand, or {\"mode\": \"now\"}" },
 	{ "/reload", METHOD_POST, ROUTE_WRITE, api_post_reload,

@@ -44,8 +44,9 @@ struct state {
 	unsigned n_left;
 };
 
-static struct state kept; /* committed */
-static struct state now;  /* as the open transaction sees it */
+static struct state kept;   /* committed */
+static struct state now;    /* as the open transaction sees it */
+static size_t n_rows_known; /* rows of earlier runs */
 static struct fakepq_rule *rows_rule;
 static struct fakepq_rule *statements_rule;
 static struct fakepq_rule *witness_rule;
@@ -179,6 +180,19 @@ add_row(const char *sent, bool drizzle)
 }
 
 static void
+delete_row(const char *sent)
+{
+	char key[64];
+	size_t n = 0;
+
+	copy_param(key, sizeof(key), sent, 1);
+	for (size_t i = 0; i < now.n_rows; i++)
+		if (strcmp(now.rows[i].key, key) != 0)
+			now.rows[n++] = now.rows[i];
+	now.n_rows = n;
+}
+
+static void
 put_statement(unsigned number, const char *digest, bool finished)
 {
 	struct statement *st = now.statements;
@@ -278,6 +292,8 @@ apply(const char *sent)
 		now.n_left -= now.n_left > 0;
 	else if (strncmp(sent, "INSERT INTO \"", 13) == 0 && !strstr(sent, "'failed'"))
 		add_row(sent, strstr(sent, "\"hash\"") != NULL);
+	else if (strncmp(sent, "DELETE FROM \"", 13) == 0)
+		delete_row(sent);
 	else if (script_is_migration(sent))
 		add_ran(sent);
 }
@@ -285,7 +301,7 @@ apply(const char *sent)
 static void
 on_command(const char *sent, enum fakepq_effect effect)
 {
-	const char *witness = now.n_rows > kept.n_rows ? "aborted" : NULL;
+	const char *witness = now.n_rows != kept.n_rows ? "aborted" : NULL;
 
 	switch (effect) {
 	case FAKEPQ_FAILED:
@@ -314,6 +330,7 @@ void
 model_begin(void)
 {
 	kept = now = (struct state){ 0 };
+	n_rows_known = 0;
 	rows_rule = fakepq_on("SELECT created_at");
 	statements_rule = fakepq_on("SELECT s.number");
 	witness_rule = fakepq_on("txid_status");
@@ -338,6 +355,7 @@ model_rows(const struct folder *folder, size_t n)
 		(void)snprintf(row->checksum, sizeof(row->checksum), "%s", m->checksum);
 	}
 	kept.n_rows = n;
+	n_rows_known = kept.n_rows;
 	now = kept;
 	answer(NULL);
 }
@@ -363,6 +381,7 @@ model_index(void)
 void
 model_next_run(void)
 {
+	n_rows_known = kept.n_rows;
 	for (size_t i = 0; i < kept.n_rows; i++)
 		kept.rows[i].fresh = false;
 	now = kept;
@@ -411,6 +430,12 @@ unsigned
 model_n_left(void)
 {
 	return kept.n_left;
+}
+
+unsigned
+model_n_lost_rows(void)
+{
+	return (unsigned)(n_rows_known - (kept.n_rows - model_n_new_rows()));
 }
 
 unsigned

@@ -44,9 +44,10 @@ unsigned model_n_left(void);
 /* What there is by now is of an earlier run. */
 void model_next_run(void);
 
-/* Committed rows with that key; all that this run added. */
+/* Committed rows with that key; all that this run added, or took away. */
 unsigned model_n_rows_of(const char *key);
 unsigned model_n_new_rows(void);
+unsigned model_n_lost_rows(void);
 
 /* How often that SQL took effect. */
 unsigned model_n_ran(const char *text, size_t len);

@@ -12,3 +12,6 @@
 #define TWO \
 	"begin <CREATE two;> <INSERT two; SELECT two;> relock record(1700000000002) COMMIT "
 #define CLOSE "journal? journal unlock"
+
+/* Where it matters what a baseline recorded. */
+#define KNOWN OPEN "journal? baselined "

@@ -53,6 +53,8 @@ extern const struct scenario scenarios_phase[];
 extern const size_t n_scenarios_phase;
 extern const struct scenario scenarios_repair[];
 extern const size_t n_scenarios_repair;
+extern const struct scenario scenarios_rollback[];
+extern const size_t n_scenarios_rollback;
 extern const struct scenario scenarios_stop[];
 extern const size_t n_scenarios_stop;
 

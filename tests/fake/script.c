@@ -178,6 +178,7 @@ script_server(void)
 	answer("SET token = ''", "t");
 	fakepq_rows(fakepq_on("FOR UPDATE)"), 2, 1, (const char *const[]){ "t", "4242" });
 	fakepq_rows(fakepq_on("pg_locks"), 4, 0, NULL);
+	script_tag("DELETE FROM \"", "DELETE 1");
 	script_table("id,hash,created_at");
 	fakepq_rows(fakepq_on("'batches'"), 2, 1, (const char *const[]){ "t", "t" });
 	fakepq_rows(fakepq_on("SELECT b.batches"), 4, 0, NULL);
@@ -262,16 +263,17 @@ static const struct {
 	{ "SELECT i.indisvalid", "index?", 0 },
 	{ "txid_status", "witness", 0 },
 	{ "INSERT INTO \"", "record", KEY },
+	{ "DELETE FROM \"", "unrecord", KEY },
+	{ "UPDATE \"", "bless", KEY },
 };
 
 /* Drizzle's key is the second parameter, the others' the first. */
 static const char *
 key_of(const char *sent)
 {
-	const char *first = strchr(sent, '|');
-	const char *last = strrchr(sent, '|');
+	const char *drizzle = strstr(sent, "|17000");
 
-	return strncmp(last + 1, "17000", 5) == 0 ? last + 1 : first + 1;
+	return (drizzle ? drizzle : strchr(sent, '|')) + 1;
 }
 
 static void

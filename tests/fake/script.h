@@ -20,7 +20,7 @@
  *	probe lock+ lock holder look create rows unlock   session and tracking table; lock+:
  *	                                                  its table, behind a pooler
  *	begin again relock record(KEY) COMMIT ROLLBACK    migrations; again: in a transaction
- *	failure(FILE)                                     that has begun already
+ *	failure(FILE) unrecord(KEY) bless(KEY)            that has begun already
  *	statements? statements+ resume                    migrations that run in segments
  *	session note(N) noted(N) index? mark forget       N: number of the statement
  *	batches? batches+ count bound load                in batches, with resume, mark, forget

@@ -126,6 +126,7 @@ static const struct list lists[] = {
 	{ scenarios_resume, &n_scenarios_resume },
 	{ scenarios_phase, &n_scenarios_phase },
 	{ scenarios_repair, &n_scenarios_repair },
+	{ scenarios_rollback, &n_scenarios_rollback },
 	{ scenarios_stop, &n_scenarios_stop },
 };
 

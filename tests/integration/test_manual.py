@@ -72,8 +72,9 @@ def test_manual_names_the_members_of_the_status(documents):
 
 def test_manual_names_the_members_of_a_run(documents):
     _, status, _ = documents
-    of_a_repair = {"action", "migration"}
-    assert items("The run document") == set(status["run"]) | of_a_repair
+    of_others = {"action", "migration", "before", "after", "rolled_back", "to",
+                 "steps"}
+    assert items("The run document") == set(status["run"]) | of_others
     told = words("The run document")
     assert set(status["run"]["applied"][0] if status["run"]["applied"]
                else status["last_run"]["applied"][0]) <= told

@@ -317,10 +317,8 @@ def test_a_migration_that_only_failed_needs_no_repair(serve, drizzle,
         hint = daemon.post("/repair", json={
             "migration": "0001_b", "action": action}).problem(409)["hint"]
         assert hint.endswith("POST /apply"), hint
-    hint = daemon.post("/repair", json={
-        "migration": "0001_b", "action": "applied"}).problem(409)["hint"]
-    path, body = re.search(r"POST (\S+) with (.*)$", hint).groups()
-    got = daemon.post(path, json=json.loads(body))
+    got = daemon.post("/repair", json={
+        "migration": "0001_b", "action": "applied"})
     assert got.status == 200, repr(got)
     assert daemon.wait_verdict("current")
     assert daemon.states() == {"0000_a": "applied", "0001_b": "baseline"}

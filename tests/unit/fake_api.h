@@ -59,7 +59,10 @@ struct fake {
 	char up_to[64];
 	char requested_by[64];
 	char action[64];
+	char reason[64];
 	bool force;
+	bool only;
+	unsigned steps;
 	/* of the last run_cancel, and what it answers: 0, 404, 409 */
 	char cancelled[64];
 	char cancelled_by[64];
@@ -94,6 +97,10 @@ fake_run_start(void *app, const struct run_request *wanted, bool *joined, struct
 	    fake->up_to, sizeof(fake->up_to), "%s", wanted->up_to ? wanted->up_to : "");
 	snprintf(
 	    fake->requested_by, sizeof(fake->requested_by), "%s", wanted->requested_by);
+	fake->only = wanted->only;
+	fake->steps = wanted->steps;
+	snprintf(fake->reason, sizeof(fake->reason), "%s",
+	    wanted->reason ? wanted->reason : "");
 	snprintf(fake->action, sizeof(fake->action), "%s",
 	    wanted->action ? wanted->action : "");
 	if (fake->start_refuses) {
@@ -103,6 +110,19 @@ fake_run_start(void *app, const struct run_request *wanted, bool *joined, struct
 	}
 	*joined = fake->joined;
 	return run_ref(fake->run);
+}
+
+static inline struct plan *
+fake_plan_for(void *app, const struct run_request *wanted, const void *ctx)
+{
+	struct plan_input input = ((struct fake *)app)->input;
+
+	input.operation = wanted->operation;
+	input.target = wanted->up_to;
+	input.steps = wanted->steps;
+	input.only = wanted->only;
+	input.force = wanted->force;
+	return plan_build(ctx, &input);
 }
 
 static inline struct run *
@@ -166,6 +186,7 @@ fake_token(void *app)
 static const struct api_ops fake_ops = {
 	.status = fake_status,
 	.run_start = fake_run_start,
+	.plan = fake_plan_for,
 	.run_cancel = fake_run_cancel,
 	.refresh = fake_refresh,
 	.reload = fake_reload,

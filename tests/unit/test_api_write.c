@@ -57,7 +57,6 @@ test_bodies(void **state)
 		{ "/baseline", "{\"force\": true}", 400 },
 		{ "/baseline", "{\"target\": \"0001\", \"version\": \"0001\"}", 400 },
 		{ "/baseline", "{\"target\": \"0001\", \"all\": true}", 400 },
-		{ "/baseline", "{\"dry_run\": true, \"all\": true}", 400 },
 		{ "/baseline", "{\"all\": true, \"phases\": [\"data\"]}", 200 },
 		{ "/apply", "{\"phases\": [\"schema\", \"data\"]}", 200 },
 		{ "/apply", "{\"phases\": [\"data\"], \"target\": \"a\"}", 200 },
@@ -68,6 +67,24 @@ test_bodies(void **state)
 		{ "/apply", "{\"phases\": [\"seed\"]}", 400 },
 		{ "/apply", "{\"phases\": [1]}", 400 },
 		{ "/apply", "{\"phases\": \"data\"}", 400 },
+		{ "/baseline", "{\"dry_run\": true, \"all\": true}", 200 },
+		{ "/rollback", "{\"to\": \"0001\"}", 200 },
+		{ "/rollback", "{\"steps\": 1}", 200 },
+		{ "/rollback", "{\"migration\": \"0001\", \"force\": true}", 200 },
+		{ "/rollback", "{\"all\": true, \"reason\": \"why\"}", 200 },
+		{ "/rollback", NULL, 400 },
+		{ "/rollback", "{}", 400 },
+		{ "/rollback", "{\"all\": false}", 400 },
+		{ "/rollback", "{\"to\": null}", 400 },
+		{ "/rollback", "{\"steps\": 0}", 400 },
+		{ "/rollback", "{\"steps\": -1}", 400 },
+		{ "/rollback", "{\"steps\": 1.5}", 400 },
+		{ "/rollback", "{\"steps\": \"1\"}", 400 },
+		{ "/rollback", "{\"steps\": 4294967297}", 400 },
+		{ "/rollback", "{\"to\": \"0001\", \"all\": true}", 400 },
+		{ "/rollback", "{\"to\": \"0001\", \"steps\": 1}", 400 },
+		{ "/rollback", "{\"all\": true, \"reason\": \"\"}", 400 },
+		{ "/rollback", "{\"all\": true, \"reason\": 7}", 400 },
 		{ "/repair", NULL, 400 },
 		{ "/repair", "{}", 400 },
 		{ "/repair", "{\"migration\": \"0001\"}", 400 },
@@ -82,6 +99,10 @@ test_bodies(void **state)
 		{ "/repair", "{\"migration\": \"0001\", \"action\": \"applied\"}", 200 },
 		{ "/repair", "{\"migration\": \"0001\", \"action\": \"pending\"}", 200 },
 		{ "/repair", "{\"action\": \"remove-guard\"}", 200 },
+		{ "/repair", "{\"migration\": \"0001\", \"action\": \"checksum\"}", 200 },
+		{ "/repair",
+		    "{\"migration\": \"0001\", \"action\": \"forget\", \"reason\": \"x\"}",
+		    200 },
 		{ "/runs/x/cancel", NULL, 202 },
 		{ "/runs/x/cancel", "{}", 202 },
 		{ "/runs/x/cancel", "{\"mode\": \"graceful\"}", 202 },
@@ -441,6 +462,39 @@ test_baseline(void **state)
 	talloc_free(fake);
 }
 
+/* Each word reaches the run, and a dry run starts none. */
+static void
+test_rollback(void **state)
+{
+	struct fake *fake = fake_new();
+	struct request *request;
+
+	(void)state;
+	fake_start_run(fake, PLAN_ROLLBACK);
+	post(fake, "/rollback", "{\"to\": \"0001\", \"reason\": \"too early\"}");
+	assert_int_equal(fake->operation, PLAN_ROLLBACK);
+	assert_string_equal(fake->up_to, "0001");
+	assert_string_equal(fake->reason, "too early");
+	assert_false(fake->only || fake->force);
+	post(fake, "/rollback", "{\"steps\": 2, \"force\": true}");
+	assert_int_equal(fake->steps, 2);
+	assert_true(fake->force);
+	assert_string_equal(fake->up_to, "");
+	post(fake, "/rollback", "{\"migration\": \"0002\"}");
+	assert_true(fake->only);
+	assert_int_equal(fake->n_starts, 3);
+
+	request = post(fake, "/rollback", "{\"all\": true, \"dry_run\": true}");
+	assert_int_equal(request->status, 200);
+	assert_non_null(strstr(request->reply, "\"operation\":\"rollback\""));
+	assert_non_null(strstr(request->reply, "without a way back"));
+	request = post(fake, "/baseline?format=text",
+	    "{\"all\": true, \"force\": true, \"dry_run\": true}");
+	assert_non_null(strstr(request->reply, " to record\n"));
+	assert_int_equal(fake->n_starts, 3);
+	talloc_free(fake);
+}
+
 static void
 test_repair(void **state)
 {
@@ -579,6 +633,7 @@ main(void)
 		cmocka_unit_test(test_a_dry_run_is_the_plan),
 		cmocka_unit_test(test_baseline),
 		cmocka_unit_test(test_repair),
+		cmocka_unit_test(test_rollback),
 		cmocka_unit_test(test_the_document_of_a_repair),
 		cmocka_unit_test(test_cancel),
 		cmocka_unit_test(test_reload),

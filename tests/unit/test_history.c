@@ -133,11 +133,45 @@ test_the_first_reason_to_stop_stays(void **state)
 	assert_string_equal(history->stop->text, "first");
 }
 
+static void
+test_remove(void **state)
+{
+	static const struct history_row rows[] = {
+		{ .key = "1", .checksum = "a" },
+		{ .key = "1", .checksum = "b" },
+		{ .key = "1", .checksum = "a", .failed = true },
+		{ .key = NULL, .checksum = "a" },
+		{ .key = "1", .checksum = "a" },
+		{ .key = "2", .checksum = NULL },
+	};
+	struct history *history = history_new(NULL, HISTORY_BY_VERSION);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		history_add(history, &rows[i]);
+	history_mark_baseline(history, "2");
+	history_remove(history, &rows[0]);
+	assert_int_equal(history->n_rows, 4);
+	assert_string_equal(history->rows[0].checksum, "b");
+	assert_true(history->rows[1].failed);
+	assert_null(history->rows[2].key);
+	history_remove(history, &rows[5]);
+	history_remove(history, &rows[3]);
+	assert_int_equal(history->n_rows, 2);
+	/* there is room again, and the index of keys is made anew */
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		history_add(history, &rows[i]);
+	history_mark_baseline(history, "2");
+	assert_true(history->rows[7].baseline);
+	talloc_free(history);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_new_is_empty, set_up, tear_down),
+		cmocka_unit_test(test_remove),
 		cmocka_unit_test_setup_teardown(
 		    test_rows_are_copies_in_their_order, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(

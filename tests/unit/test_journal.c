@@ -133,6 +133,60 @@ test_insert(void **state)
 	talloc_free(ctx);
 }
 
+/* What was rolled back waits until it has another content. */
+static void
+test_insert_rollback(void **state)
+{
+	static const struct migration m = {
+		.id = "0001_a", .version = "0001", .checksum = "abc"
+	};
+	void *ctx = mem_context(NULL, "test");
+	struct run *run = new_run(PLAN_ROLLBACK);
+
+	(void)state;
+	run_add_applied(run, &m, 0);
+	assert_string_equal(journal_insert(ctx, run, NULL).params[10],
+	    "[{\"id\":\"0001_a\",\"version\":\"0001\",\"checksum\":\"abc\","
+	    "\"duration_seconds\":0.000000}]");
+	run->reason = "too early";
+	assert_string_equal(journal_insert(ctx, run, NULL).params[10],
+	    "[{\"id\":\"0001_a\",\"version\":\"0001\",\"checksum\":\"abc\","
+	    "\"duration_seconds\":0.000000,\"reason\":\"too early\"}]");
+	run_unref(run);
+	talloc_free(ctx);
+}
+
+/* What was decided, and whether it makes the migration a baseline. */
+static void
+test_insert_repair(void **state)
+{
+	static const struct migration m = { .id = "0001_a", .version = "0001" };
+	void *ctx = mem_context(NULL, "test");
+	struct run *run = new_run(PLAN_REPAIR);
+
+	(void)state;
+	run->up_to = "0001_a";
+	run->action = "retry";
+	assert_string_equal(journal_insert(ctx, run, NULL).params[10], "[]");
+	run->outcome = RUN_SUCCEEDED;
+	assert_string_equal(journal_insert(ctx, run, NULL).params[10],
+	    "[{\"id\":\"0001_a\",\"action\":\"retry\",\"baseline\":false}]");
+	run->action = "applied";
+	run->reason = "by \"hand\"";
+	run->after = "baseline";
+	run_add_applied(run, &m, 5);
+	assert_string_equal(journal_insert(ctx, run, NULL).params[10],
+	    "[{\"id\":\"0001_a\",\"version\":\"0001\",\"action\":\"applied\","
+	    "\"reason\":\"by \\\"hand\\\"\",\"baseline\":true}]");
+	/* the guard is of no migration */
+	run->up_to = NULL;
+	run->n_applied = 0;
+	run->action = "remove-guard";
+	assert_string_equal(journal_insert(ctx, run, NULL).params[10], "[]");
+	run_unref(run);
+	talloc_free(ctx);
+}
+
 static void
 test_insert_error(void **state)
 {
@@ -290,6 +344,8 @@ main(void)
 		cmocka_unit_test(test_read_checksums),
 		cmocka_unit_test(test_insert),
 		cmocka_unit_test(test_insert_error),
+		cmocka_unit_test(test_insert_rollback),
+		cmocka_unit_test(test_insert_repair),
 		cmocka_unit_test(test_read_run),
 	};
 

@@ -365,10 +365,10 @@ test_a_refused_plan(void **state)
 
 /* ---- runs ---- */
 
-#define RUN_MEMBERS                                                                         \
-	"id operation target state outcome joined started_at finished_at duration_seconds " \
-	"lock_wait_seconds applied error up_to requested_by callers statements planned "    \
-	"failed phases current state_text lock_holder attempts reconnects in_doubt "        \
+#define RUN_MEMBERS                                                                             \
+	"id operation target state outcome joined started_at finished_at duration_seconds "     \
+	"lock_wait_seconds applied error up_to reason requested_by callers statements planned " \
+	"failed phases current state_text lock_holder attempts reconnects in_doubt "            \
 	"wait_event blockers queued progress batch warnings exit_code"
 
 static void

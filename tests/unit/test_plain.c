@@ -326,9 +326,19 @@ test_runs(void **state)
 	plain_runs(&out, &fake->status, 50, fake->run->id);
 	assert_string_equal(out.data, "no runs\n");
 
+	/* a rollback, what is undone */
+	fake->run->operation = PLAN_ROLLBACK;
+	fake->run->reason = "too early";
+	text_reset(&out);
+	plain_run(&out, fake->run);
+	assert_true(has_line(&out, "undone    0001_files  412 ms"));
+	assert_true(has_line(&out, "reason    too early"));
+
 	/* a repair says what was decided, and what follows */
 	fake_start_run(fake, PLAN_REPAIR);
 	fake->run->action = "retry";
+	fake->run->before = "modified";
+	fake->run->after = "applied";
 	fake->run->up_to = "0001_files";
 	text_reset(&out);
 	plain_run(&out, fake->run);
@@ -339,6 +349,8 @@ test_runs(void **state)
 	text_reset(&out);
 	plain_run(&out, fake->run);
 	assert_true(has_line(&out, "next      POST /apply"));
+	assert_true(has_line(&out, "before    modified"));
+	assert_true(has_line(&out, "after     applied"));
 
 	fake_start_run(fake, PLAN_APPLY);
 	fake_end_run(fake, &failure);

@@ -92,8 +92,8 @@ test_find(void **state UNUSED)
 
 		print_message("%s\n", cases[i].name);
 		if (cases[i].changed) {
-			assert_int_equal(
-			    resume_find(world.script, &world.m, rows, n, &found, &err),
+			assert_int_equal(resume_find(world.script, &world.m, false, rows,
+					     n, &found, &err),
 			    -1);
 			assert_int_equal(err.category, CAT_CHECKSUM_MISMATCH);
 			assert_int_equal(err.statement, cases[i].changed);
@@ -102,7 +102,7 @@ test_find(void **state UNUSED)
 			continue;
 		}
 		assert_int_equal(
-		    resume_find(world.script, &world.m, rows, n, &found, &err), 0);
+		    resume_find(world.script, &world.m, false, rows, n, &found, &err), 0);
 		assert_false(err_is_set(&err));
 		assert_int_equal(found.segment, cases[i].segment);
 		assert_int_equal(found.unknown, cases[i].unknown);
@@ -119,7 +119,7 @@ test_changed(void **state UNUSED)
 	struct resume found;
 	struct err err = { 0 };
 
-	assert_int_equal(resume_find(world.script, &world.m, rows,
+	assert_int_equal(resume_find(world.script, &world.m, false, rows,
 			     read_rows(&world, "ddD-", rows), &found, &err),
 	    -1);
 	assert_string_equal(
@@ -134,7 +134,7 @@ test_changed(void **state UNUSED)
 	assert_string_equal(err.excerpt, "CREATE INDEX CONCURRENTLY i ON a (x);");
 
 	err_clear(&err);
-	assert_int_equal(resume_find(world.script, &world.m, rows,
+	assert_int_equal(resume_find(world.script, &world.m, false, rows,
 			     read_rows(&world, "ddB-", rows), &found, &err),
 	    -1);
 	assert_string_equal(err.text,
@@ -219,7 +219,7 @@ test_ask(void **state UNUSED)
 	    make("SELECT 1;\n\nDO $$ BEGIN INSERT INTO a VALUES (1); COMMIT; END $$;\n");
 	struct err err = { 0 };
 
-	resume_ask(&world.m, &world.script->statements[1], &err);
+	resume_ask(&world.m, &world.script->statements[1], false, &err);
 	assert_int_equal(err.category, CAT_SQL_ERROR);
 	assert_int_equal(err_http_status(&err), 409);
 	assert_int_equal(err_exit_code(&err), EXIT_REFUSED);
@@ -236,6 +236,35 @@ test_ask(void **state UNUSED)
 	talloc_free(world.ctx);
 }
 
+/* What is undone cannot begin anew. */
+static void
+test_the_way_back(void **state)
+{
+	struct world world = make(MIXED);
+	struct resume_row rows[8];
+	struct resume found;
+	struct err err = { 0 };
+
+	(void)state;
+	assert_int_equal(resume_find(world.script, &world.m, true, rows,
+			     read_rows(&world, "ddD-", rows), &found, &err),
+	    -1);
+	assert_string_equal(err.hint,
+	    "put the statements that ran back as they were, then POST /rollback");
+	err_clear(&err);
+	assert_int_equal(resume_find(world.script, &world.m, true, rows,
+			     read_rows(&world, "ddB-", rows), &found, &err),
+	    -1);
+	assert_non_null(strstr(err.hint, "nothing is left to do; then POST /rollback"));
+	assert_null(strstr(err.hint, "pending"));
+	err_clear(&err);
+	resume_ask(&world.m, &world.script->statements[1], true, &err);
+	assert_non_null(
+	    strstr(err.hint, "\"retry\" to run it again; then POST /rollback"));
+	assert_null(strstr(err.hint, "pending"));
+	talloc_free(world.ctx);
+}
+
 int
 main(void)
 {
@@ -245,6 +274,7 @@ main(void)
 		cmocka_unit_test(test_lookup),
 		cmocka_unit_test(test_left),
 		cmocka_unit_test(test_ask),
+		cmocka_unit_test(test_the_way_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -55,7 +55,7 @@ static const char golden_table[] =
     "deciding what has to run\n"
     "hook  ok: resume, batch, begin  fail: journal  waiting for the hook that "
     "has to succeed before anything runs\n"
-    "repair  ok: phase  fail: phase  noting in the journal what a "
+    "repair  ok: phase, begin  fail: phase  noting in the journal what a "
     "person decided\n"
     "resume  ok: begin, intent  fail: note  reading what has run of a "
     "migration that runs in segments\n"
@@ -187,6 +187,7 @@ test_names(void **state)
 	assert_string_equal(run_operation_name(PLAN_APPLY), "apply");
 	assert_string_equal(run_operation_name(PLAN_BASELINE), "baseline");
 	assert_string_equal(run_operation_name(PLAN_REPAIR), "repair");
+	assert_string_equal(run_operation_name(PLAN_ROLLBACK), "rollback");
 }
 
 /* ---- steps ---- */

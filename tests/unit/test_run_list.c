@@ -37,7 +37,8 @@ make(const struct event *event, unsigned number)
 		snprintf(run->failed_checksum, sizeof(run->failed_checksum), "sum");
 	}
 	if (event->applied)
-		run_add_applied(run, &(struct migration){ .id = event->applied }, 1);
+		run_add_applied(run,
+		    &(struct migration){ .id = event->applied, .checksum = "sum" }, 1);
 	return run;
 }
 
@@ -158,11 +159,52 @@ test_the_oldest_go(void **state)
 	run_list_clear(&list);
 }
 
+static void
+test_rolled_back(void **state)
+{
+	static const struct {
+		struct event events[3];
+		unsigned n;
+		bool rolled_back; /* "a", with the content "sum" */
+	} rows[] = {
+		{ .n = 0 },
+		{ { { RUN_SUCCEEDED, .applied = "a" } }, 1, false },
+		{ { { RUN_SUCCEEDED, PLAN_ROLLBACK, .applied = "a" } }, 1, true },
+		/* it failed on the way, behind this one */
+		{ { { RUN_FAILED, PLAN_ROLLBACK, .applied = "a" } }, 1, true },
+		{ { { RUN_SUCCEEDED, PLAN_ROLLBACK, .applied = "b" } }, 1, false },
+		{ { { RUN_SUCCEEDED, PLAN_ROLLBACK, .applied = "a" },
+		      { RUN_SUCCEEDED, .applied = "b" } },
+		    2, true },
+		{ { { RUN_SUCCEEDED, PLAN_ROLLBACK, .applied = "a" },
+		      { RUN_SUCCEEDED, .applied = "a" } },
+		    2, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct run_list list = { .n = 0 };
+
+		for (unsigned n = 0; n < rows[i].n; n++) {
+			struct run *run = make(&rows[i].events[n], n);
+
+			run_list_add(&list, run);
+			run_unref(run);
+		}
+		if ((run_list_rolled_back(&list, "a", "sum") != NULL) !=
+		    rows[i].rolled_back)
+			fail_msg("row %zu", i);
+		assert_null(run_list_rolled_back(&list, "a", "another"));
+		run_list_clear(&list);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parked),
+		cmocka_unit_test(test_rolled_back),
 		cmocka_unit_test(test_order_and_find),
 		cmocka_unit_test(test_the_oldest_go),
 	};

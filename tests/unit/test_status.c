@@ -255,6 +255,10 @@ test_pending(void **state)
 	    "the last run was cancelled: POST /apply goes on from here; "
 	    "GET /plan shows what is left");
 
+	world->status.rolled_back = world->status.folder->migrations[2];
+	check(world, VERDICT_PENDING, "1 migration pending, next is 0003_c",
+	    "0003_c was rolled back: POST /apply runs it again, or an edit of it");
+
 	world->status.database.in_recovery = true;
 	check(world, VERDICT_PENDING, "1 migration pending, next is 0003_c",
 	    "this is a standby: apply on the primary");

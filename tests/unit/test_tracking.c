@@ -775,6 +775,115 @@ test_too_many_rows(void **state)
 	free(values);
 }
 
+static void
+test_forget(void **state)
+{
+	static const struct history_row row = { .key = "17", .checksum = "abc" };
+	static const struct {
+		const struct tracking *kind;
+		const char *sql;
+		unsigned n_params;
+		const char *params[2];
+	} rows[] = {
+		{ &tracking_drizzle,
+		    "DELETE FROM " NAME
+		    " AS t WHERE t.hash OPERATOR(pg_catalog.=) $1::pg_catalog.text AND "
+		    "(t.created_at OPERATOR(pg_catalog.=) $2::pg_catalog.int8 OR "
+		    "(t.created_at IS NULL AND $2::pg_catalog.int8 IS NULL))",
+		    2, { "abc", "17" } },
+		{ &tracking_schema_migrations,
+		    "DELETE FROM " NAME " AS t WHERE t.version::pg_catalog.text "
+		    "OPERATOR(pg_catalog.=) $1::pg_catalog.text",
+		    1, { "17" } },
+		{ &tracking_goose,
+		    "DELETE FROM " NAME " AS t WHERE t.version_id::pg_catalog.text "
+		    "OPERATOR(pg_catalog.=) $1::pg_catalog.text",
+		    1, { "17" } },
+		{ &tracking_dbmate,
+		    "DELETE FROM " NAME " AS t WHERE t.version::pg_catalog.text "
+		    "OPERATOR(pg_catalog.=) $1::pg_catalog.text",
+		    1, { "17" } },
+		{ &tracking_sqlx,
+		    "DELETE FROM " NAME " AS t WHERE t.version::pg_catalog.text "
+		    "OPERATOR(pg_catalog.=) $1::pg_catalog.text",
+		    1, { "17" } },
+		{ &tracking_golang_migrate,
+		    "DELETE FROM " NAME " AS t WHERE t.version::pg_catalog.text "
+		    "OPERATOR(pg_catalog.=) $1::pg_catalog.text",
+		    1, { "1700000000001" } },
+		{ &tracking_migration_log,
+		    "DELETE FROM " NAME " AS t WHERE t.description::pg_catalog.text "
+		    "OPERATOR(pg_catalog.=) $1::pg_catalog.text",
+		    1, { "17" } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		void *ctx = mem_context(NULL, "test");
+		struct tracking_table table = table_of(rows[i].kind);
+		const struct tracking_gone gone = { &row, &migration, NULL };
+		struct pgconn_statement forget = rows[i].kind->forget(ctx, &table, &gone);
+
+		assert_string_equal(forget.sql, rows[i].sql);
+		assert_int_equal(forget.n_params, rows[i].n_params);
+		for (unsigned p = 0; p < rows[i].n_params; p++)
+			assert_string_equal(forget.params[p], rows[i].params[p]);
+		talloc_free(ctx);
+	}
+	/* the way back from Flyway's free edition is none */
+	assert_null(tracking_flyway.forget);
+}
+
+static void
+test_bless(void **state)
+{
+	static const struct history_row row = { .key = "17", .checksum = "old" };
+	static const struct tracking_gone gone = { &row, &migration, NULL };
+	void *ctx = mem_context(NULL, "test");
+	struct tracking_table table = table_of(&tracking_drizzle);
+	struct pgconn_statement bless = tracking_drizzle.bless(ctx, &table, &gone);
+
+	(void)state;
+	assert_string_equal(bless.sql,
+	    "UPDATE " NAME " AS t SET hash = $3::pg_catalog.text WHERE t.hash "
+	    "OPERATOR(pg_catalog.=) $1::pg_catalog.text AND t.created_at "
+	    "OPERATOR(pg_catalog.=) $2::pg_catalog.int8");
+	assert_string_equal(bless.params[0], "old");
+	assert_string_equal(bless.params[1], "17");
+	assert_string_equal(bless.params[2], "abc");
+	table = table_of(&tracking_sqlx);
+	bless = tracking_sqlx.bless(ctx, &table, &gone);
+	assert_non_null(strstr(bless.sql,
+	    "SET checksum = pg_catalog.decode($3::pg_catalog.text, 'hex') WHERE "));
+	assert_int_equal(bless.n_params, 3);
+	assert_null(tracking_schema_migrations.bless);
+	talloc_free(ctx);
+}
+
+/* golang-migrate has one row, which goes back to the version below. */
+static void
+test_forget_golang_migrate(void **state)
+{
+	static const struct history_row row = { .key = "9" };
+	static const struct migration before = { .version = "7" };
+	static const struct tracking_gone back = { &row, &migration, &before };
+	static const struct tracking_gone missing = { &row, NULL, NULL };
+	void *ctx = mem_context(NULL, "test");
+	struct tracking_table table = table_of(&tracking_golang_migrate);
+	struct pgconn_statement forget =
+	    tracking_golang_migrate.forget(ctx, &table, &back);
+
+	(void)state;
+	assert_string_equal(forget.sql,
+	    "UPDATE " NAME " AS t SET version = $2::pg_catalog.int8 WHERE t.version "
+	    "OPERATOR(pg_catalog.=) $1::pg_catalog.int8 AND NOT t.dirty");
+	assert_string_equal(forget.params[0], "1700000000001");
+	assert_string_equal(forget.params[1], "7");
+	forget = tracking_golang_migrate.forget(ctx, &table, &missing);
+	assert_string_equal(forget.params[0], "9");
+	talloc_free(ctx);
+}
+
 int
 main(void)
 {
@@ -784,6 +893,9 @@ main(void)
 		cmocka_unit_test(test_create),
 		cmocka_unit_test(test_read),
 		cmocka_unit_test(test_record),
+		cmocka_unit_test(test_forget),
+		cmocka_unit_test(test_bless),
+		cmocka_unit_test(test_forget_golang_migrate),
 		cmocka_unit_test(test_record_failure),
 		cmocka_unit_test(test_look),
 		cmocka_unit_test(test_read_look),

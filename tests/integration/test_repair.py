@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: PostgreSQL
+"""POST /repair, where nothing is in doubt: a person sets right what the tracking table
+says, one migration at a time, and it is written down who, what and why."""
+
+import hashlib
+import json
+
+import pytest
+
+from harness.folder import write
+
+A = ("0000_a", "CREATE TABLE a (id int);")
+B = ("0001_b", "CREATE TABLE b (id int);")
+C = ("0002_c", "CREATE TABLE c (id int);")
+
+
+def repair(daemon, migration, action, **more):
+    return daemon.post("/repair", json={"migration": migration,
+                                        "action": action, **more})
+
+
+def repaired(answer, before, after):
+    assert answer.status == 200, repr(answer)
+    run = answer.json()
+    assert (run["before"], run["after"]) == (before, after), run
+    assert run["applied"] == []
+    return run
+
+
+def hashes(database):
+    return [r[0] for r in database.query(
+        "SELECT hash FROM drizzle.__drizzle_migrations ORDER BY id")]
+
+
+def sha(text):
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_applied_records_one_alone(serve, drizzle, database):
+    daemon = serve(drizzle([A, B, C]))
+    database.execute("CREATE TABLE b (id int)")
+    run = repaired(repair(daemon, "0001_b", "applied",
+                          reason="made by hand on Monday"),
+                   "pending", "baseline")
+    assert hashes(database) == [sha(B[1])]
+    assert daemon.states() == {"0000_a": "out_of_order",
+                               "0001_b": "baseline", "0002_c": "pending"}
+    got = daemon.get(f"/runs/{run['id']}").json()
+    assert got["reason"] == "made by hand on Monday"
+    noted = database.query("SELECT operation, requested_by, migrations"
+                           " FROM migrationd.runs")
+    assert noted[0][:2] == ("repair", "http 127.0.0.1")
+    note = noted[0][2]
+    note = json.loads(note) if isinstance(note, str) else note
+    assert note == [{"id": "0001_b", "version": note[0]["version"],
+                     "action": "applied", "baseline": True,
+                     "checksum": sha(B[1]),
+                     "reason": "made by hand on Monday"}]
+    text = daemon.get(f"/runs/{run['id']}?format=text").text
+    assert "after     baseline" in text
+
+
+def test_a_failed_one_may_be_called_applied(serve, drizzle, database):
+    daemon = serve(drizzle([A, ("0001_b", "CREATE TABLE a (id int);")]))
+    assert daemon.apply().status == 422
+    assert daemon.states()["0001_b"] == "failed"
+    assert repair(daemon, "0001_b", "applied").status == 200
+    assert daemon.wait_verdict("current")["verdict"] == "current"
+    assert len(hashes(database)) == 2
+
+
+def test_pending_takes_the_row_away(serve, drizzle, database):
+    daemon = serve(drizzle([A, B]))
+    daemon.apply()
+    repaired(repair(daemon, "0001_b", "pending"), "applied", "pending")
+    assert hashes(database) == [sha(A[1])]
+    assert daemon.states()["0001_b"] == "pending"
+    assert database.has_table("b")
+    # it is as if it had never run
+    assert daemon.apply().problem(422)["sqlstate"] == "42P07"
+
+
+def test_a_changed_file_is_blessed(serve, drizzle, database):
+    folder = drizzle([A, B])
+    daemon = serve(folder)
+    daemon.apply()
+    text = B[1] + "\n-- a word more\n"
+    write(folder / "0001_b.sql", text)
+    daemon.wait_verdict("drift")
+    repaired(repair(daemon, "0001_b", "checksum"), "modified", "applied")
+    assert hashes(database) == [sha(A[1]), sha(text)]
+    assert daemon.wait_verdict("current")
+    got = repair(daemon, "0001_b", "checksum").problem(409, "CONFIGURATION")
+    assert "has the checksum that is recorded" in got["detail"]
+
+
+def test_a_missing_one_is_forgotten(serve, drizzle, database):
+    daemon = serve(drizzle([A, B]))
+    daemon.apply()
+    database.execute("INSERT INTO drizzle.__drizzle_migrations"
+                     " (hash, created_at) VALUES ('abc', 5)")
+    daemon.get("/status")
+    got = repair(daemon, "5", "applied").problem(409)
+    assert "has no file" in got["detail"]
+    repaired(repair(daemon, "5", "forget"), "missing", "forgotten")
+    assert "abc" not in hashes(database) and len(hashes(database)) == 2
+
+
+@pytest.mark.parametrize("migration, action, status, words", [
+    ("0000_a", "applied", 409, "recorded already"),
+    ("0000_a", "forget", 409, "has a file"),
+    ("0000_a", "retry", 409, "nothing of 0000_a is in doubt"),
+    ("0001_b", "checksum", 409, "is not recorded"),
+    ("0001_b", "pending", 409, "nothing of 0001_b is in doubt"),
+    ("0009_x", "forget", 404, "there is no migration"),
+])
+def test_what_does_not_fit_is_refused(serve, drizzle, database, migration,
+                                      action, status, words):
+    daemon = serve(drizzle([A, B]))
+    daemon.post("/apply", json={"target": "0000_a"})
+    got = repair(daemon, migration, action).problem(status)
+    assert words in got["detail"]
+    assert hashes(database) == [sha(A[1])]
+
+
+def test_a_table_without_checksums(serve, sequence, database):
+    """Our journal knows with what it was applied, and so is blessed."""
+    folder = sequence({"0001_a.sql": A[1]})
+    daemon = serve(folder)
+    daemon.apply()
+    write(folder / "0001_a.sql", A[1] + "--")
+    daemon.wait_verdict("drift")
+    repaired(repair(daemon, "0001", "checksum"), "modified", "applied")
+    assert daemon.wait_verdict("current")
+    repaired(repair(daemon, "0001", "pending"), "applied", "pending")
+    assert database.query("SELECT * FROM public.schema_migrations") == []
+    repaired(repair(daemon, "0001", "applied"), "pending", "baseline")
+
+
+def test_a_baseline_by_repair_outlives_the_daemon(serve, drizzle, database):
+    folder = drizzle([A])
+    daemon = serve(folder)
+    repair(daemon, "0000_a", "applied")
+    daemon.stop()
+    assert serve(folder).states() == {"0000_a": "baseline"}
+
+
+def test_a_baseline_can_be_tried_first(serve, drizzle, database):
+    daemon = serve(drizzle([A, B, C]))
+    daemon.wait_verdict("pending")
+    got = daemon.post("/baseline", json={"target": "0001_b", "dry_run": True})
+    assert got.status == 200
+    assert [s["id"] for s in got.json()["steps"]] == ["0000_a", "0001_b"]
+    assert got.json()["operation"] == "baseline"
+    assert not database.has_table("drizzle.__drizzle_migrations")
+    text = daemon.post("/baseline?format=text",
+                       json={"all": True, "dry_run": True}).text
+    assert text.endswith("3 to record\n")

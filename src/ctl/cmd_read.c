@@ -104,20 +104,27 @@ ctl_run_show(struct ctl *ctl)
 }
 
 int
+ctl_show_plan(struct ctl *ctl, const struct answer *answer)
+{
+	struct answer refused = {
+		.status = 409,
+		.document = (json_t *)doc_get(answer->document, "refused"),
+	};
+
+	ctl_show(ctl, answer, render_plan);
+	return refused.document ? ctl_exit_code_of(&refused) : EXIT_FINE;
+}
+
+int
 ctl_run_plan(struct ctl *ctl)
 {
 	const char *target = args_text(&ctl->args, "target");
-	struct answer answer = { 0 };
+	struct answer answer;
 
 	if (ctl_ask(ctl, "GET", ctl_path(ctl, "/plan", "target", target), NULL, &answer) <
 	    0)
 		return ctl->exit_code;
-	ctl_show(ctl, &answer, render_plan);
-	answer.document = (json_t *)doc_get(answer.document, "refused");
-	if (!answer.document)
-		return EXIT_FINE;
-	answer.status = 409;
-	return ctl_exit_code_of(&answer);
+	return ctl_show_plan(ctl, &answer);
 }
 
 int

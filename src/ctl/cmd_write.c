@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: PostgreSQL */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -84,7 +85,22 @@ ctl_run_apply(struct ctl *ctl)
 	return ctl_do_run(ctl, "/apply", body);
 }
 
-/* ---- baseline, repair ---- */
+/* ---- baseline, rollback, repair ---- */
+
+/* Do it; with --dry-run, show what it would do. */
+static int
+do_or_show(struct ctl *ctl, const char *path, json_t *body)
+{
+	struct answer answer;
+
+	set_text(body, "reason", args_text(&ctl->args, "reason"));
+	if (!args_has(&ctl->args, "dry-run"))
+		return ctl_do_run(ctl, path, body);
+	json_object_set_new(body, "dry_run", json_true());
+	if (ctl_ask(ctl, "POST", path, body, &answer) < 0)
+		return ctl->exit_code;
+	return ctl_show_plan(ctl, &answer);
+}
 
 int
 ctl_run_baseline(struct ctl *ctl)
@@ -101,7 +117,27 @@ ctl_run_baseline(struct ctl *ctl)
 	set_true(body, args, "all");
 	set_true(body, args, "force");
 	set_list(body, "phases", args_text(args, "phases"));
-	return ctl_do_run(ctl, "/baseline", body);
+	return do_or_show(ctl, "/baseline", body);
+}
+
+int
+ctl_run_rollback(struct ctl *ctl)
+{
+	const struct args *args = &ctl->args;
+	const char *to = args_operand(args, 0);
+	const char *steps = args_text(args, "steps");
+	json_t *body;
+
+	if ((to != NULL) + (steps != NULL) + args_has(args, "all") != 1)
+		return misused(ctl, "a rollback needs a migration, --steps or --all",
+		    "migrationctl rollback 0009 undoes what is newer than that one");
+	body = json_object();
+	set_text(body, "to", to);
+	if (steps)
+		json_object_set_new(body, "steps", json_integer(strtol(steps, NULL, 10)));
+	set_true(body, args, "all");
+	set_true(body, args, "force");
+	return do_or_show(ctl, "/rollback", body);
 }
 
 int
@@ -117,7 +153,7 @@ ctl_run_repair(struct ctl *ctl)
 	body = json_object();
 	set_text(body, "migration", args_operand(args, 0));
 	set_text(body, "action", of_guard ? "remove-guard" : args_operand(args, 1));
-	return ctl_do_run(ctl, "/repair", body);
+	return do_or_show(ctl, "/repair", body);
 }
 
 /* ---- cancel ---- */

@@ -56,6 +56,18 @@ static const struct ctl_flag baseline_flags[] = {
 	{ "all", CTL_SWITCH, NULL, "All migrations of the folder." },
 	{ "force", CTL_SWITCH, NULL, "Although something is recorded already." },
 	{ "phases", CTL_TEXT, "PHASE,...", "Of these phases; schema without it." },
+	{ "dry-run", CTL_SWITCH, NULL, "Show what it would record." },
+	{ "reason", CTL_TEXT, "TEXT", "Why, for the journal." },
+	end,
+};
+
+static const struct ctl_flag rollback_flags[] = {
+	{ "steps", CTL_NUMBER, "N", "So many, from the newest on." },
+	{ "all", CTL_SWITCH, NULL, "All that is applied." },
+	{ "force", CTL_SWITCH, NULL,
+	    "Although a file has changed since it was applied." },
+	{ "dry-run", CTL_SWITCH, NULL, "Show what it would undo." },
+	{ "reason", CTL_TEXT, "TEXT", "Why, for the journal." },
 	end,
 };
 
@@ -89,6 +101,7 @@ static const struct ctl_flag cancel_flags[] = {
 static const struct ctl_flag repair_flags[] = {
 	{ "remove-guard", CTL_SWITCH, NULL,
 	    "Remove the index that guard = on made; without a migration." },
+	{ "reason", CTL_TEXT, "TEXT", "Why, for the journal." },
 	end,
 };
 
@@ -141,13 +154,18 @@ const struct ctl_command ctl_commands[] = {
 	  .summary = "record migrations as applied without running them",
 	  .about = "For a database that was made by other means: all up to and with ID, "
 		   "or --all." },
-	{ .name = "repair", .operands = "[MIGRATION] [retry|applied|pending]",
+	{ .name = "rollback", .operands = "[ID]", .flags = rollback_flags,
+	  .request = "POST /rollback", .members = "to", .run = ctl_run_rollback,
+	  .summary = "undo what is newer than a migration, by what its files say",
+	  .about = "Needs rollback = on. Newest first, each in a transaction with its row." },
+	{ .name = "repair", .operands = "[MIGRATION] [retry|applied|pending|checksum|forget]",
 	  .flags = repair_flags, .request = "POST /repair", .members = "migration action",
 	  .run = ctl_run_repair,
-	  .summary = "say what became of a migration that stands still",
-	  .about = "retry runs the statement in doubt again with the next apply, applied "
-		   "says that it has run, pending forgets all that was noted of the "
-		   "migration." },
+	  .summary = "say what became of a migration, or mend its row",
+	  .about = "What is in doubt: retry runs the statement again with the next apply, "
+		   "applied says that it has run, pending begins the migration anew. Else "
+		   "its row: applied records it, pending takes the row away, checksum "
+		   "takes the file as it is now, forget drops a row without a file." },
 	{ .name = "cancel", .operands = "[RUN]", .flags = cancel_flags,
 	  .place = CTL_SERVER, .request = "POST /runs/{id}/cancel", .run = ctl_run_cancel,
 	  .summary = "end a run, the one in progress without a name" },

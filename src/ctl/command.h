@@ -94,6 +94,7 @@ int ctl_run_config(struct ctl *ctl);
 int ctl_run_version(struct ctl *ctl);
 int ctl_run_apply(struct ctl *ctl); /* cmd_write.c */
 int ctl_run_baseline(struct ctl *ctl);
+int ctl_run_rollback(struct ctl *ctl);
 int ctl_run_repair(struct ctl *ctl);
 int ctl_run_cancel(struct ctl *ctl);
 int ctl_run_ping(struct ctl *ctl); /* cmd_wait.c */

@@ -78,6 +78,9 @@ int ctl_exit_code_of(const struct answer *answer);
 /* Print the answer: with --json as it came. Returns EXIT_FINE. */
 int ctl_show(struct ctl *ctl, const struct answer *answer, render_fn *render);
 
+/* Print a plan. Returns the exit code, of the refusal where it is refused. */
+int ctl_show_plan(struct ctl *ctl, const struct answer *answer);
+
 /* The answer as it came, to standard output. */
 void ctl_print_raw(const struct answer *answer);
 

@@ -182,6 +182,17 @@ add_problems(struct paint *out, const json_t *list)
 	}
 }
 
+/* What a run of that operation does with the migrations of its plan. */
+static const char *
+verb_of(const json_t *document)
+{
+	const char *operation = doc_text(document, "operation");
+
+	if (strcmp(operation, "rollback") == 0)
+		return "undo";
+	return strcmp(operation, "baseline") == 0 ? "record" : "apply";
+}
+
 void
 render_plan(struct paint *out, const json_t *document)
 {
@@ -199,7 +210,7 @@ render_plan(struct paint *out, const json_t *document)
 	if (refused)
 		render_problem(out, refused);
 	else
-		paint_addf(out, "%zu to apply\n", json_array_size(steps));
+		paint_addf(out, "%zu to %s\n", json_array_size(steps), verb_of(document));
 }
 
 /* ---- the status ---- */

@@ -293,6 +293,43 @@ def test_baseline(ctl_on, sample, database):
     assert len(database.drizzle_rows()) == 7
 
 
+UNDOABLE = {f"000{n}_{name}.sql":
+            f"CREATE TABLE {name} (id int);\n\n-- ROLLBACK SQL\n"
+            f"-- DROP TABLE {name};\n" for n, name in enumerate("abc", 1)}
+
+
+def test_rollback(ctl_on, sequence, database):
+    ctl = ctl_on(sequence(UNDOABLE), options={"rollback": True})
+    assert ctl("apply").returncode == FINE
+    shown = ctl("rollback", "0001", "--dry-run")
+    assert shown.returncode == FINE, shown.err
+    assert lines(shown.out)[-1] == "2 to undo" and database.has_table("c")
+    done = ctl("rollback", "--steps", "1", "--reason", "it was too early")
+    assert done.returncode == FINE, done.err
+    assert "undone    0003_c" in done.out and not database.has_table("c")
+    assert lines(done.out)[-1].startswith("succeeded: 1 migration in ")
+    assert ctl("rollback", "0001_a").returncode == FINE
+    assert database.has_table("a") and not database.has_table("b")
+    run_id = ctl("history").out.split()[1]
+    assert "undone    0002_b" in ctl("show", run_id).out
+
+
+def test_rollback_has_to_be_allowed(ctl_on, sequence, database):
+    ctl = ctl_on(sequence(UNDOABLE))
+    assert ctl("apply").returncode == FINE
+    done = ctl("rollback", "--all")
+    assert done.returncode != FINE and "rollback" in done.err
+    assert database.has_table("c")
+
+
+def test_baseline_shown_first(ctl_on, sample, database):
+    ctl = ctl_on(sample)
+    done = ctl("baseline", "--all", "--dry-run")
+    assert done.returncode == FINE, done.err
+    assert lines(done.out)[-1] == "7 to record"
+    assert not database.value("SELECT to_regclass('drizzle.__drizzle_migrations')")
+
+
 def test_phases(ctl_on, drizzle, workdir, database):
     for name in ("data", "seeds"):
         (workdir / name).mkdir()
@@ -317,6 +354,17 @@ def test_phases(ctl_on, drizzle, workdir, database):
     assert "data      pending 0   applied 1" in ctl("status").out
     wrong = ctl("apply", "--phases", "schema,nix")
     assert wrong.returncode == CONFIGURATION and "seeds" in wrong.err
+
+
+def test_repair_takes_a_changed_file_as_it_is(ctl_on, drizzle):
+    folder = drizzle([("0000_a", "CREATE TABLE a (id int);")])
+    ctl = ctl_on(folder)
+    assert ctl("apply").returncode == FINE
+    write(folder / "0000_a.sql", "CREATE TABLE a (id int); -- for ever\n")
+    wait_until(lambda: ctl("check").returncode == DRIFT)
+    done = ctl("repair", "0000_a", "checksum", "--reason", "a comment")
+    assert done.returncode == FINE, done.err
+    assert ctl("check").returncode == FINE
 
 
 def test_repair_of_what_stands_well(ctl_on, sample):
@@ -375,6 +423,8 @@ def test_no_database(ctl_on, sample):
     (["baseline"], USAGE, "--all"),
     (["baseline", "0001", "--all"], USAGE, "--all"),
     (["repair", "0001"], USAGE, "retry"),
+    (["rollback"], USAGE, "--steps"),
+    (["rollback", "0001", "--all"], USAGE, "--steps"),
 ])
 def test_refused(ctl_on, sample, args, code, said):
     done = ctl_on(sample)(*args)

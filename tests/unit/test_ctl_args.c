@@ -125,7 +125,7 @@ test_wrong(void **state)
 		{ { "status", "now" }, "there is nothing to do with \"now\"", "" },
 		{ { "completion", "csh" }, "\"csh\" is none of bash|zsh|fish", "" },
 		{ { "repair", "0043", "mend" },
-		    "\"mend\" is none of retry|applied|pending", "" },
+		    "\"mend\" is none of retry|applied|pending|checksum|forget", "" },
 		{ { "status", "--once" }, "status has no flag --once", "" },
 	};
 
@@ -203,8 +203,8 @@ test_operands(void **state)
 	(void)state;
 	assert_int_equal(ctl_operand(repair, 0, &word, &optional), strlen("MIGRATION"));
 	assert_true(optional);
-	assert_int_equal(
-	    ctl_operand(repair, 1, &word, &optional), strlen("retry|applied|pending"));
+	assert_int_equal(ctl_operand(repair, 1, &word, &optional),
+	    strlen("retry|applied|pending|checksum|forget"));
 	assert_int_equal(strncmp(word, "retry", 5), 0);
 	assert_int_equal(ctl_operand(repair, 2, &word, &optional), 0);
 	assert_true(ctl_is_list("a|b", 3));

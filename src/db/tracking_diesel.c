@@ -76,6 +76,14 @@ record(const void *ctx, const struct tracking_table *table,
 	};
 }
 
+/* As diesel migration revert does it. */
+static struct pgconn_statement
+forget(
+    const void *ctx, const struct tracking_table *table, const struct tracking_gone *gone)
+{
+	return tracking_delete(ctx, table, "version", gone->row->key);
+}
+
 const struct tracking tracking_diesel = {
 	.name = "diesel",
 	.default_table = "__diesel_schema_migrations",
@@ -87,4 +95,5 @@ const struct tracking tracking_diesel = {
 	.read = read_all,
 	.read_row = read_row,
 	.record = record,
+	.forget = forget,
 };

@@ -799,6 +799,10 @@ test_forget(void **state)
 		    "DELETE FROM " NAME " AS t WHERE t.version_id::pg_catalog.text "
 		    "OPERATOR(pg_catalog.=) $1::pg_catalog.text",
 		    1, { "17" } },
+		{ &tracking_diesel,
+		    "DELETE FROM " NAME " AS t WHERE t.version::pg_catalog.text "
+		    "OPERATOR(pg_catalog.=) $1::pg_catalog.text",
+		    1, { "17" } },
 		{ &tracking_dbmate,
 		    "DELETE FROM " NAME " AS t WHERE t.version::pg_catalog.text "
 		    "OPERATOR(pg_catalog.=) $1::pg_catalog.text",

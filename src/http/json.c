@@ -212,10 +212,32 @@ plan_document(const struct status *status, const struct plan *plan,
 	    "problems", problems);
 }
 
+/* What is behind the schema needs all of it: there is none where the run ends before. */
+static json_t *
+plan_phases(const struct status *status, const struct migration *up_to)
+{
+	json_t *list = json_array();
+
+	for (unsigned p = PHASE_SCHEMA + 1; p < PHASE_COUNT && !up_to; p++) {
+		const struct plan *plan = status->phases[p].plan;
+
+		if (plan)
+			json_array_append_new(list,
+			    json_pack("{s:s, s:o, s:o}", "phase",
+				phase_name((enum phase)p), "steps",
+				plan_steps(plan, NULL), "refused",
+				json_error_or_null(&plan->refusal, NULL)));
+	}
+	return list;
+}
+
 json_t *
 json_plan(const struct status *status, const struct migration *up_to)
 {
-	return plan_document(status, status->plan, PLAN_APPLY, up_to);
+	json_t *document = plan_document(status, status->plan, PLAN_APPLY, up_to);
+
+	json_object_set_new(document, "phases", plan_phases(status, up_to));
+	return document;
 }
 
 json_t *

@@ -361,6 +361,13 @@ void
 plain_plan(struct text *out, const struct status *status, const struct migration *up_to)
 {
 	add_plan(out, status->plan, PLAN_APPLY, up_to);
+	for (unsigned p = PHASE_SCHEMA + 1; p < PHASE_COUNT && !up_to; p++) {
+		const struct plan *plan = status->phases[p].plan;
+
+		for (size_t i = 0; plan && i < plan->n_steps; i++)
+			text_addf(out, "and   %s (%s)\n", plan->steps[i].migration->id,
+			    phase_name((enum phase)p));
+	}
 }
 
 void

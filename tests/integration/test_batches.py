@@ -10,6 +10,7 @@ import pytest
 
 from harness.daemon import applied_ids
 from harness.folder import write
+from harness.postgres import Postgres
 from harness.wait import wait_until
 
 ROWS = 20_000
@@ -174,6 +175,36 @@ def test_held_back_by_load(backfill, database):
             connection.close()
     daemon.wait_verdict("current", timeout=30)
     assert touches(database) == {1: ROWS}
+
+
+def test_held_back_by_a_replica(own_postgres, drizzle, start_daemon):
+    own_postgres.stop()
+    # it has the changes at once, and makes them late
+    standby = Postgres({"recovery_min_apply_delay": "2s"},
+                       standby_of=own_postgres)
+    own_postgres.start()
+    try:
+        standby.start()
+        database = own_postgres.createdb()
+        folder = drizzle([
+            ("0000_users", USERS),
+            ("0001_rows", f"INSERT INTO users SELECT generate_series(1, {ROWS})"),
+            # long enough for the lag to be known: that is at the first replay
+            ("0002_fill", FILL.format(words="size=100 pause=100ms"))])
+        daemon = start_daemon("--migrations", folder, "--database-url",
+                              database.url,
+                              options={**QUICK, "batch_max_lag": "500ms"})
+        where = daemon.apply(Prefer="respond-async").headers["Location"]
+        run = wait_until(lambda: (r := daemon.get(where).json())["batch"]
+                         and r["batch"]["held"] and r, 30)
+        assert run["batch"]["held"].startswith("a replica is ")
+        assert run["batch"]["held"].endswith(" behind")
+        assert daemon.post(f"{where}/cancel").status == 202
+        wait_until(lambda: daemon.get(where).json()["outcome"] == "cancelled",
+                   10)
+        assert touches(database)[0] > 0
+    finally:
+        standby.destroy()
 
 
 def test_one_that_never_ends_is_noticed(backfill, database):

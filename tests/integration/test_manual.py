@@ -51,7 +51,8 @@ def documents(serve, drizzle, database):
         what="a blocker is named")
     holder.close()
     problem = wait_until(
-        lambda: daemon.get(where).json()["error"], what="the run has failed")
+        lambda: (run := daemon.get(where).json())["outcome"] and run["error"],
+        what="the run has failed")
     return daemon, status, problem
 
 

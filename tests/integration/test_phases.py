@@ -59,6 +59,14 @@ def test_they_run_in_order(phases, database):
         repeatable={"b_view": "CREATE OR REPLACE VIEW v AS SELECT 1 AS one;\n"
                     + note("repeatable b"), "a": note("repeatable a")},
         data={NICK: note("data")})
+    daemon.wait_verdict("pending")
+    planned = daemon.get("/plan").json()
+    assert [(p["phase"], [s["id"] for s in p["steps"]])
+            for p in planned["phases"]] == [
+        ("data", [NICK]), ("repeatable", ["a", "b_view"]),
+        ("seeds", ["a_seed"])]
+    text = daemon.get("/plan?format=text").text
+    assert "1 to apply" in text and "a_seed (seeds)" in text
     answer = daemon.apply()
     assert answer.status == 200
     run = answer.json()

@@ -117,7 +117,7 @@ find_variant(struct check_draft *draft, const struct plan_item *item)
 
 		digest_sha256_hex(text, len, hex);
 		talloc_free(text);
-		if (strcmp(hex, item->row->checksum) == 0)
+		if (strcmp(hex, item->recorded_checksum) == 0)
 			return &eol_variants[i];
 	}
 	return NULL;
@@ -135,7 +135,7 @@ add_modified(struct state *state, const struct plan_item *item)
 	if (variant == NULL) {
 		f = check_add(draft, CHECK_MODIFIED,
 		    "changed since it was applied: its checksum is %.12s, %.12s is recorded",
-		    m->checksum, item->row->checksum);
+		    migration_recorded_checksum(m), item->recorded_checksum);
 		check_about(draft, f, m);
 		check_remedy(draft, f,
 		    "put it back as it was applied (git log -p -- %s shows how), and the "

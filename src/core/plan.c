@@ -81,6 +81,14 @@ recorded_state(const struct plan_found *found)
 	return found->row->baseline ? MIGRATION_BASELINE : MIGRATION_APPLIED;
 }
 
+static const char *
+recorded_checksum(const struct plan_found *found)
+{
+	if (found->noted != NULL)
+		return found->noted;
+	return found->row != NULL ? found->row->checksum : NULL;
+}
+
 /* Whether it is done with: what runs again, and is to, is as if it had never run. */
 static bool
 is_recorded(const struct plan_input *input, const struct plan_found *found)
@@ -162,6 +170,7 @@ add_migrations(struct plan_draft *draft)
 			.state = state,
 			.migration = m,
 			.row = found->row != NULL ? found->row : found->failed,
+			.recorded_checksum = recorded_checksum(found),
 			.id = m->id,
 			.late_allowed = draft->may_be_late[i],
 		    });

@@ -120,6 +120,8 @@ struct plan_item {
 	const struct migration *migration;
 	/* NULL when not recorded; what is to be run again may be PENDING with one */
 	const struct history_row *row;
+	/* what it was applied with, by the row or else our journal; NULL: nobody knows */
+	const char *recorded_checksum;
 	const char *id; /* the migration's, else the row's name or key, else the file */
 	/* out of order, and a run takes it all the same: by policy or directive */
 	bool late_allowed;

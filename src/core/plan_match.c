@@ -330,13 +330,13 @@ compare_with_notes(
 	for (size_t i = 0; i < folder->n_migrations; i++) {
 		const struct migration *m = folder->migrations[i];
 		struct plan_found *found = &match->found[i];
-		const char *noted = NULL;
 
 		if (found->row == NULL || has_text(found->row->checksum) ||
 		    m->checksum[0] == '\0')
 			continue;
-		noted = history_noted_checksum(history, m->id);
-		found->modified = noted != NULL && strcmp(noted, m->checksum) != 0;
+		found->noted = history_noted_checksum(history, m->id);
+		found->modified =
+		    found->noted != NULL && strcmp(found->noted, m->checksum) != 0;
 	}
 }
 

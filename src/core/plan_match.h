@@ -21,7 +21,9 @@ struct plan_found {
 	const struct history_row *row; /* NULL: not applied */
 	const struct history_row
 	    *failed;   /* the last row that records a failure, or NULL */
-	bool modified; /* `row` has another checksum than the file */
+	bool modified; /* it was applied with another checksum than the file has */
+	const char
+	    *noted; /* that checksum, where `row` keeps none and our journal does */
 	/*
 	 * HISTORY_BY_NAME, and no row: one of the same text that is nobody's. Perhaps the
 	 * migration was applied under that name.

@@ -530,6 +530,21 @@ test_modified(void **state)
 	assert_string_equal(check_verdict_name(EXIT_DRIFT), "drift");
 }
 
+/* The table keeps no checksum, our journal does. */
+static void
+test_modified_by_our_journal(void **state)
+{
+	struct world *w = *state;
+
+	tempdir_text(w->dir, "0001_a.sql", WORLD_SQL);
+	history_add(w->history, &(struct history_row){ .key = "0001" });
+	history_note_checksum(w->history, "0001_a", OTHER);
+	world_check_as_is(w);
+	assert_says(
+	    world_finding(w, CHECK_MODIFIED)->message, "0123456789ab is recorded");
+	assert_int_equal(check_exit_code(w->check), EXIT_DRIFT);
+}
+
 /*
  * Only line ends: told apart, and the commands make of the file what was applied.
  */
@@ -827,6 +842,7 @@ main(void)
 		TEST(test_out_of_order_behind_a_row_without_a_file),
 		TEST(test_out_of_order_in_a_numbered_folder),
 		TEST(test_modified),
+		TEST(test_modified_by_our_journal),
 		TEST(test_eol_only),
 		TEST(test_recorded_and_no_file),
 		TEST(test_rows_without_a_key),

@@ -108,7 +108,8 @@ check_folder(const struct folder *folder, struct err *err)
 		*err = blocker->err;
 		return -1;
 	}
-	if (folder->layout == &layout_sequence || folder->layout == &layout_drizzle)
+	if (folder->layout == &layout_sequence || folder->layout == &layout_manifest ||
+	    folder->layout == &layout_drizzle)
 		return 0;
 	err_set(err, CAT_CONFIGURATION, "no new migration is written into a %s folder",
 	    folder->layout->name);
@@ -129,6 +130,8 @@ make(const void *ctx, const struct folder *folder, const char *description,
 	rc = folder->layout == &layout_drizzle
 	    ? author_drizzle(result, folder, description, sql, len, now_us, result, err)
 	    : make_numbered(result, folder, description, sql, len, now_us, result, err);
+	if (rc == 0 && folder->layout == &layout_manifest)
+		rc = author_list(result, folder, result, err);
 	if (rc == 0)
 		*made = result;
 	return rc;

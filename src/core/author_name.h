@@ -43,3 +43,12 @@ struct author_made;
 int author_drizzle(const void *ctx, const struct folder *folder, const char *description,
     const char *text, size_t len, int64_t now_us, struct author_made *made,
     struct err *err) MUST_CHECK;
+
+/* ---- author_manifest.c ---- */
+
+/*
+ * The one file of `made` becomes the last of the list: the list with its name is the second
+ * file to write.
+ */
+int author_list(const void *ctx, const struct folder *folder, struct author_made *made,
+    struct err *err) MUST_CHECK;

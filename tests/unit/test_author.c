@@ -133,6 +133,62 @@ test_template(void **state)
 	assert_null(m->down);
 }
 
+/* The list keeps its looks. */
+static void
+test_list(void **state)
+{
+	static const struct {
+		const char *list, *before, *after;
+	} rows[] = {
+		{ "manifest.txt", "a.sql # first\n042-b.sql\n",
+		    "a.sql # first\n042-b.sql\n043-new.sql\n" },
+		{ "manifest.txt", "042-b.sql", "042-b.sql\n043-new.sql\n" },
+		{ "manifest.txt", "", "0001_new.sql\n" },
+		{ "manifest.json", "[\n  \"a.sql\",\n  \"042-b.sql\"\n]\n",
+		    "[\n  \"a.sql\",\n  \"042-b.sql\",\n  \"043-new.sql\"\n]\n" },
+		{ "manifest.json", "[\"042-b.sql\"]", "[\"042-b.sql\",\"043-new.sql\"]" },
+		{ "manifest.json", "[ ]", "[\"0001_new.sql\" ]" },
+		{ "manifest.json",
+		    "{\"first\": [\"a.sql\"], \"then\": [\"042-b.sql\"], \"why\": \"]\\\"\"}",
+		    "{\"first\": [\"a.sql\"], \"then\": [\"042-b.sql\",\"043-new.sql\"], "
+		    "\"why\": \"]\\\"\"}" },
+	};
+	struct place *place = *state;
+	char path[1024];
+
+	tempdir_text(place->dir, "a.sql", "SELECT 1;");
+	tempdir_text(place->dir, "042-b.sql", "SELECT 1;");
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		tempdir_text(place->dir, rows[i].list, rows[i].before);
+		load(place, NULL);
+		assert_int_equal(create(place, "new"), 0);
+		assert_int_equal(place->made->n_files, 2);
+		assert_string_equal(place->made->files[1].path, rows[i].list);
+		assert_true(place->made->files[1].replaces);
+		assert_string_equal(place->made->files[1].text, rows[i].after);
+		unlink(tempdir_path(path, place->dir, rows[i].list));
+	}
+}
+
+/* It is read once more, and may be another by then. */
+static void
+test_list_that_goes_away(void **state)
+{
+	struct place *place = *state;
+	char path[1024];
+
+	tempdir_text(place->dir, "manifest.json", "[]");
+	load(place, NULL);
+	tempdir_text(place->dir, "manifest.json", "{\"");
+	assert_int_equal(create(place, "new"), -1);
+	assert_has(place->err.text, "no array of names");
+	assert_string_equal(place->err.file, "manifest.json");
+	unlink(tempdir_path(path, place->dir, "manifest.json"));
+	err_clear(&place->err);
+	assert_int_equal(create(place, "new"), -1);
+	assert_string_equal(place->err.file, "manifest.json");
+}
+
 /* What is there is never written over. */
 static void
 test_write_twice(void **state)
@@ -336,6 +392,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_names),
 		TEST(test_template),
+		TEST(test_list),
+		TEST(test_list_that_goes_away),
 		TEST(test_write_twice),
 		TEST(test_refused),
 		TEST(test_prepare),

@@ -308,3 +308,36 @@ def test_other_tracking_tables(ready, database, kind, query):
         "0001_a.sql", "0002_b.sql"]
     assert daemon.apply().status == 200
     assert len(database.query(query)) == 4
+
+
+# -- the folders of other tools ----------------------------------------------------
+
+UP = "CREATE TABLE {0} (id int);\n"
+DOWN = "DROP TABLE {0};\n"
+OTHERS = {
+    "golang-migrate": lambda n, t: {
+        f"{n}_{t}.up.sql": UP.format(t), f"{n}_{t}.down.sql": DOWN.format(t)},
+    "goose": lambda n, t: {
+        f"0000{n}_{t}.sql": "-- +goose Up\n" + UP.format(t) +
+                            "-- +goose Down\n" + DOWN.format(t)},
+    "dbmate": lambda n, t: {
+        f"2024010100000{n}_{t}.sql": "-- migrate:up\n" + UP.format(t) +
+                                     "-- migrate:down\n" + DOWN.format(t)},
+    "sqlx": lambda n, t: {
+        f"{n}_{t}.up.sql": UP.format(t), f"{n}_{t}.down.sql": DOWN.format(t)},
+}
+
+
+@pytest.mark.parametrize("layout", OTHERS)
+def test_what_other_tools_have(ready, database, layout):
+    files = {}
+    for number, name in enumerate("abc", 1):
+        files.update(OTHERS[layout](number, name))
+    daemon = ready(files, "--layout", layout)
+    assert [database.has_table(t) for t in "abc"] == [True] * 3
+    assert len(undone(rollback(daemon, steps=2))) == 2
+    assert [database.has_table(t) for t in "abc"] == [True, False, False]
+    assert list(daemon.states().values()) == ["applied", "pending", "pending"]
+    assert len(undone(rollback(daemon, all=True))) == 1
+    assert len(daemon.apply().json()["applied"]) == 3
+    assert daemon.status()["verdict"] == "current"

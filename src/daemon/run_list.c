@@ -83,6 +83,15 @@ run_list_rolled_back(
 	return NULL;
 }
 
+bool
+run_list_has_rollback(const struct run_list *list)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (list->runs[i]->operation == PLAN_ROLLBACK)
+			return true;
+	return false;
+}
+
 const struct run *
 run_list_last_finished(const struct run_list *list)
 {

@@ -37,6 +37,9 @@ const struct run *run_list_parked(const struct run_list *list);
 const struct run *run_list_rolled_back(
     const struct run_list *list, const char *migration, const char *checksum);
 
+/* Whether any of them was a rollback: else there is nothing to look for. */
+bool run_list_has_rollback(const struct run_list *list);
+
 /* The run that finished last, or NULL. */
 const struct run *run_list_last_finished(const struct run_list *list);
 

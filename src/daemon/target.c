@@ -118,6 +118,9 @@ target_rolled_back(struct target *target)
 {
 	const struct plan *plan = target_plan(target, PHASE_SCHEMA);
 
+	/* thousands may be pending, and each status asks */
+	if (!run_list_has_rollback(&target->runs))
+		return NULL;
 	for (size_t i = 0; i < plan->n_steps; i++) {
 		const struct migration *m = plan->steps[i].of;
 

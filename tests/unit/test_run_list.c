@@ -191,6 +191,8 @@ test_rolled_back(void **state)
 			run_list_add(&list, run);
 			run_unref(run);
 		}
+		assert_int_equal(run_list_has_rollback(&list),
+		    rows[i].n > 0 && rows[i].events[0].operation == PLAN_ROLLBACK);
 		if ((run_list_rolled_back(&list, "a", "sum") != NULL) !=
 		    rows[i].rolled_back)
 			fail_msg("row %zu", i);

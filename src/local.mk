@@ -42,6 +42,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/core/check_state.c \
 	%D%/core/check_way_out.c \
 	%D%/core/batch.c %D%/core/batch.h \
+	%D%/core/dialect.c %D%/core/dialect.h \
 	%D%/core/directive.c %D%/core/directive.h \
 	%D%/core/flyway.c %D%/core/flyway.h \
 	%D%/core/folder.c %D%/core/folder.h \
@@ -74,9 +75,11 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/core/run.c %D%/core/run.h \
 	%D%/core/run_wait.c %D%/core/run_wait.h \
 	%D%/core/script.c %D%/core/script.h \
+	%D%/core/script_segment.c \
 	%D%/core/script_enum.c %D%/core/script_enum.h \
 	%D%/core/snapshot.c %D%/core/snapshot.h \
 	%D%/core/sqlclass.c %D%/core/sqlclass.h \
+	%D%/core/sqleffect.c %D%/core/sqleffect.h \
 	%D%/core/sqlscan.c %D%/core/sqlscan.h \
 	%D%/core/sqltoken.c %D%/core/sqltoken.h \
 	%D%/core/sqlwords.c %D%/core/sqlwords.h \
@@ -88,6 +91,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/db/child.c %D%/db/child.h \
 	%D%/db/child_fork.c %D%/db/child_fork.h \
 	%D%/db/connect.c %D%/db/connect.h \
+	%D%/db/effect_lookup.c %D%/db/effect_lookup.h \
 	%D%/db/engine.c %D%/db/engine.h \
 	%D%/db/index_lookup.c %D%/db/index_lookup.h \
 	%D%/db/journal.c %D%/db/journal.h \
@@ -120,8 +124,9 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/db/runner_record.c \
 	%D%/db/runner_repair.c \
 	%D%/db/runner_segment.c \
+	%D%/db/runner_send.c \
+	%D%/db/runner_job.c \
 	%D%/db/runner_open.c \
-	%D%/db/runner_plan.c \
 	%D%/db/runner_steps.h \
 	%D%/db/session.c %D%/db/session.h \
 	%D%/db/sqlstate.c %D%/db/sqlstate.h \

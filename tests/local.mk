@@ -11,6 +11,8 @@ AM_TESTS_ENVIRONMENT = CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT;
 unit_tests = \
 	%D%/unit/test_base64 \
 	%D%/unit/test_clock \
+	%D%/unit/test_dialect \
+	%D%/unit/test_dialect \
 	%D%/unit/test_digest \
 	%D%/unit/test_duration \
 	%D%/unit/test_err \
@@ -56,9 +58,13 @@ unit_tests = \
 	%D%/unit/test_script \
 	%D%/unit/test_snapshot \
 	%D%/unit/test_sqlclass \
+	%D%/unit/test_sqleffect \
+	%D%/unit/test_sqleffect \
 	%D%/unit/test_sqlscan \
 	%D%/unit/test_status \
 	%D%/unit/test_child \
+	%D%/unit/test_effect_lookup \
+	%D%/unit/test_effect_lookup \
 	%D%/unit/test_engine \
 	%D%/unit/test_index_lookup \
 	%D%/unit/test_journal \
@@ -121,6 +127,7 @@ fake_scenes = $(fake_script) %D%/fake/model.c %D%/fake/model.h \
 	%D%/fake/scenarios_again.c %D%/fake/scenarios_apply.c %D%/fake/scenarios_open.c \
 	%D%/fake/scenarios_phase.c %D%/fake/scenarios_repair.c %D%/fake/scenarios_resume.c \
 	%D%/fake/scenarios_rollback.c %D%/fake/scenarios_segment.c \
+	%D%/fake/scenarios_engine.c \
 	%D%/fake/scenarios_stop.c
 # a scene need not wait through pauses
 fake_scene_flags = $(AM_LDFLAGS) -Wl,--wrap=uv_timer_start

@@ -153,7 +153,9 @@ check_sql(const char *file, const char *text, size_t len, struct err *err)
 	const struct err *problem;
 
 	migration_set_text(&m, scratch, text, len, NULL);
-	problem = m.problem != NULL ? m.problem : script_build(scratch, &m)->problem;
+	/* as PostgreSQL has it: no server is asked */
+	problem =
+	    m.problem != NULL ? m.problem : script_build(scratch, &m, NULL)->problem;
 	if (problem != NULL)
 		*err = *problem;
 	talloc_free(scratch);

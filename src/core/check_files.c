@@ -50,7 +50,8 @@ add_file_problem(struct check_draft *draft, const struct migration *m)
 static void
 add_script_problem(struct check_draft *draft, const struct migration *m)
 {
-	struct script *script = script_build(draft->scratch, m);
+	struct script *script =
+	    script_build(draft->scratch, m, draft->input->status->database.dialect);
 	struct check_finding *f;
 
 	if (script->problem != NULL) {

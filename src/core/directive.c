@@ -183,12 +183,16 @@ read_own(const struct piece *said, struct directives *out, struct err *err)
 		out->out_of_order = true;
 		return 0;
 	}
+	if (is_word(said, "unchecked")) {
+		out->unchecked = true;
+		return 0;
+	}
 	err_set(err, CAT_SQL_SYNTAX_ERROR, "unknown directive \"%.*s\"",
 	    (int)(said->len < 100 ? said->len : 100), said->text);
 	err_hint(err,
 	    "the directives are no-transaction, transaction, lock-timeout=10s, "
-	    "statement-timeout=5min, out-of-order, batch and batch-count, each in a line "
-	    "of its own");
+	    "statement-timeout=5min, out-of-order, unchecked, batch and batch-count, each "
+	    "in a line of its own");
 	return -1;
 }
 

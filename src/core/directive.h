@@ -12,6 +12,7 @@
  *	-- migrationd: out-of-order
  *	-- migrationd: batch size=1000 pause=50ms
  *	-- migrationd: batch-count SELECT count(*) FROM users WHERE nick IS NULL
+ *	-- migrationd: unchecked
  *
  * Also as other tools write them, honoured alike: sqlx "-- no-transaction" (first
  * line), goose "-- +goose NO TRANSACTION", dbmate "-- migrate:up
@@ -38,6 +39,7 @@ struct directives {
 	enum directive_transaction transaction;
 	int64_t lock_timeout_ms;      /* -1: not said */
 	int64_t statement_timeout_ms; /* -1: not said */
+	bool unchecked;      /* what the engine is known to refuse may be tried */
 	bool out_of_order;   /* may run although it is older than the newest applied */
 	bool batch;          /* repeated until it touches no row: core/batch.h */
 	unsigned batch_size; /* 0: not said */

@@ -288,7 +288,7 @@ make_steps(struct plan_draft *draft, const struct migration *target)
 		if (!is_step(draft, i))
 			continue;
 		if (draft->input->operation == PLAN_APPLY && m->problem == NULL)
-			step.script = script_build(plan, m);
+			step.script = script_build(plan, m, draft->input->dialect);
 		plan->steps[plan->n_steps++] = step;
 	}
 }

@@ -107,6 +107,7 @@ struct plan_input {
 	const char *failed_checksum;
 	/* a pooler is in between: no session keeps what is set for it */
 	bool pooled;
+	const struct dialect *dialect; /* of the server; NULL: PostgreSQL's */
 	bool in_doubt; /* it stopped there to ask what became of a statement */
 };
 

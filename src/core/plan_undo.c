@@ -191,7 +191,9 @@ add_step(struct plan_draft *draft, const struct plan_item *item)
 	plan->steps[plan->n_steps++] = (struct plan_step){
 		.migration = down,
 		.of = item->migration,
-		.script = down->problem == NULL ? script_build(plan, down) : NULL,
+		.script = down->problem == NULL
+		    ? script_build(plan, down, draft->input->dialect)
+		    : NULL,
 		.row = row,
 		.write = PLAN_REMOVE_ROW,
 		.before = plan_before(plan, item->migration->position),

@@ -94,18 +94,44 @@ resume_find(const struct script *script, const struct migration *migration, bool
 	return 0;
 }
 
+struct sqleffect
+resume_effect(const struct script_statement *statement)
+{
+	struct sqleffect effect;
+
+	sqleffect_of(statement->text, statement->len, &effect);
+	return effect;
+}
+
+static bool
+makes_index(enum sqlclass_kind kind)
+{
+	return kind == SQLCLASS_CREATE_INDEX_CONCURRENTLY ||
+	    kind == SQLCLASS_CREATE_INDEX_ONLINE;
+}
+
+static enum resume_lookup
+lookup_of_effect(enum sqleffect_kind kind)
+{
+	if (kind == SQLEFFECT_UNKNOWN)
+		return RESUME_ASK;
+	return kind == SQLEFFECT_HARMLESS ? RESUME_AGAIN : RESUME_OBJECT;
+}
+
 enum resume_lookup
 resume_lookup_of(const struct script_statement *statement)
 {
 	enum sqlclass_kind kind = statement->class.kind;
 	bool named = statement->class.name[0] != '\0';
 
-	if (kind == SQLCLASS_CREATE_INDEX_CONCURRENTLY && named)
+	if (makes_index(kind) && named)
 		return RESUME_INDEX_MADE;
 	if (kind == SQLCLASS_DROP_INDEX_CONCURRENTLY && named)
 		return RESUME_INDEX_GONE;
 	if (kind == SQLCLASS_REINDEX_CONCURRENTLY || kind == SQLCLASS_VACUUM)
 		return RESUME_AGAIN;
+	if (kind == SQLCLASS_DDL)
+		return lookup_of_effect(resume_effect(statement).kind);
 	return RESUME_ASK;
 }
 
@@ -122,8 +148,11 @@ resume_left_by(const struct script_statement *statement, const char *sqlstate)
 	    statement->len >= 4 && strncasecmp(statement->text, "call", 4) == 0;
 	bool named = statement->class.name[0] != '\0';
 
+	/* statement_completion_unknown, as CockroachDB has it */
+	if (strcmp(sqlstate, "40003") == 0)
+		return RESUME_LEFT_UNKNOWN;
 	/* somebody else's index has the name: nothing was begun */
-	if (kind == SQLCLASS_CREATE_INDEX_CONCURRENTLY && named)
+	if (makes_index(kind) && named)
 		return strcmp(sqlstate, "42P07") == 0 ? RESUME_LEFT_NOTHING
 						      : RESUME_LEFT_INDEX;
 	if (kind == SQLCLASS_DO_COMMIT || kind == SQLCLASS_DETACH_CONCURRENTLY ||

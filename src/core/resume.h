@@ -7,6 +7,7 @@
  */
 
 #include "core/script.h"
+#include "core/sqleffect.h"
 
 /* A row of the journal. */
 struct resume_row {
@@ -36,9 +37,13 @@ enum resume_lookup {
 	RESUME_ASK,   /* they cannot tell: a person has to */
 	RESUME_AGAIN, /* no need to know: running it again does no harm (VACUUM, REINDEX) */
 	RESUME_INDEX_MADE, /* is the index there, and valid? */
-	RESUME_INDEX_GONE  /* is the index still there? */
+	RESUME_INDEX_GONE, /* is the index still there? */
+	RESUME_OBJECT      /* what resume_effect says: is it there? */
 };
 enum resume_lookup resume_lookup_of(const struct script_statement *statement);
+
+/* What a statement of DDL that runs alone makes, or takes away. */
+struct sqleffect resume_effect(const struct script_statement *statement);
 
 /* What a statement that ran alone leaves behind. */
 enum resume_left {

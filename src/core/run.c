@@ -14,7 +14,7 @@
 /* After a migration comes the next one, or the next phase; a segment likewise. */
 #define FIRST_OF_IT    (BIT(RUN_BEGIN) | BIT(RUN_RESUME) | BIT(RUN_BATCH))
 #define NEXT_MIGRATION (FIRST_OF_IT | BIT(RUN_PHASE))
-#define NEXT_SEGMENT   (BIT(RUN_BEGIN) | BIT(RUN_INTENT))
+#define NEXT_SEGMENT   (BIT(RUN_BEGIN) | BIT(RUN_INTENT) | BIT(RUN_CONNECT))
 
 /*
  * A new state is one row here; the steps that go with it are in
@@ -49,7 +49,7 @@ static const struct run_row {
 		"waiting for the hook that has to succeed before anything runs" },
 	[RUN_REPAIR] = { "repair", BIT(RUN_PHASE) | BIT(RUN_BEGIN), RUN_PHASE,
 		"noting in the journal what a person decided" },
-	[RUN_RESUME] = { "resume", NEXT_SEGMENT, RUN_NOTE,
+	[RUN_RESUME] = { "resume", NEXT_SEGMENT | BIT(RUN_OUTCOME), RUN_NOTE,
 		"reading what has run of a migration that runs in segments" },
 	[RUN_BATCH] = { "batch", BIT(RUN_BEGIN), RUN_NOTE,
 		"reading how far a migration that runs in batches has come" },

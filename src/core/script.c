@@ -19,6 +19,7 @@ struct found {
 
 struct builder {
 	const struct migration *migration;
+	const struct dialect *dialect;
 	struct script *script;
 	size_t room_statements;
 	size_t room_segments;
@@ -94,7 +95,12 @@ problem_of_alone(struct builder *builder, const struct found *found)
 {
 	const char *name = sqlclass_name(found->statement.class.kind);
 
-	if (builder->in_block)
+	if (builder->in_block && builder->dialect != NULL)
+		problem_at(builder, found, CAT_SQL_ERROR,
+		    "take BEGIN and COMMIT out: migrationd runs DDL by itself",
+		    "%s is a transaction by itself on %s, and the file begins another",
+		    name, builder->dialect->name);
+	else if (builder->in_block)
 		problem_at(builder, found, CAT_SQL_ERROR,
 		    "put COMMIT before it, or take BEGIN out: migrationd runs it by "
 		    "itself, and what is around it in transactions",
@@ -104,6 +110,23 @@ problem_of_alone(struct builder *builder, const struct found *found)
 		    "take the directive out: migrationd runs the statement by itself, and "
 		    "what is around it in transactions",
 		    "%s cannot run in the one transaction that the file asks for", name);
+}
+
+/* False: there is a problem. */
+static bool
+judge_dialect(struct builder *builder, const struct found *found)
+{
+	const struct script_statement *st = &found->statement;
+	const struct dialect_refusal *refusal = builder->script->directives.unchecked
+	    ? NULL
+	    : dialect_refuses(builder->dialect, st->text, st->len);
+
+	if (refusal != NULL)
+		problem_at(builder, found, CAT_SQL_ERROR, refusal->hint,
+		    "%s does not take %s (seen %s; \"-- migrationd: unchecked\" in the first "
+		    "line tries all the same)",
+		    builder->dialect->name, refusal->what, builder->dialect->observed);
+	return refusal == NULL;
 }
 
 /* Whether the values added just now have to be committed before this statement. */
@@ -225,6 +248,8 @@ begin_block(struct builder *builder, const struct script_statement *begin)
 	builder->in_block = true;
 	builder->modes_len = (size_t)(end - token.text);
 	builder->modes = builder->modes_len > 0 ? token.text : NULL;
+	if (builder->dialect != NULL && builder->dialect->no_modes)
+		builder->modes = NULL;
 	/* an isolation level is for a whole transaction; the block may use the values */
 	if (builder->modes != NULL || builder->n_values > 0)
 		close_segment(builder);
@@ -269,6 +294,8 @@ take(struct builder *builder, const struct found *found)
 {
 	enum sqlclass_kind kind = found->statement.class.kind;
 
+	if (!judge_dialect(builder, found))
+		return;
 	if (kind == SQLCLASS_META)
 		pass_over_command(builder, found);
 	else if (kind == SQLCLASS_ROLLBACK || kind == SQLCLASS_TWO_PHASE)
@@ -290,7 +317,8 @@ take(struct builder *builder, const struct found *found)
 /* ---- the file ---- */
 
 static struct found
-found_of(const struct part *part, size_t n_part, const struct sqlscan_statement *st)
+found_of(const struct dialect *dialect, const struct part *part, size_t n_part,
+    const struct sqlscan_statement *st)
 {
 	struct found found = {
 		.statement = {
@@ -304,7 +332,8 @@ found_of(const struct part *part, size_t n_part, const struct sqlscan_statement 
 		.open = st->open,
 	};
 
-	sqlclass_of(found.statement.text, found.statement.len, &found.statement.class);
+	dialect_class(
+	    dialect, found.statement.text, found.statement.len, &found.statement.class);
 	return found;
 }
 
@@ -318,7 +347,7 @@ take_part(struct builder *builder, size_t n_part, unsigned *number, struct found
 
 	sqlscan_init(&scan, part->text, part->len);
 	while (sqlscan_next(&scan, &statement)) {
-		struct found found = found_of(part, n_part, &statement);
+		struct found found = found_of(builder->dialect, part, n_part, &statement);
 
 		found.statement.number = ++*number;
 		if (found.open) {
@@ -386,10 +415,15 @@ take_file(struct builder *builder)
 }
 
 struct script *
-script_build(const void *ctx, const struct migration *migration)
+script_build(
+    const void *ctx, const struct migration *migration, const struct dialect *dialect)
 {
 	struct script *script = mem_zero(ctx, struct script);
-	struct builder builder = { .migration = migration, .script = script };
+	struct builder builder = {
+		.migration = migration,
+		.dialect = dialect,
+		.script = script,
+	};
 	struct err err = { .exit_code = EXIT_REFUSED };
 
 	if (directive_read(
@@ -413,31 +447,4 @@ script_build(const void *ctx, const struct migration *migration)
 		script->n_statements = script->n_segments = 0;
 	}
 	return script;
-}
-
-void
-script_digest(const struct script_statement *statement, char hex[DIGEST_HEX])
-{
-	digest_sha256_hex(statement->text, statement->len, hex);
-}
-
-void
-script_add_opening(const struct script *script, size_t segment, struct text *sql)
-{
-	const struct script_segment *to = &script->segments[segment];
-
-	if (to->modes != NULL) {
-		text_add(sql, "SET TRANSACTION ");
-		text_add_bytes(sql, to->modes, to->modes_len);
-		text_add(sql, ";\n");
-	}
-	for (size_t i = 0; i < to->first; i++) {
-		const struct script_statement *statement = &script->statements[i];
-
-		if (!statement->class.sets_session)
-			continue;
-		/* in a line of its own: the last of a part may have no semicolon */
-		text_add_bytes(sql, statement->text, statement->len);
-		text_add(sql, ";\n");
-	}
 }

@@ -20,6 +20,9 @@
  * names the value or the type. With COPY ... FROM STDIN the data behind the statement go
  * with it.
  *
+ * Where each statement of DDL is a transaction by itself (core/dialect.h) it runs alone, and
+ * a file that has any falls into segments.
+ *
  * A text that ends inside a quote is plain: the server says best what is wrong with it.
  */
 
@@ -28,6 +31,7 @@
 
 #include "base/digest.h"
 #include "base/text.h"
+#include "core/dialect.h"
 #include "core/directive.h"
 #include "core/migration.h"
 #include "core/sqlclass.h"
@@ -73,15 +77,20 @@ struct script {
 	/*
 	 * Why it cannot be run, or NULL: ROLLBACK or two-phase commit in the file, psql
 	 * commands (\restrict and \unrestrict, which pg_dump writes, are passed over), a
-	 * directive that is wrong, a statement between BEGIN and COMMIT that must not
-	 * be there, `transaction` asked for where a statement refuses it. With the
-	 * place in the file and EXIT_REFUSED; then the rest of the struct says nothing.
+	 * directive that is wrong, what the dialect refuses, a statement between BEGIN and
+	 * COMMIT that must not be there, `transaction` asked for where a statement refuses
+	 * it. With the place in the file and EXIT_REFUSED; then the rest of the struct
+	 * says nothing.
 	 */
 	struct err *problem;
 };
 
-/* The script of a migration, owned by `ctx`; it points into the migration's text. */
-struct script *script_build(const void *ctx, const struct migration *migration);
+/*
+ * The script of a migration on a server of that dialect (NULL: PostgreSQL's), owned by `ctx`;
+ * it points into the migration's text.
+ */
+struct script *script_build(
+    const void *ctx, const struct migration *migration, const struct dialect *dialect);
 
 /*
  * Add what a segment has to begin with (`segment` is below n_segments), where the session

@@ -70,9 +70,9 @@ class_prepare(struct sqlwords *words, struct sqlclass *out UNUSED)
 /* What they create, drop or change is not in the reach of a transaction. */
 static const char *const beyond[] = { "database", "tablespace", "subscription" };
 
-/* CREATE [UNIQUE] INDEX CONCURRENTLY [[IF NOT EXISTS] name] ON [ONLY] table */
-static enum sqlclass_kind
-class_create_index(struct sqlwords *words, struct sqlclass *out)
+/* [[IF NOT EXISTS] name] ON [ONLY] table, behind CREATE [UNIQUE] INDEX CONCURRENTLY */
+static void
+read_index(struct sqlwords *words, struct sqlclass *out)
 {
 	char unused[SQLWORDS_NAME];
 
@@ -81,11 +81,10 @@ class_create_index(struct sqlwords *words, struct sqlclass *out)
 	    !(sqlwords_accept_name(words, unused, out->name) &&
 		sqlwords_accept(words, "on"))) {
 		out->name[0] = '\0';
-		return SQLCLASS_CREATE_INDEX_CONCURRENTLY;
+		return;
 	}
 	sqlwords_accept(words, "only");
 	sqlwords_accept_name(words, out->schema, out->table);
-	return SQLCLASS_CREATE_INDEX_CONCURRENTLY;
 }
 
 static enum sqlclass_kind
@@ -94,9 +93,10 @@ class_create(struct sqlwords *words, struct sqlclass *out)
 	if (sqlwords_accept_one_of(words, beyond, ARRAY_SIZE(beyond)))
 		return SQLCLASS_ALONE;
 	sqlwords_accept(words, "unique");
-	return sqlwords_accept_two(words, "index", "concurrently")
-	    ? class_create_index(words, out)
-	    : SQLCLASS_PLAIN;
+	if (!sqlwords_accept_two(words, "index", "concurrently"))
+		return SQLCLASS_PLAIN;
+	read_index(words, out);
+	return SQLCLASS_CREATE_INDEX_CONCURRENTLY;
 }
 
 static enum sqlclass_kind
@@ -369,6 +369,23 @@ sqlclass_of(const char *text, size_t len, struct sqlclass *out)
 	}
 }
 
+void
+sqlclass_of_index(const char *text, size_t len, bool async, struct sqlclass *out)
+{
+	struct sqlwords words = { .reader = { .text = text, .len = len } };
+
+	sqlwords_advance(&words);
+	if (!sqlwords_accept(&words, "create"))
+		return;
+	sqlwords_accept(&words, "unique");
+	if (!sqlwords_accept(&words, "index"))
+		return;
+	if (async)
+		sqlwords_accept(&words, "async");
+	*out = (struct sqlclass){ .kind = SQLCLASS_CREATE_INDEX_ONLINE };
+	read_index(&words, out);
+}
+
 bool
 sqlclass_is_alone(enum sqlclass_kind kind)
 {
@@ -390,6 +407,8 @@ sqlclass_name(enum sqlclass_kind kind)
 		[SQLCLASS_DETACH_CONCURRENTLY] = "DETACH PARTITION",
 		[SQLCLASS_VACUUM] = "VACUUM",
 		[SQLCLASS_DO_COMMIT] = "DO with a COMMIT",
+		[SQLCLASS_CREATE_INDEX_ONLINE] = "CREATE INDEX",
+		[SQLCLASS_DDL] = "a statement of DDL",
 		[SQLCLASS_ALONE] = "this statement",
 		[SQLCLASS_COPY_STDIN] = "COPY FROM STDIN",
 		[SQLCLASS_META] = "a command of psql",

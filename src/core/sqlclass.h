@@ -35,6 +35,10 @@ enum sqlclass_kind {
 					 * waits for all others */
 	SQLCLASS_VACUUM,              /* and CLUSTER without a table */
 	SQLCLASS_DO_COMMIT,           /* a DO body of PL/pgSQL that commits */
+	/* Where DDL is a transaction by itself (core/dialect.h). */
+	SQLCLASS_CREATE_INDEX_ONLINE, /* CREATE INDEX, CREATE INDEX ASYNC */
+	SQLCLASS_DDL,
+
 	SQLCLASS_ALONE, /* CREATE/DROP DATABASE, TABLESPACE, SUBSCRIPTION, ALTER SYSTEM
 			 * ... */
 
@@ -65,6 +69,14 @@ struct sqlclass {
 };
 
 void sqlclass_of(const char *text, size_t len, struct sqlclass *out);
+
+/*
+ * Is it CREATE [UNIQUE] INDEX [ASYNC] with nothing else before its name? Then it is of the
+ * kind SQLCLASS_CREATE_INDEX_ONLINE with its names; else `out` stays as it is. `async`: it is
+ * one of a server that has the word, so that "CREATE INDEX async ON t" makes an index without
+ * a name.
+ */
+void sqlclass_of_index(const char *text, size_t len, bool async, struct sqlclass *out);
 
 /* Whether it must be sent alone, outside a transaction. */
 bool sqlclass_is_alone(enum sqlclass_kind kind);

@@ -25,10 +25,12 @@ struct database_facts {
 	char name[64];
 	char server_version[64]; /* "15.20 (Debian 15.20-0+deb12u1)" */
 	char engine[32];         /* "postgresql" */
-	bool in_recovery;        /* a standby: nothing can be applied here */
-	bool pooled;             /* a pooler is between us and the server */
-	struct err err;          /* why it is not reachable, or not readable */
-	int64_t refreshed_at_us; /* last successful look; 0: never */
+	char engine_note[256];   /* what that means for a run; "": it is PostgreSQL */
+	const struct dialect *dialect; /* of its SQL; NULL: PostgreSQL's */
+	bool in_recovery;              /* a standby: nothing can be applied here */
+	bool pooled;                   /* a pooler is between us and the server */
+	struct err err;                /* why it is not reachable, or not readable */
+	int64_t refreshed_at_us;       /* last successful look; 0: never */
 };
 
 struct tracking_facts {

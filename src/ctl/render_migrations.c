@@ -231,6 +231,8 @@ add_database(struct paint *out, const json_t *document)
 	    doc_is(database, "in_recovery") ? ", a standby" : "",
 	    doc_is(database, "pooled") ? ", through a pooler" : "");
 	paint_line(out, "database", reachable ? INK_PLAIN : INK_BAD, line.data);
+	if (doc_text(database, "engine_note")[0] != '\0')
+		paint_line(out, "", INK_PLAIN, doc_text(database, "engine_note"));
 	if (!doc_get(database, "error"))
 		return;
 	text_reset(&line);

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "core/layout.h"
 #include "daemon/config_sources.h"
+#include "db/engine.h"
 
 #define DEFAULT_PATH SYSCONFDIR "/migrationd/migrationd.conf"
 
@@ -184,6 +185,8 @@ config_target_params(
 		.direct_url_file = config->database_direct_url_file,
 		.password_file = config->password_file,
 		.password_command = config->password_command,
+		.engine = config->engine > 0 ? engine_name((size_t)config->engine - 1)
+					     : NULL,
 		.tracking = tracking,
 		.tracking_schema = config->tracking_schema,
 		.tracking_table = config->tracking_table,
@@ -193,6 +196,7 @@ config_target_params(
 		.rollback = config->rollback,
 		.lock_mode = (enum target_lock_mode)config->lock,
 		.connect_timeout_ms = config->connect_timeout_ms,
+		.connection_max_age_ms = config->connection_max_age_ms,
 		.connect_wait_ms = config->connect_wait_ms,
 		.lock_wait_ms = config->lock_wait_ms,
 		.ddl_lock_timeout_ms = config->ddl_lock_timeout_ms,

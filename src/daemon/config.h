@@ -46,6 +46,7 @@ struct config {
 	struct plan_range immutable_range; /* of it */
 	int layout; /* 0: auto; else the layout of that number in layout_names, from 1 */
 	int tracking; /* 0: auto; else likewise in tracking_names */
+	int engine;   /* 0: auto; else likewise in engine_names */
 	const char *tracking_schema;
 	const char *tracking_table;
 	const char *instance;
@@ -75,6 +76,7 @@ struct config {
 	unsigned batch_max_active;
 	int64_t connect_timeout_ms;
 	int64_t connect_wait_ms;
+	int64_t connection_max_age_ms;
 	int64_t refresh_interval_ms;
 	int64_t rescan_interval_ms;
 	int64_t settle_ms;

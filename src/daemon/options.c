@@ -8,6 +8,7 @@
 #include "base/spelling.h"
 #include "core/layout.h"
 #include "daemon/config.h"
+#include "db/engine.h"
 #include "db/tracking.h"
 
 #define FIELD(name) offsetof(struct config, name)
@@ -97,6 +98,15 @@ const struct option_row option_table[] = {
 	{ .name = "connect_wait", .type = OPTION_DURATION, .offset = FIELD(connect_wait_ms),
 	  .flags = OPTION_RELOAD, .fallback = "30s", .max = DAY, .group = 'd',
 	  .help = "How long a run goes on trying to connect; 0 is one attempt." },
+	{ .name = "connection_max_age", .type = OPTION_DURATION,
+	  .offset = FIELD(connection_max_age_ms), .flags = OPTION_RELOAD, .fallback = "0",
+	  .max = DAY, .group = 'd',
+	  .help = "How old a run's connection may be when the next statement of a file that runs "
+		  "in segments, or the next file, begins; 0 is what the engine asks for." },
+	{ .name = "engine", .type = OPTION_CHOICE, .offset = FIELD(engine),
+	  .flags = OPTION_RELOAD, .fallback = "auto", .names = engine_names,
+	  .argument = "auto|NAME", .group = 'd',
+	  .help = "Which server it is, where what it says of itself misleads." },
 	{ .name = "refresh_interval", .type = OPTION_DURATION,
 	  .offset = FIELD(refresh_interval_ms), .flags = OPTION_RELOAD, .fallback = "10s",
 	  .min = SECOND, .max = DAY, .group = 'd',

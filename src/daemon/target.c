@@ -64,6 +64,7 @@ make_plan(struct target *target, enum phase phase)
 		.history = of->history,
 		.policy = policy_of(target, phase),
 		.pooled = target->status.database.pooled,
+		.dialect = target->status.database.dialect,
 	};
 
 	/* what a rollback has undone is recorded still, as far as the history goes */

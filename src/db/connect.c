@@ -80,6 +80,7 @@ connect_tracking_table(
 	const struct tracking *kind = tracking_find(params->tracking);
 	struct tracking_table table = { .kind = kind };
 
+	table.no_serial = !engine_can(engine, ENGINE_SERIAL);
 	table.of_schema = params->tracking_schema != NULL ? params->tracking_schema
 							  : schema_of(kind, engine);
 	table.of_table =
@@ -105,6 +106,14 @@ connect_may_retry(const struct err *err)
 	    (state[0] == '\0' || strncmp(state, "08", 2) == 0 ||
 		strcmp(state, "57P03") == 0 || strcmp(state, "53300") == 0 ||
 		strcmp(state, "57P01") == 0);
+}
+
+/* The service has no SQLSTATE for it, and speaks English (recorded 2026-09). */
+bool
+connect_is_stale(const struct err *err)
+{
+	return strstr(err->hint, "Signature expired") != NULL ||
+	    strstr(err->text, "waking up cluster") != NULL;
 }
 
 uint64_t

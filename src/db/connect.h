@@ -34,6 +34,12 @@ struct tracking_table connect_tracking_table(
 bool connect_may_retry(const struct err *err);
 
 /*
+ * Whether a password that is made anew may work where this one did not: Aurora DSQL says of a
+ * token of that kind that it is over. Once: the second time the clock of this host is wrong.
+ */
+bool connect_is_stale(const struct err *err);
+
+/*
  * Pause before try number `attempt` (from 0): 100 ms doubling to 5 s, half of it
  * random.
  */

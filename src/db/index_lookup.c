@@ -38,12 +38,12 @@ index_lookup_read(const PGresult *result)
 }
 
 struct pgconn_statement
-index_drop(const void *ctx, const PGresult *found)
+index_drop(const void *ctx, const PGresult *found, bool concurrently)
 {
 	struct text sql;
 
 	text_init(&sql, ctx, BOUND_SQL);
-	text_add(&sql, "DROP INDEX CONCURRENTLY ");
+	text_add(&sql, concurrently ? "DROP INDEX CONCURRENTLY " : "DROP INDEX ");
 	text_add_identifier(&sql, PQgetvalue(found, 0, 1));
 	text_add_char(&sql, '.');
 	text_add_identifier(&sql, PQgetvalue(found, 0, 2));

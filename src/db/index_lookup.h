@@ -22,5 +22,6 @@ enum index_state {
 struct pgconn_statement index_lookup(const void *ctx, const struct sqlclass *class);
 enum index_state index_lookup_read(const PGresult *result);
 
-/* DROP INDEX CONCURRENTLY of the index that index_lookup found. */
-struct pgconn_statement index_drop(const void *ctx, const PGresult *found);
+/* DROP INDEX, CONCURRENTLY where the server knows that, of what index_lookup found. */
+struct pgconn_statement index_drop(
+    const void *ctx, const PGresult *found, bool concurrently);

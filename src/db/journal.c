@@ -103,7 +103,8 @@ journal_look(void)
 		    "AND pg_catalog.has_table_privilege(c.oid, 'INSERT'), "
 		    "c.oid IS NULL AND CASE WHEN n.oid IS NULL THEN "
 		    "pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE') "
-		    "ELSE pg_catalog.has_schema_privilege(n.oid, 'CREATE') END "
+		    "ELSE pg_catalog.has_schema_privilege(n.oid, 'CREATE') END, "
+		    "n.oid IS NOT NULL "
 		    "FROM (SELECT 1) AS one "
 		    "LEFT JOIN pg_catalog.pg_namespace AS n "
 		    "ON n.nspname OPERATOR(pg_catalog.=) 'migrationd' "
@@ -115,28 +116,33 @@ journal_look(void)
 	return &look;
 }
 
-void
-journal_read_look(const PGresult *result, bool *exists, bool *may_create)
+struct journal_look
+journal_read_look(const PGresult *result)
 {
 	bool row = PQntuples(result) == 1;
 
-	*exists = row && strcmp(PQgetvalue(result, 0, 0), "t") == 0;
-	*may_create = row && strcmp(PQgetvalue(result, 0, 1), "t") == 0;
+	return (struct journal_look){
+		.exists = row && strcmp(PQgetvalue(result, 0, 0), "t") == 0,
+		.may_create = row && strcmp(PQgetvalue(result, 0, 1), "t") == 0,
+		.schema_exists = row && PQnfields(result) > 2 &&
+		    strcmp(PQgetvalue(result, 0, 2), "t") == 0,
+	};
 }
 
-/* CREATE SCHEMA IF NOT EXISTS needs the right to create one even where it exists. */
-const struct pgconn_statement *
-journal_create(void)
+struct pgconn_statement
+journal_create_with(const void *ctx, bool schema_exists, const char *create_table)
 {
-	static const struct pgconn_statement create = {
-		.sql = "DO $migrationd$ BEGIN "
-		       "IF NOT EXISTS (SELECT 1 FROM pg_catalog.pg_namespace "
-		       "WHERE nspname OPERATOR(pg_catalog.=) 'migrationd') "
-		       "THEN CREATE SCHEMA IF NOT EXISTS migrationd; END IF; "
-		       "END $migrationd$; " CREATE_TABLE,
+	return (struct pgconn_statement){
+		.sql = mem_printf(ctx, "%s%s",
+		    schema_exists ? "" : "CREATE SCHEMA IF NOT EXISTS migrationd; ",
+		    create_table),
 	};
+}
 
-	return &create;
+struct pgconn_statement
+journal_create(const void *ctx, bool schema_exists)
+{
+	return journal_create_with(ctx, schema_exists, CREATE_TABLE);
 }
 
 /* ---- writing ---- */

@@ -12,15 +12,42 @@
 #include "core/run.h"
 #include "db/pgconn.h"
 
+/* What is there of a table of ours. */
+struct journal_look {
+	bool exists;
+	bool may_create;
+	bool schema_exists;
+};
+
 /*
- * Does migrationd.runs exist, and may we create it? One row: exists, may_create. Reads
+ * Does migrationd.runs exist, and may we create it? One row, for journal_read_look. Reads
  * pg_catalog only.
  */
 const struct pgconn_statement *journal_look(void);
-void journal_read_look(const PGresult *result, bool *exists, bool *may_create);
+struct journal_look journal_read_look(const PGresult *result);
 
-/* CREATE SCHEMA/TABLE IF NOT EXISTS. */
-const struct pgconn_statement *journal_create(void);
+/* The same of another table of ours, whatever we may do with it. */
+#define JOURNAL_LOOK(table)                                                  \
+	"SELECT EXISTS (SELECT FROM pg_catalog.pg_class c "                  \
+	"JOIN pg_catalog.pg_namespace n "                                    \
+	"ON n.oid OPERATOR(pg_catalog.=) c.relnamespace "                    \
+	"WHERE n.nspname OPERATOR(pg_catalog.=) 'migrationd' "               \
+	"AND c.relname OPERATOR(pg_catalog.=) '" table "'), "                \
+	"pg_catalog.has_database_privilege("                                 \
+	"pg_catalog.current_database(), 'CREATE') OR "                       \
+	"coalesce((SELECT pg_catalog.has_schema_privilege(n.oid, 'CREATE') " \
+	"FROM pg_catalog.pg_namespace n "                                    \
+	"WHERE n.nspname OPERATOR(pg_catalog.=) 'migrationd'), false), "     \
+	"EXISTS (SELECT FROM pg_catalog.pg_namespace n "                     \
+	"WHERE n.nspname OPERATOR(pg_catalog.=) 'migrationd')"
+
+/*
+ * CREATE TABLE IF NOT EXISTS, and before it the schema unless that is there: to name it
+ * again needs the right to create one. DDL, for runner_send_ddl.
+ */
+struct pgconn_statement journal_create(const void *ctx, bool schema_exists);
+struct pgconn_statement journal_create_with(
+    const void *ctx, bool schema_exists, const char *create_table);
 
 /* Insert the row of a finished run. `instance` says which daemon; may be NULL. */
 struct pgconn_statement journal_insert(

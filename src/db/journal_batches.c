@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "db/journal.h"
 
 /* The row of one migration. $1 is the tracking table, $2 the version. */
 #define OF_MIGRATION                                                 \
@@ -17,48 +18,28 @@
 const struct pgconn_statement *
 journal_batches_look(void)
 {
-	static const struct pgconn_statement look = {
-		.sql =
-		    "SELECT EXISTS (SELECT FROM pg_catalog.pg_class c "
-		    "JOIN pg_catalog.pg_namespace n "
-		    "ON n.oid OPERATOR(pg_catalog.=) c.relnamespace "
-		    "WHERE n.nspname OPERATOR(pg_catalog.=) 'migrationd' "
-		    "AND c.relname OPERATOR(pg_catalog.=) 'batches'), "
-		    "pg_catalog.has_database_privilege("
-		    "pg_catalog.current_database(), 'CREATE') OR "
-		    "coalesce((SELECT pg_catalog.has_schema_privilege(n.oid, 'CREATE') "
-		    "FROM pg_catalog.pg_namespace n "
-		    "WHERE n.nspname OPERATOR(pg_catalog.=) 'migrationd'), false)",
-	};
+	static const struct pgconn_statement look = { .sql = JOURNAL_LOOK("batches") };
 
 	return &look;
 }
 
-const struct pgconn_statement *
-journal_batches_create(void)
+struct pgconn_statement
+journal_batches_create(const void *ctx, bool schema_exists)
 {
-	static const struct pgconn_statement create = {
-		.sql = "DO $migrationd$ BEGIN "
-		       "IF NOT EXISTS (SELECT FROM pg_catalog.pg_namespace n "
-		       "WHERE n.nspname OPERATOR(pg_catalog.=) 'migrationd') "
-		       "THEN CREATE SCHEMA IF NOT EXISTS migrationd; END IF; END "
-		       "$migrationd$; "
-		       "CREATE TABLE IF NOT EXISTS migrationd.batches ("
-		       "tracking pg_catalog.text NOT NULL, "
-		       "version pg_catalog.text NOT NULL, "
-		       "batches pg_catalog.int8 NOT NULL, "
-		       "rows pg_catalog.int8 NOT NULL, "
-		       "total pg_catalog.int8, "
-		       "bound pg_catalog.int8 NOT NULL, "
-		       "run_id pg_catalog.uuid NOT NULL, "
-		       "started_at pg_catalog.timestamptz NOT NULL "
-		       "DEFAULT pg_catalog.clock_timestamp(), "
-		       "updated_at pg_catalog.timestamptz NOT NULL "
-		       "DEFAULT pg_catalog.clock_timestamp(), "
-		       "PRIMARY KEY (tracking, version))",
-	};
-
-	return &create;
+	return journal_create_with(ctx, schema_exists,
+	    "CREATE TABLE IF NOT EXISTS migrationd.batches ("
+	    "tracking pg_catalog.text NOT NULL, "
+	    "version pg_catalog.text NOT NULL, "
+	    "batches pg_catalog.int8 NOT NULL, "
+	    "rows pg_catalog.int8 NOT NULL, "
+	    "total pg_catalog.int8, "
+	    "bound pg_catalog.int8 NOT NULL, "
+	    "run_id pg_catalog.uuid NOT NULL, "
+	    "started_at pg_catalog.timestamptz NOT NULL "
+	    "DEFAULT pg_catalog.clock_timestamp(), "
+	    "updated_at pg_catalog.timestamptz NOT NULL "
+	    "DEFAULT pg_catalog.clock_timestamp(), "
+	    "PRIMARY KEY (tracking, version))");
 }
 
 static struct pgconn_statement

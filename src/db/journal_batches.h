@@ -18,11 +18,11 @@
 #include "db/tracking.h"
 
 /*
- * Does the table exist, may we create it? One row of two bools; read by
+ * Does the table exist, may we create it? One row, read by
  * journal_read_look.
  */
 const struct pgconn_statement *journal_batches_look(void);
-const struct pgconn_statement *journal_batches_create(void);
+struct pgconn_statement journal_batches_create(const void *ctx, bool schema_exists);
 
 /* One row or none: false, and `batch` stays as it is. */
 struct pgconn_statement journal_batches_read(

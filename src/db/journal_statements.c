@@ -8,6 +8,7 @@
 #include "base/bounds.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "db/journal.h"
 
 /* The rows of one migration. $1 is the tracking table, $2 the version. */
 #define OF_MIGRATION                                                 \
@@ -27,47 +28,26 @@
 const struct pgconn_statement *
 journal_statements_look(void)
 {
-	static const struct pgconn_statement look = {
-		.sql =
-		    "SELECT EXISTS (SELECT FROM pg_catalog.pg_class c "
-		    "JOIN pg_catalog.pg_namespace n "
-		    "ON n.oid OPERATOR(pg_catalog.=) c.relnamespace "
-		    "WHERE n.nspname OPERATOR(pg_catalog.=) 'migrationd' "
-		    "AND c.relname OPERATOR(pg_catalog.=) 'statements'), "
-		    "pg_catalog.has_database_privilege("
-		    "pg_catalog.current_database(), 'CREATE') OR "
-		    "coalesce((SELECT pg_catalog.has_schema_privilege(n.oid, 'CREATE') "
-		    "FROM pg_catalog.pg_namespace n "
-		    "WHERE n.nspname OPERATOR(pg_catalog.=) 'migrationd'), false)",
-	};
+	static const struct pgconn_statement look = { .sql = JOURNAL_LOOK("statements") };
 
 	return &look;
 }
 
-const struct pgconn_statement *
-journal_statements_create(void)
+/* As of the table of runs, columns are only ever added. */
+struct pgconn_statement
+journal_statements_create(const void *ctx, bool schema_exists)
 {
-	/* As of the table of runs, columns are only ever added. A schema that somebody else made
-	 * for us is used without the right to make one. */
-	static const struct pgconn_statement create = {
-		.sql = "DO $migrationd$ BEGIN "
-		       "IF NOT EXISTS (SELECT FROM pg_catalog.pg_namespace n "
-		       "WHERE n.nspname OPERATOR(pg_catalog.=) 'migrationd') "
-		       "THEN CREATE SCHEMA IF NOT EXISTS migrationd; END IF; END "
-		       "$migrationd$; "
-		       "CREATE TABLE IF NOT EXISTS migrationd.statements ("
-		       "tracking pg_catalog.text NOT NULL, "
-		       "version pg_catalog.text NOT NULL, "
-		       "number pg_catalog.int4 NOT NULL, "
-		       "digest pg_catalog.text NOT NULL, "
-		       "run_id pg_catalog.uuid NOT NULL, "
-		       "started_at pg_catalog.timestamptz NOT NULL "
-		       "DEFAULT pg_catalog.clock_timestamp(), "
-		       "finished_at pg_catalog.timestamptz, "
-		       "PRIMARY KEY (tracking, version, number))",
-	};
-
-	return &create;
+	return journal_create_with(ctx, schema_exists,
+	    "CREATE TABLE IF NOT EXISTS migrationd.statements ("
+	    "tracking pg_catalog.text NOT NULL, "
+	    "version pg_catalog.text NOT NULL, "
+	    "number pg_catalog.int4 NOT NULL, "
+	    "digest pg_catalog.text NOT NULL, "
+	    "run_id pg_catalog.uuid NOT NULL, "
+	    "started_at pg_catalog.timestamptz NOT NULL "
+	    "DEFAULT pg_catalog.clock_timestamp(), "
+	    "finished_at pg_catalog.timestamptz, "
+	    "PRIMARY KEY (tracking, version, number))");
 }
 
 /* A statement about one migration; $1 and $2 are set. */

@@ -29,7 +29,7 @@
  * journal_read_look.
  */
 const struct pgconn_statement *journal_statements_look(void);
-const struct pgconn_statement *journal_statements_create(void);
+struct pgconn_statement journal_statements_create(const void *ctx, bool schema_exists);
 
 struct pgconn_statement journal_statements_read(
     const void *ctx, const struct tracking_table *table, const char *version);

@@ -7,37 +7,32 @@
 #include "base/bounds.h"
 #include "base/failpoint.h"
 #include "base/mem.h"
+#include "db/journal.h"
 
-/*
- * The conditions of two migrationds that make the table at the same time: IF NOT EXISTS does not
- * keep the slower one from running into the other's row of pg_type or pg_namespace.
- */
-#define CREATE_TABLE                                                  \
-	"DO $migrationd$ BEGIN "                                      \
-	"IF pg_catalog.to_regclass('migrationd.locks') IS NULL THEN " \
-	"IF NOT EXISTS (SELECT 1 FROM pg_catalog.pg_namespace "       \
-	"WHERE nspname OPERATOR(pg_catalog.=) 'migrationd') "         \
-	"THEN CREATE SCHEMA IF NOT EXISTS migrationd; END IF; "       \
-	"CREATE TABLE IF NOT EXISTS migrationd.locks ("               \
-	"name pg_catalog.text PRIMARY KEY, "                          \
-	"token pg_catalog.text NOT NULL, "                            \
-	"epoch pg_catalog.int8 NOT NULL, "                            \
-	"holder pg_catalog.text NOT NULL, "                           \
-	"acquired_at pg_catalog.timestamptz NOT NULL, "               \
-	"expires_at pg_catalog.timestamptz NOT NULL); "               \
-	"END IF; "                                                    \
-	"EXCEPTION WHEN unique_violation OR duplicate_schema "        \
-	"OR duplicate_table OR duplicate_object THEN NULL; "          \
-	"END $migrationd$; "
+#define CREATE_TABLE                                    \
+	"CREATE TABLE IF NOT EXISTS migrationd.locks (" \
+	"name pg_catalog.text PRIMARY KEY, "            \
+	"token pg_catalog.text NOT NULL, "              \
+	"epoch pg_catalog.int8 NOT NULL, "              \
+	"holder pg_catalog.text NOT NULL, "             \
+	"acquired_at pg_catalog.timestamptz NOT NULL, " \
+	"expires_at pg_catalog.timestamptz NOT NULL)"
 
 /*
  * The statements of one query string are one transaction, so these hold for what follows and for
- * nothing else: behind a pooler the session is somebody else's a moment later.
+ * nothing else: behind a pooler the session is somebody else's a moment later. An engine that
+ * does not take all settings has one isolation level, and commits what it says it did.
  */
-#define OWN_TRANSACTION                                    \
-	"SET TRANSACTION ISOLATION LEVEL READ COMMITTED; " \
-	"SET LOCAL synchronous_commit = on; "              \
-	"SET LOCAL lock_timeout = '2s'; "
+static void
+begin_own_transaction(struct text *sql, const void *ctx, const struct lock *lock)
+{
+	text_init(sql, ctx, BOUND_SQL);
+	if ((lock->can & ENGINE_SETTINGS) != 0)
+		text_add(sql,
+		    "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; "
+		    "SET LOCAL synchronous_commit = on; "
+		    "SET LOCAL lock_timeout = '2s'; ");
+}
 
 #define NOW "pg_catalog.now()"
 
@@ -69,13 +64,24 @@ add_end(struct text *sql)
 }
 
 struct pgconn_statement
-lease_prepare(const void *ctx, const struct lock *lock)
+lease_look(const void *ctx UNUSED, const struct lock *lock UNUSED)
+{
+	return (struct pgconn_statement){ .sql = JOURNAL_LOOK("locks") };
+}
+
+struct pgconn_statement
+lease_create(const void *ctx, bool schema_exists)
+{
+	return journal_create_with(ctx, schema_exists, CREATE_TABLE);
+}
+
+struct pgconn_statement
+lease_rows(const void *ctx, const struct lock *lock)
 {
 	struct text sql;
 
-	text_init(&sql, ctx, BOUND_SQL);
+	begin_own_transaction(&sql, ctx, lock);
 	text_add(&sql,
-	    OWN_TRANSACTION CREATE_TABLE
 	    "INSERT INTO migrationd.locks "
 	    "(name, token, epoch, holder, acquired_at, expires_at) VALUES (");
 	add_name(&sql, "lease", lock);
@@ -85,9 +91,22 @@ lease_prepare(const void *ctx, const struct lock *lock)
 	return (struct pgconn_statement){ .sql = sql.data };
 }
 
+static void
+add_taking(struct text *sql, const struct lock *lock)
+{
+	text_add(sql, "UPDATE migrationd.locks AS l SET token = ");
+	text_add_literal(sql, lock->token);
+	text_add(sql, ", epoch = l.epoch OPERATOR(pg_catalog.+) 1, holder = ");
+	text_add_literal(sql, lock->holder);
+	text_add(sql, ", acquired_at = " NOW);
+}
+
 /*
  * SKIP LOCKED: while a transaction of an earlier holder is open, the answer is no, at
- * once. Who comes this far is alone with both rows.
+ * once. Who comes this far is alone with both rows. Where a row lock does not wait, the one
+ * who commits later is told that it did not.
+ *
+ * Three statements, for a server may refuse one that changes a table twice.
  */
 struct pgconn_statement
 lease_try(const void *ctx, const struct lock *lock)
@@ -96,31 +115,31 @@ lease_try(const void *ctx, const struct lock *lock)
 
 	if (MUTANT("no-lock"))
 		return (struct pgconn_statement){ .sql = "SELECT true" };
-	text_init(&sql, ctx, BOUND_SQL);
-	text_add(&sql,
-	    OWN_TRANSACTION "WITH free AS (SELECT l.name FROM migrationd.locks AS l");
-	add_where(&sql, "fence", lock);
-	text_add(&sql,
-	    " FOR UPDATE SKIP LOCKED), "
-	    "lease AS (UPDATE migrationd.locks AS l SET token = ");
-	text_add_literal(&sql, lock->token);
-	text_add(&sql, ", epoch = l.epoch OPERATOR(pg_catalog.+) 1, holder = ");
-	text_add_literal(&sql, lock->holder);
-	text_add(&sql, ", acquired_at = " NOW ", expires_at = ");
+	begin_own_transaction(&sql, ctx, lock);
+	add_taking(&sql, lock);
+	text_add(&sql, ", expires_at = ");
 	add_end(&sql);
-	text_add(&sql, " FROM free");
 	add_where(&sql, "lease", lock);
 	text_add(&sql, " AND (l.token OPERATOR(pg_catalog.=) '' OR ");
 	add_is_ours(&sql, lock);
-	text_add(&sql,
-	    " OR l.expires_at OPERATOR(pg_catalog.<) " NOW ") RETURNING l.epoch), "
-	    "fence AS (UPDATE migrationd.locks AS l SET token = ");
-	text_add_literal(&sql, lock->token);
-	text_add(&sql, ", epoch = lease.epoch, holder = ");
-	text_add_literal(&sql, lock->holder);
-	text_add(&sql, ", acquired_at = " NOW " FROM lease");
+	text_add(&sql, " OR l.expires_at OPERATOR(pg_catalog.<) " NOW ")");
+	if ((lock->can & ENGINE_ROW_LOCKS) != 0) {
+		text_add(&sql, " AND EXISTS (SELECT 1 FROM migrationd.locks AS l");
+		add_where(&sql, "fence", lock);
+		text_add(&sql, " FOR UPDATE SKIP LOCKED)");
+	}
+	text_add(&sql, "; ");
+	add_taking(&sql, lock);
 	add_where(&sql, "fence", lock);
-	text_add(&sql, " RETURNING 1) SELECT EXISTS (SELECT 1 FROM fence)");
+	text_add(&sql, " AND EXISTS (SELECT 1 FROM migrationd.locks AS l");
+	add_where(&sql, "lease", lock);
+	text_add(&sql, " AND ");
+	add_is_ours(&sql, lock);
+	text_add(&sql, "); SELECT EXISTS (SELECT 1 FROM migrationd.locks AS l");
+	add_where(&sql, "fence", lock);
+	text_add(&sql, " AND ");
+	add_is_ours(&sql, lock);
+	text_add(&sql, ")");
 	return (struct pgconn_statement){ .sql = sql.data };
 }
 
@@ -129,8 +148,8 @@ lease_renew(const void *ctx, const struct lock *lock)
 {
 	struct text sql;
 
-	text_init(&sql, ctx, BOUND_SQL);
-	text_add(&sql, OWN_TRANSACTION "UPDATE migrationd.locks AS l SET expires_at = ");
+	begin_own_transaction(&sql, ctx, lock);
+	text_add(&sql, "UPDATE migrationd.locks AS l SET expires_at = ");
 	add_end(&sql);
 	add_where(&sql, "lease", lock);
 	text_add(&sql, " AND ");
@@ -144,9 +163,8 @@ lease_release(const void *ctx, const struct lock *lock)
 {
 	struct text sql;
 
-	text_init(&sql, ctx, BOUND_SQL);
+	begin_own_transaction(&sql, ctx, lock);
 	text_add(&sql,
-	    OWN_TRANSACTION
 	    "UPDATE migrationd.locks AS l SET token = '', holder = '', expires_at = " NOW);
 	add_where(&sql, "lease", lock);
 	text_add(&sql, " AND ");

@@ -30,10 +30,12 @@
 #define LEASE_MARGIN_US INT64_C(5000000) /* before its end it counts as lost */
 
 /*
- * Make table and rows unless they are there: then no right to create is needed.
+ * Make table and rows unless they are there: no right to create is needed then.
  * INSERT, UPDATE and SELECT on migrationd.locks are.
  */
-struct pgconn_statement lease_prepare(const void *ctx, const struct lock *lock);
+struct pgconn_statement lease_look(const void *ctx, const struct lock *lock);
+struct pgconn_statement lease_create(const void *ctx, bool schema_exists);
+struct pgconn_statement lease_rows(const void *ctx, const struct lock *lock);
 
 /*
  * Take it: when it is free, has run out, or is ours (after a lost connection), and no

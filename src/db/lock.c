@@ -216,9 +216,12 @@ static const struct lock_ops advisory = {
 
 static const struct lock_ops lease = {
 	.name = "lease",
-	.prepare = lease_prepare,
+	.look = lease_look,
+	.create = lease_create,
+	.rows = lease_rows,
 	.prepare_hint =
-	    "behind a connection pooler the lock is a row of migrationd.locks: "
+	    "behind a connection pooler, and on some engines, the lock is a row of "
+	    "migrationd.locks: "
 	    "let the role create schema migrationd, or give it SELECT, INSERT "
 	    "and UPDATE on that table; or set database_direct_url",
 	.try = lease_try,
@@ -233,13 +236,20 @@ static const struct lock_ops lease = {
 };
 
 void
-lock_init(struct lock *lock, enum target_lock_mode mode, bool pooled, int64_t key,
-    const char *instance)
+lock_init(struct lock *lock, enum target_lock_mode mode, const struct engine *engine,
+    int64_t key, const char *instance)
 {
+	bool pooled = engine->pooled;
 	char host[65] = "";
 
-	*lock = (struct lock){ .ops = &advisory, .key = key, .pooled = pooled };
-	if (mode == LOCK_MODE_LEASE || (mode == LOCK_MODE_AUTO && pooled))
+	*lock = (struct lock){
+		.ops = &advisory,
+		.key = key,
+		.pooled = pooled,
+		.can = engine->can,
+	};
+	if (mode == LOCK_MODE_LEASE || (mode == LOCK_MODE_AUTO && pooled) ||
+	    !engine_can(engine, ENGINE_ADVISORY))
 		lock->ops = &lease;
 	digest_uuid7(clock_now_us(), lock->token);
 	(void)gethostname(host, sizeof(host) - 1);

@@ -8,8 +8,8 @@
  *
  *	struct lock lock;
  *
- *	lock_init(&lock, params->lock_mode, engine.pooled, key, params->instance);
- *	lock.ops->prepare      send it, unless NULL
+ *	lock_init(&lock, params->lock_mode, &engine, key, params->instance);
+ *	lock.ops->look         send it, unless NULL; create what is absent; rows
  *	lock.ops->try          send it, until lock_tried says that it is ours
  *	lock.ops->renew        every renew_ms over another connection, unless NULL
  *	lock.ops->add_guard    in each transaction, before the migration's row
@@ -24,6 +24,7 @@
 
 #include "base/digest.h"
 #include "base/text.h"
+#include "db/engine.h"
 #include "db/pgconn.h"
 #include "db/target_params.h"
 
@@ -33,6 +34,7 @@ struct lock {
 	const struct lock_ops *ops;
 	int64_t key;
 	bool pooled;
+	unsigned can;          /* of the engine */
 	char token[UUID_TEXT]; /* of this holder and no other, ever */
 	char holder[256];      /* what others are told of it */
 	/* when the last try or renewal that was granted had been sent; 0: none was */
@@ -42,8 +44,13 @@ struct lock {
 struct lock_ops {
 	const char *name; /* "advisory" */
 
-	/* What has to be there first; NULL: nothing. And what to do where that fails. */
-	struct pgconn_statement (*prepare)(const void *ctx, const struct lock *lock);
+	/*
+	 * What has to be there first; NULL: nothing. `look` answers as journal_look does;
+	 * `create` is DDL, `rows` is not. And what to do where that fails.
+	 */
+	struct pgconn_statement (*look)(const void *ctx, const struct lock *lock);
+	struct pgconn_statement (*create)(const void *ctx, bool schema_exists);
+	struct pgconn_statement (*rows)(const void *ctx, const struct lock *lock);
 	const char *prepare_hint;
 
 	/* One row of one bool each (lock_tried, lock_answer); owned by `ctx`. */
@@ -70,10 +77,12 @@ struct lock_ops {
 
 /*
  * Choose: a pooler may hand each transaction to another server session, and nothing says
- * whether it does, so LOCK_MODE_AUTO takes a lease behind any. `instance` may be NULL.
+ * whether it does, so LOCK_MODE_AUTO takes a lease behind any. Where the engine has no
+ * advisory locks, or some that exclude nobody, it is a lease whatever `mode` says. `instance`
+ * may be NULL.
  */
-void lock_init(struct lock *lock, enum target_lock_mode mode, bool pooled, int64_t key,
-    const char *instance);
+void lock_init(struct lock *lock, enum target_lock_mode mode, const struct engine *engine,
+    int64_t key, const char *instance);
 
 /*
  * The answer to `try`, which was sent at `sent_mono_us`. CONFIGURATION when the session

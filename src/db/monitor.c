@@ -202,6 +202,11 @@ static void
 on_open(void *arg, const struct pgconn_reply *reply)
 {
 	struct monitor *monitor = monitor_of(arg);
+	/* only an engine that tells what its sessions do is watched, and such take all */
+	struct engine engine = {
+		.can = ENGINE_SETTINGS,
+		.version = pgconn_server_version(monitor->conn),
+	};
 	struct text settings;
 
 	if (err_is_set(&reply->err)) {
@@ -210,7 +215,7 @@ on_open(void *arg, const struct pgconn_reply *reply)
 		return;
 	}
 	text_init(&settings, monitor, BOUND_SQL);
-	session_add_settings(&settings, pgconn_server_version(monitor->conn));
+	session_add_settings(&settings, &engine);
 	pgconn_query(monitor->conn, settings.data, on_ready, monitor);
 	talloc_free(settings.data);
 }

@@ -10,6 +10,9 @@
 #include "base/mem.h"
 #include "db/observer_internal.h"
 
+/* Answers to one question that say no more than that it has to be asked again. */
+#define CONFLICTS 3
+
 #define OBSERVER_MAGIC 0x4f425356u
 
 static struct observer *
@@ -87,8 +90,11 @@ observer_enter(struct observer *observer, enum look_stage stage)
 {
 	observer->stage = stage;
 	switch (stage) {
+	case LOOK_IDENTIFY:
+		send_statement(observer, *engine_ask());
+		break;
 	case LOOK_PROBE:
-		send_statement(observer, *engine_query());
+		send_statement(observer, *engine_query(&observer->engine));
 		break;
 	case LOOK_TABLE:
 		send_statement(observer, tracking_look(observer->look, &observer->table));
@@ -138,6 +144,13 @@ on_reply(void *arg, const struct pgconn_reply *reply)
 	struct observer *observer = observer_of(arg);
 	enum look_stage next;
 
+	/* of catalogs that were changed meanwhile, where a server says so: ask again */
+	if (engine_is_conflict(&reply->err) && pgconn_is_open(observer->conn) &&
+	    observer->conflicts++ < CONFLICTS) {
+		observer_enter(observer, observer->stage);
+		return;
+	}
+	observer->conflicts = 0;
 	if (err_is_set(&reply->err)) {
 		next = observer_read_failure(observer, reply);
 		if (!pgconn_is_open(observer->conn))
@@ -169,6 +182,7 @@ start_connect(struct observer *observer)
 	struct err err = { 0 };
 
 	observer->stage = LOOK_CONNECT;
+	observer->engine.profile = NULL; /* it may be another server this time */
 	observer->conn = pgconn_new(observer->loop);
 	pgconn_on_lost(observer->conn, on_lost, observer);
 	if (connect_start(observer->conn, observer->params, on_reply, observer, &err) ==
@@ -192,7 +206,8 @@ observer_look(struct observer *observer)
 	if (observer->conn == NULL)
 		start_connect(observer);
 	else
-		observer_enter(observer, LOOK_PROBE);
+		observer_enter(observer,
+		    observer->engine.profile != NULL ? LOOK_PROBE : LOOK_IDENTIFY);
 }
 
 static void

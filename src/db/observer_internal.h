@@ -18,6 +18,7 @@
 enum look_stage {
 	LOOK_IDLE,
 	LOOK_CONNECT,
+	LOOK_IDENTIFY, /* which engine, once for each connection */
 	LOOK_PROBE,
 	LOOK_TABLE,     /* is the tracking table there */
 	LOOK_ROWS,      /* its rows */
@@ -50,6 +51,7 @@ struct observer {
 	enum phase phase;            /* whose table is looked at */
 	struct tracking_table table; /* that one */
 	bool journal_exists;
+	unsigned conflicts; /* of the question in hand */
 	struct observation seen;
 };
 

@@ -17,7 +17,7 @@ observer_lock(const struct observer *observer)
 	    connect_tracking_table(observer->params, PHASE_SCHEMA, &observer->engine);
 	struct lock lock;
 
-	lock_init(&lock, observer->params->lock_mode, observer->engine.pooled,
+	lock_init(&lock, observer->params->lock_mode, &observer->engine,
 	    lock_key(observer->engine.database, table.schema, table.table),
 	    observer->params->instance);
 	return lock;
@@ -47,6 +47,15 @@ static enum look_stage
 look_at_next_phase(struct observer *observer)
 {
 	return look_at_phase(observer, observer->phase + 1);
+}
+
+static enum look_stage
+read_identity(struct observer *observer, const struct pgconn_reply *reply)
+{
+	return engine_identify(&observer->engine, observer->params->engine,
+		   observer->conn, reply->result, &observer->seen.database.err) < 0
+	    ? LOOK_REPORT
+	    : LOOK_PROBE;
 }
 
 static enum look_stage
@@ -108,9 +117,7 @@ read_holder(struct observer *observer, const struct pgconn_reply *reply)
 static enum look_stage
 read_journal(struct observer *observer, const struct pgconn_reply *reply)
 {
-	bool may_create;
-
-	journal_read_look(reply->result, &observer->journal_exists, &may_create);
+	observer->journal_exists = journal_read_look(reply->result).exists;
 	return observer->journal_exists ? LOOK_BASELINED : LOOK_REPORT;
 }
 
@@ -184,7 +191,9 @@ observer_read_answer(struct observer *observer, const struct pgconn_reply *reply
 {
 	switch (observer->stage) {
 	case LOOK_CONNECT:
-		return LOOK_PROBE;
+		return LOOK_IDENTIFY;
+	case LOOK_IDENTIFY:
+		return read_identity(observer, reply);
 	case LOOK_PROBE:
 		return read_probe(observer, reply);
 	case LOOK_TABLE:

@@ -128,12 +128,14 @@ runner_follow(struct runner *runner, enum run_state next)
 		runner_go(runner, next);
 }
 
-static void
-on_reply(void *arg, const struct pgconn_reply *reply)
+void
+runner_on_reply(void *arg, const struct pgconn_reply *reply)
 {
 	struct runner *runner = runner_of(arg);
 
 	monitor_rest(runner->monitor, &reply->err);
+	if (runner_sends_more(runner, reply))
+		return;
 	runner_follow(runner, step_table[runner->run->state]->answer(runner, reply));
 }
 
@@ -151,10 +153,10 @@ on_monitor(void *arg, enum monitor_verdict verdict)
 }
 
 /* A statement of a migration, which may take hours, is looked at from outside. */
-static void
-watch_statement(struct runner *runner)
+void
+runner_watch(struct runner *runner)
 {
-	if (runner->engine.pooled)
+	if (runner->engine.pooled || !engine_can(&runner->engine, ENGINE_ACTIVITY))
 		return;
 	if (runner->monitor == NULL)
 		runner->monitor = monitor_start(runner->loop, runner->params, runner->run,
@@ -167,6 +169,10 @@ on_timer(uv_timer_t *timer)
 {
 	struct runner *runner = runner_of(timer->data);
 
+	if (runner->outbox.again) {
+		runner_send_again(runner);
+		return;
+	}
 	talloc_free_children(runner->scratch);
 	runner_follow(runner, step_table[runner->run->state]->resume(runner));
 }
@@ -201,46 +207,12 @@ runner_connect(struct runner *runner)
 	pgconn_close(runner->conn);
 	runner->conn = pgconn_new(runner->loop);
 	pgconn_on_notice(runner->conn, on_notice, runner);
-	if (connect_start(runner->conn, runner->params, on_reply, runner, &err) < 0) {
+	if (connect_start(runner->conn, runner->params, runner_on_reply, runner, &err) <
+	    0) {
 		err.exit_code = EXIT_CONFIGURATION;
 		runner->run->err = err;
 		runner_pause(runner, 0);
 	}
-}
-
-void
-runner_query(struct runner *runner, const char *sql)
-{
-	pgconn_query(runner->conn, sql, on_reply, runner);
-}
-
-void
-runner_send(struct runner *runner, const struct pgconn_statement *statement)
-{
-	pgconn_run(runner->conn, statement, on_reply, runner);
-}
-
-void
-runner_send_watched(struct runner *runner, const struct pgconn_statement *statement)
-{
-	runner_send(runner, statement);
-	watch_statement(runner);
-}
-
-void
-runner_execute(struct runner *runner, const char *sql, size_t len)
-{
-	pgconn_execute(runner->conn, sql, len, on_reply, runner);
-	watch_statement(runner);
-}
-
-void
-runner_execute_with_data(
-    struct runner *runner, const char *sql, size_t len, const char *data, size_t data_len)
-{
-	pgconn_execute_with_data(
-	    runner->conn, sql, len, data, data_len, on_reply, runner);
-	watch_statement(runner);
 }
 
 void
@@ -272,6 +244,18 @@ runner_fail(struct runner *runner, const struct err *err)
 	if (runner->conn == NULL || !pgconn_is_open(runner->conn))
 		return RUN_DONE;
 	return run_on_fail(run->state);
+}
+
+bool
+runner_needs_connection(const struct runner *runner)
+{
+	int64_t max_age_ms = runner->params->connection_max_age_ms;
+
+	if (max_age_ms == 0)
+		max_age_ms = runner->engine.profile->max_age_ms;
+	return runner->session_changed ||
+	    (max_age_ms > 0 &&
+		clock_mono_us() - runner->connected_mono_us >= max_age_ms * 1000);
 }
 
 /* Told to stop: the run ends where it is. */

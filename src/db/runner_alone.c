@@ -11,6 +11,7 @@
 
 #include "base/bounds.h"
 #include "base/clock.h"
+#include "base/mem.h"
 #include "core/locate.h"
 #include "db/index_lookup.h"
 #include "db/journal_statements.h"
@@ -67,15 +68,18 @@ intent_enter(struct runner *runner)
 	if (runner->engine.pooled)
 		return intent_note(runner);
 	text_init(&sql, runner->scratch, BOUND_SQL);
-	session_add_fresh_start(&sql, runner->engine.version, false);
+	session_add_fresh_start(&sql, &runner->engine, false);
 	script_add_opening(runner_script(runner), runner->segment, &sql);
 	/*
 	 * Behind what the file sets: no lock_timeout, and the server is to go on without
 	 * us. A CREATE INDEX CONCURRENTLY that is cut leaves an invalid index behind.
 	 */
-	text_add(&sql, "SET lock_timeout = 0;");
-	session_add_unwatched(&sql, runner->engine.version);
+	if (engine_can(&runner->engine, ENGINE_TIMEOUTS))
+		text_add(&sql, "SET lock_timeout = 0;");
+	session_add_unwatched(&sql, &runner->engine);
 	runner_add_timeouts(runner, &sql, "SESSION", false);
+	if (sql.len == 0)
+		return intent_note(runner);
 	runner_query(runner, sql.data);
 	return RUN_INTENT;
 }
@@ -121,7 +125,13 @@ alone_enter(struct runner *runner)
 {
 	const struct script_statement *statement = runner_statement_alone(runner);
 
-	runner_execute(runner, statement->text, statement->len);
+	runner->job[0] = '\0';
+	/* the answer may name a job that is to be waited for */
+	if (engine_can(&runner->engine, ENGINE_JOBS))
+		runner_query(runner,
+		    mem_strndup(runner->scratch, statement->text, statement->len));
+	else
+		runner_execute(runner, statement->text, statement->len);
 	return RUN_ALONE;
 }
 
@@ -134,8 +144,11 @@ alone_answer(struct runner *runner, const struct pgconn_reply *reply)
 
 	runner->run->statements += reply->n_completed;
 	runner->left = RESUME_LEFT_ALL;
-	if (!err_is_set(&err))
+	if (!err_is_set(&err)) {
+		if (engine_can(&runner->engine, ENGINE_JOBS))
+			(void)runner_take_job(runner, reply->result);
 		return RUN_OUTCOME;
+	}
 	snprintf(err.migration, sizeof(err.migration), "%s", migration_now(runner)->id);
 	locate_statement(migration_now(runner), statement, reply->position, &err);
 	runner->left =
@@ -153,6 +166,7 @@ alone_answer(struct runner *runner, const struct pgconn_reply *reply)
 /* ---- OUTCOME: what did it leave? Then it is done, or was not begun ---- */
 
 enum {
+	OUTCOME_JOB,
 	OUTCOME_LOOKUP,
 	OUTCOME_FINISH,
 	OUTCOME_WITHDRAW
@@ -176,7 +190,7 @@ outcome_withdraw(struct runner *runner)
 }
 
 static enum run_state
-outcome_enter(struct runner *runner)
+outcome_look(struct runner *runner)
 {
 	const struct script_statement *statement = runner_statement_alone(runner);
 
@@ -186,8 +200,53 @@ outcome_enter(struct runner *runner)
 		return outcome_finish(runner);
 	struct pgconn_statement lookup = index_lookup(runner->scratch, &statement->class);
 
+	runner->stage = OUTCOME_LOOKUP;
 	runner_send(runner, &lookup);
 	return RUN_OUTCOME;
+}
+
+static enum run_state
+outcome_enter(struct runner *runner)
+{
+	if (runner->job[0] == '\0')
+		return outcome_look(runner);
+	runner_job_ask(runner);
+	return RUN_OUTCOME;
+}
+
+/* The pause before asking for the job is over, or the run is to stop. */
+static enum run_state
+outcome_resume(struct runner *runner)
+{
+	if (runner->cancelled)
+		return runner_fail_stopped(runner);
+	/* a job may last longer than the connection may; it is found again */
+	if (runner_needs_connection(runner))
+		return RUN_CONNECT;
+	runner_job_ask(runner);
+	return RUN_OUTCOME;
+}
+
+/* A job that failed leaves an index that is not valid, and nothing else. */
+static enum run_state
+outcome_job(struct runner *runner, const PGresult *result)
+{
+	const struct script_statement *statement = runner_statement_alone(runner);
+	struct err err = { 0 };
+	int rc = 0;
+
+	if (!runner_job_is_over(runner, result, &rc, &err))
+		return RUN_OUTCOME;
+	runner->left = RESUME_LEFT_ALL;
+	if (rc == 0)
+		return outcome_look(runner);
+	snprintf(err.migration, sizeof(err.migration), "%s", migration_now(runner)->id);
+	locate_statement(migration_now(runner), statement, 0, &err);
+	runner_fail(runner, &err);
+	if (resume_lookup_of(statement) != RESUME_INDEX_MADE)
+		return outcome_withdraw(runner);
+	runner->left = RESUME_LEFT_INDEX;
+	return outcome_look(runner);
 }
 
 /* IF NOT EXISTS is content with an index of that name, valid or not: we are not. */
@@ -199,8 +258,9 @@ outcome_invalid(struct runner *runner)
 
 	err_set(&err, CAT_SQL_ERROR, "index %s is there, but not valid",
 	    statement->class.name);
-	err_hint(&err, "DROP INDEX CONCURRENTLY %s, then POST /%s", statement->class.name,
-	    again(runner));
+	err_hint(&err, "DROP INDEX %s%s, then POST /%s",
+	    engine_can(&runner->engine, ENGINE_CONCURRENT) ? "CONCURRENTLY " : "",
+	    statement->class.name, again(runner));
 	snprintf(err.migration, sizeof(err.migration), "%s", migration_now(runner)->id);
 	locate_statement(migration_now(runner), statement, 0, &err);
 	runner_fail(runner, &err);
@@ -228,6 +288,8 @@ outcome_answer(struct runner *runner, const struct pgconn_reply *reply)
 	if (err_is_set(&reply->err))
 		return runner_fail_here(runner, &reply->err);
 	switch (runner->stage) {
+	case OUTCOME_JOB:
+		return outcome_job(runner, reply->result);
 	case OUTCOME_LOOKUP:
 		return outcome_looked_up(runner, index_lookup_read(reply->result));
 	case OUTCOME_WITHDRAW:
@@ -246,4 +308,5 @@ outcome_answer(struct runner *runner, const struct pgconn_reply *reply)
 
 const struct runner_step runner_step_intent = { intent_enter, intent_answer, NULL };
 const struct runner_step runner_step_alone = { alone_enter, alone_answer, NULL };
-const struct runner_step runner_step_outcome = { outcome_enter, outcome_answer, NULL };
+const struct runner_step runner_step_outcome = { outcome_enter, outcome_answer,
+	outcome_resume };

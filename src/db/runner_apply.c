@@ -73,6 +73,7 @@ runner_add_timeouts(const struct runner *runner, struct text *sql, const char *s
     bool with_lock_timeout)
 {
 	const struct script *script = runner_step_now(runner)->script;
+	bool takes_timeouts = engine_can(&runner->engine, ENGINE_TIMEOUTS);
 	int64_t lock_ms = runner->params->ddl_lock_timeout_ms;
 	/* What runs alone may take its time: cut short, it would leave something behind. */
 	int64_t statement_ms =
@@ -82,9 +83,11 @@ runner_add_timeouts(const struct runner *runner, struct text *sql, const char *s
 		lock_ms = script->directives.lock_timeout_ms;
 	if (script != NULL && script->directives.statement_timeout_ms >= 0)
 		statement_ms = script->directives.statement_timeout_ms;
-	if (with_lock_timeout)
+	if (with_lock_timeout && takes_timeouts)
 		text_addf(sql, "SET %s lock_timeout = %" PRId64 ";", scope, lock_ms);
-	text_addf(sql, "SET %s statement_timeout = %" PRId64 ";", scope, statement_ms);
+	if (takes_timeouts)
+		text_addf(
+		    sql, "SET %s statement_timeout = %" PRId64 ";", scope, statement_ms);
 }
 
 static enum run_state
@@ -101,13 +104,13 @@ begin_enter(struct runner *runner)
 	if (runner->engine.pooled)
 		session_add_pooled_start(&sql, !runner->in_transaction);
 	else
-		session_add_fresh_start(
-		    &sql, runner->engine.version, !runner->in_transaction);
+		session_add_fresh_start(&sql, &runner->engine, !runner->in_transaction);
 	runner_add_timeouts(runner, &sql, "LOCAL", true);
 	if (segment_now(runner) != NULL)
 		script_add_opening(runner_script(runner), runner->segment, &sql);
 	runner->in_transaction = true;
-	runner_query(runner, sql.data);
+	/* in the midst of a transaction there may be nothing to say */
+	runner_query(runner, sql.len > 0 ? sql.data : "SELECT 1");
 	return RUN_BEGIN;
 }
 
@@ -177,15 +180,16 @@ part_enter(struct runner *runner)
 static bool
 is_worth_another_try(const struct runner *runner, const struct err *err)
 {
-	static const char *const states[] = { "55P03", "40P01", "40001" };
+	static const char *const states[] = { "55P03", "40P01" };
 
 	/* to let others pass costs no try: it was not the lock that was refused */
 	if (runner->yielded && strcmp(err->sqlstate, "57014") == 0)
 		return !runner_is_stopping(runner);
+	bool worth = engine_is_conflict(err);
+
 	for (size_t i = 0; i < ARRAY_SIZE(states); i++)
-		if (strcmp(err->sqlstate, states[i]) == 0)
-			return runner->attempt + 1 < TRIES && !runner_is_stopping(runner);
-	return false;
+		worth |= strcmp(err->sqlstate, states[i]) == 0;
+	return worth && runner->attempt + 1 < TRIES && !runner_is_stopping(runner);
 }
 
 enum run_state

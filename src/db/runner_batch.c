@@ -73,17 +73,19 @@ batch_read(struct runner *runner)
 static enum run_state
 batch_looked(struct runner *runner, const PGresult *result)
 {
-	bool exists, may_create;
+	struct journal_look look = journal_read_look(result);
 
-	journal_read_look(result, &exists, &may_create);
-	if (exists)
+	if (look.exists)
 		return batch_read(runner);
-	if (!may_create)
+	if (!look.may_create)
 		return runner_fail_unjournalled(runner,
 		    "the role may not create the schema migrationd",
 		    "CREATE SCHEMA migrationd AUTHORIZATION the role of migrationd");
+	struct pgconn_statement create =
+	    journal_batches_create(runner->scratch, look.schema_exists);
+
 	runner->stage = BATCH_CREATE;
-	runner_send(runner, journal_batches_create());
+	runner_send_ddl(runner, &create);
 	return RUN_BATCH;
 }
 

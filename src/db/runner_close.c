@@ -97,9 +97,19 @@ journal_write(struct runner *runner)
 }
 
 static enum run_state
+journal_make(struct runner *runner, bool schema_exists)
+{
+	struct pgconn_statement create = journal_create(runner->scratch, schema_exists);
+
+	runner->stage = JOURNAL_CREATE;
+	runner_send_ddl(runner, &create);
+	return RUN_JOURNAL;
+}
+
+static enum run_state
 journal_answer(struct runner *runner, const struct pgconn_reply *reply)
 {
-	bool exists, may_create;
+	struct journal_look look;
 
 	if (err_is_set(&reply->err)) {
 		log_debug("the journal could not be written",
@@ -108,14 +118,11 @@ journal_answer(struct runner *runner, const struct pgconn_reply *reply)
 	}
 	switch (runner->stage) {
 	case JOURNAL_LOOK:
-		journal_read_look(reply->result, &exists, &may_create);
-		if (exists)
+		look = journal_read_look(reply->result);
+		if (look.exists)
 			return journal_write(runner);
-		if (!may_create)
-			return RUN_UNLOCK;
-		runner->stage = JOURNAL_CREATE;
-		runner_send(runner, journal_create());
-		return RUN_JOURNAL;
+		return look.may_create ? journal_make(runner, look.schema_exists)
+				       : RUN_UNLOCK;
 	case JOURNAL_CREATE:
 		return journal_write(runner);
 	default:

@@ -111,11 +111,7 @@ history_rows(struct runner *runner, const struct pgconn_reply *reply)
 static enum run_state
 history_journal(struct runner *runner, const struct pgconn_reply *reply)
 {
-	bool exists = false, may_create;
-
-	if (!err_is_set(&reply->err))
-		journal_read_look(reply->result, &exists, &may_create);
-	if (!exists)
+	if (err_is_set(&reply->err) || !journal_read_look(reply->result).exists)
 		return history_ask_witness(runner);
 	if (!wants_baselined(runner))
 		return history_ask_checksums(runner);

@@ -33,12 +33,15 @@ connect_answer(struct runner *runner, const struct pgconn_reply *reply)
 {
 	int64_t waited_us = clock_mono_us() - runner->since_mono_us;
 
+	runner->connected_mono_us = clock_mono_us();
+	runner->session_changed = false;
 	if (!err_is_set(&reply->err))
 		return runner_is_stopping(runner) ? runner_fail_stopped(runner)
 						  : RUN_PROBE;
 	if (runner_is_stopping(runner))
 		return runner_fail_stopped(runner);
-	if (!connect_may_retry(&reply->err) ||
+	if (!(connect_may_retry(&reply->err) ||
+		(runner->attempt == 0 && connect_is_stale(&reply->err))) ||
 	    waited_us / 1000 >= runner->params->connect_wait_ms)
 		return runner_fail(runner, &reply->err);
 	log_warning_with(&reply->err, "cannot connect yet, trying again",
@@ -58,12 +61,31 @@ connect_resume(struct runner *runner)
 	return RUN_CONNECT;
 }
 
-/* ---- PROBE ---- */
+/* ---- PROBE: which engine, then what it says of itself ---- */
+
+enum {
+	PROBE_IDENTIFY,
+	PROBE_READ
+};
 
 static enum run_state
 probe_enter(struct runner *runner)
 {
-	runner_send(runner, engine_query());
+	runner_send(runner, engine_ask());
+	return RUN_PROBE;
+}
+
+static enum run_state
+probe_identified(struct runner *runner, const struct pgconn_reply *reply)
+{
+	struct err err = reply->err;
+
+	if (err_is_set(&err) ||
+	    engine_identify(&runner->engine, runner->params->engine, runner->conn,
+		reply->result, &err) < 0)
+		return runner_fail(runner, &err);
+	runner->stage = PROBE_READ;
+	runner_send(runner, engine_query(&runner->engine));
 	return RUN_PROBE;
 }
 
@@ -78,7 +100,7 @@ probe_choose_lock(struct runner *runner)
 	    connect_tracking_table(runner->params, PHASE_SCHEMA, &runner->engine);
 
 	if (runner->lock.ops == NULL)
-		lock_init(&runner->lock, runner->params->lock_mode, runner->engine.pooled,
+		lock_init(&runner->lock, runner->params->lock_mode, &runner->engine,
 		    lock_key(runner->engine.database, table.schema, table.table),
 		    runner->params->instance);
 }
@@ -88,6 +110,8 @@ probe_answer(struct runner *runner, const struct pgconn_reply *reply)
 {
 	struct err err = reply->err;
 
+	if (runner->stage == PROBE_IDENTIFY)
+		return probe_identified(runner, reply);
 	if (err_is_set(&err) ||
 	    engine_read(&runner->engine, runner->conn, reply->result, &err) < 0 ||
 	    engine_check_writable(&runner->engine, &err) < 0)
@@ -98,6 +122,11 @@ probe_answer(struct runner *runner, const struct pgconn_reply *reply)
 		log_info("timeouts of role, database or server do not count in this run",
 		    LOG_STR("inherited", runner->engine.inherited),
 		    LOG_STR("run", runner->run->id));
+	if (runner->engine.note[0] != '\0' && runner->connections++ == 0)
+		log_info("the server is not plain PostgreSQL",
+		    LOG_STR("engine", runner->engine.name),
+		    LOG_STR("note", runner->engine.note),
+		    LOG_STR("run", runner->run->id));
 	probe_choose_lock(runner);
 	return RUN_LOCK;
 }
@@ -105,7 +134,9 @@ probe_answer(struct runner *runner, const struct pgconn_reply *reply)
 /* ---- LOCK: try, and while another has it, ask who and try again ---- */
 
 enum {
-	LOCK_PREPARE,
+	LOCK_LOOK,
+	LOCK_CREATE,
+	LOCK_ROWS,
 	LOCK_TRY,
 	LOCK_HOLDER
 };
@@ -123,7 +154,7 @@ lock_attempt(struct runner *runner)
 
 	if (runner->attempt == 0 && !runner->engine.pooled && statement.n_params == 0) {
 		text_init(&sql, runner->scratch, BOUND_SQL);
-		session_add_settings(&sql, runner->engine.version);
+		session_add_settings(&sql, &runner->engine);
 		text_add(&sql, statement.sql);
 		statement.sql = sql.data;
 	}
@@ -135,17 +166,63 @@ lock_attempt(struct runner *runner)
 }
 
 static enum run_state
+lock_look(struct runner *runner)
+{
+	struct pgconn_statement look =
+	    runner->lock.ops->look(runner->scratch, &runner->lock);
+
+	runner->stage = LOCK_LOOK;
+	runner_send(runner, &look);
+	return RUN_LOCK;
+}
+
+static enum run_state
+lock_rows(struct runner *runner)
+{
+	struct pgconn_statement rows =
+	    runner->lock.ops->rows(runner->scratch, &runner->lock);
+
+	runner->stage = LOCK_ROWS;
+	runner_send(runner, &rows);
+	return RUN_LOCK;
+}
+
+static enum run_state
+lock_looked(struct runner *runner, const PGresult *result)
+{
+	struct journal_look look = journal_read_look(result);
+
+	if (look.exists)
+		return lock_rows(runner);
+	struct pgconn_statement create =
+	    runner->lock.ops->create(runner->scratch, look.schema_exists);
+
+	runner->stage = LOCK_CREATE;
+	runner_send_ddl(runner, &create);
+	return RUN_LOCK;
+}
+
+/*
+ * Two migrationds make the table at the same time: IF NOT EXISTS does not keep the slower one
+ * from running into the other's row of pg_type or pg_namespace.
+ */
+static bool
+lock_is_made_by_another(const struct runner *runner, const struct err *err)
+{
+	static const char *const states[] = { "23505", "42P06", "42P07", "42710" };
+
+	for (size_t i = 0; runner->stage == LOCK_CREATE && i < ARRAY_SIZE(states); i++)
+		if (strcmp(err->sqlstate, states[i]) == 0)
+			return pgconn_is_open(runner->conn);
+	return false;
+}
+
+static enum run_state
 lock_enter(struct runner *runner)
 {
 	runner->attempt = 0;
 	runner->since_mono_us = clock_mono_us();
-	if (runner->lock.ops->prepare == NULL)
-		return lock_attempt(runner);
-	struct pgconn_statement prepare =
-	    runner->lock.ops->prepare(runner->scratch, &runner->lock);
-
-	runner_send(runner, &prepare);
-	return RUN_LOCK;
+	return runner->lock.ops->look == NULL ? lock_attempt(runner) : lock_look(runner);
 }
 
 static enum run_state
@@ -200,7 +277,9 @@ lock_answer_step(struct runner *runner, const struct pgconn_reply *reply)
 	struct err err = reply->err;
 	bool ours = false;
 
-	if (err_is_set(&err) && runner->stage == LOCK_PREPARE)
+	if (lock_is_made_by_another(runner, &err))
+		return lock_rows(runner);
+	if (err_is_set(&err) && runner->stage < LOCK_TRY)
 		err_hint(&err, "%s", runner->lock.ops->prepare_hint);
 	if (err_is_set(&err) ||
 	    (runner->stage == LOCK_TRY &&
@@ -208,7 +287,11 @@ lock_answer_step(struct runner *runner, const struct pgconn_reply *reply)
 		    &err) < 0))
 		return runner_fail(runner, &err);
 	runner->run->lock_wait_us = clock_mono_us() - runner->since_mono_us;
-	if (runner->stage == LOCK_PREPARE)
+	if (runner->stage == LOCK_LOOK)
+		return lock_looked(runner, reply->result);
+	if (runner->stage == LOCK_CREATE)
+		return lock_rows(runner);
+	if (runner->stage == LOCK_ROWS)
 		return lock_attempt(runner);
 	if (runner->stage == LOCK_HOLDER)
 		return lock_held_elsewhere(runner, reply->result);
@@ -298,7 +381,7 @@ prepare_answer(struct runner *runner, const struct pgconn_reply *reply)
 	    runner->table.kind->create(runner->scratch, &runner->table, &runner->look);
 
 	runner->stage = PREPARE_CREATE;
-	runner_send(runner, &create);
+	runner_send_ddl(runner, &create);
 	return RUN_PREPARE;
 }
 

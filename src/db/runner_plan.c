@@ -128,6 +128,7 @@ make_plan(struct runner *runner, unsigned steps)
 		.only = run->only,
 		.pooled = runner->engine.pooled,
 		.spare_failed = run->by_itself && phase_is_lenient(run->phase),
+		.dialect = runner->engine.dialect,
 	};
 
 	return plan_build(runner, &input);

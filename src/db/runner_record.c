@@ -41,12 +41,15 @@ runner_send_guard(struct runner *runner)
 	 */
 	text_init(&sql, runner->scratch, BOUND_SQL);
 	text_add(&sql, MUTANT("record-outside") ? "COMMIT; BEGIN; " : "");
-	text_add(&sql, "RESET SESSION AUTHORIZATION; RESET ROLE; ");
+	if (engine_can(&runner->engine, ENGINE_SETTINGS))
+		text_add(&sql, "RESET SESSION AUTHORIZATION; RESET ROLE; ");
 	if (runner->engine.pooled)
 		session_add_pooled_end(&sql);
 	runner->lock.ops->add_guard(&sql, &runner->lock);
 	/* The witness, should the answer to COMMIT be lost. */
-	text_add(&sql, ", pg_catalog.txid_current()");
+	text_add(&sql,
+	    engine_can(&runner->engine, ENGINE_WITNESS) ? ", pg_catalog.txid_current()"
+							: ", NULL");
 	runner_query(runner, sql.data);
 }
 
@@ -301,6 +304,20 @@ commit_segment(struct runner *runner)
 	return RUN_PHASE;
 }
 
+/* What the file SET stays, where a session cannot be reset. */
+static void
+note_session(struct runner *runner)
+{
+	const struct script *script = runner_script(runner);
+
+	if (engine_can(&runner->engine, ENGINE_SETTINGS))
+		return;
+	/* a plain file is not looked into: the next one is not to suffer from it */
+	runner->session_changed = script == NULL && runner->run->operation == PLAN_APPLY;
+	for (size_t i = 0; script != NULL && i < script->n_statements; i++)
+		runner->session_changed |= script->statements[i].class.sets_session;
+}
+
 static bool
 is_last_segment(const struct runner *runner)
 {
@@ -317,7 +334,8 @@ commit_failed(struct runner *runner, const struct pgconn_reply *reply, struct er
 
 	snprintf(err->migration, sizeof(err->migration), "%s", m->id);
 	err_where(err, m->file, 0);
-	if (!reply->lost)
+	/* 40003: the server does not know either (CockroachDB) */
+	if (!reply->lost && strcmp(err->sqlstate, "40003") != 0)
 		return runner_fail_or_retry(runner, err);
 	if (runner->run->reconnects < RECONNECTS && !runner->cancelled)
 		return commit_in_doubt(runner, err);
@@ -346,11 +364,13 @@ commit_answer(struct runner *runner, const struct pgconn_reply *reply)
 	runner->in_transaction = false;
 	if (!is_last_segment(runner))
 		return commit_segment(runner);
+	note_session(runner);
 	commit_done(runner);
 	if (runner_step_now(runner) == NULL)
 		return RUN_PHASE;
 	if (!runner_is_stopping(runner))
-		return runner_step_begins(runner);
+		return runner_needs_connection(runner) ? RUN_CONNECT
+						       : runner_step_begins(runner);
 	runner_fail_stopped(runner);
 	return RUN_PHASE;
 }

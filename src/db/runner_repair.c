@@ -127,7 +127,6 @@ repair_answer(struct runner *runner, const struct pgconn_reply *reply)
 {
 	struct repair repair;
 	struct err err = { 0 };
-	bool may_create;
 
 	if (err_is_set(&reply->err))
 		return runner_fail(runner, &reply->err);
@@ -140,7 +139,7 @@ repair_answer(struct runner *runner, const struct pgconn_reply *reply)
 		return strcmp(PQcmdTuples((PGresult *)(uintptr_t)reply->result), "0") == 0
 		    ? repair_row(runner, &repair)
 		    : RUN_PHASE;
-	journal_read_look(reply->result, &runner->has_statements, &may_create);
+	runner->has_statements = journal_read_look(reply->result).exists;
 	return repair.asks_first && runner->has_statements ? repair_ask(runner, &repair)
 							   : repair_row(runner, &repair);
 }

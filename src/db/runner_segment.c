@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "db/effect_lookup.h"
 #include "db/index_lookup.h"
 #include "db/journal.h"
 #include "db/journal_statements.h"
@@ -47,6 +48,9 @@ runner_next_segment(const struct runner *runner)
 {
 	const struct script *script = runner_script(runner);
 
+	/* The journal knows where to go on. */
+	if (runner_needs_connection(runner))
+		return RUN_CONNECT;
 	/* Behind the last one only the row is missing. */
 	if (runner->segment == script->n_segments)
 		return RUN_BEGIN;
@@ -88,6 +92,8 @@ enum {
 	RESUME_CREATE,
 	RESUME_READ,
 	RESUME_LOOKUP,
+	RESUME_JOB,
+	RESUME_EFFECT,
 	RESUME_DROP,
 	RESUME_FINISH
 };
@@ -131,17 +137,19 @@ resume_read(struct runner *runner)
 static enum run_state
 resume_looked(struct runner *runner, const PGresult *result)
 {
-	bool exists, may_create;
+	struct journal_look look = journal_read_look(result);
 
-	journal_read_look(result, &exists, &may_create);
-	if (exists)
+	if (look.exists)
 		return resume_read(runner);
-	if (!may_create)
+	if (!look.may_create)
 		return runner_fail_unjournalled(runner,
 		    "the role may not create the schema migrationd",
 		    "CREATE SCHEMA migrationd AUTHORIZATION the role of migrationd");
+	struct pgconn_statement create =
+	    journal_statements_create(runner->scratch, look.schema_exists);
+
 	runner->stage = RESUME_CREATE;
-	runner_send(runner, journal_statements_create());
+	runner_send_ddl(runner, &create);
 	return RUN_RESUME;
 }
 
@@ -161,9 +169,12 @@ resume_unknown(struct runner *runner)
 		runner->refused = true;
 		return runner_fail(runner, &err);
 	}
-	struct pgconn_statement lookup = index_lookup(runner->scratch, &statement->class);
+	struct sqleffect effect = resume_effect(statement);
+	struct pgconn_statement lookup = how == RESUME_OBJECT
+	    ? effect_lookup(runner->scratch, &effect)
+	    : index_lookup(runner->scratch, &statement->class);
 
-	runner->stage = RESUME_LOOKUP;
+	runner->stage = how == RESUME_OBJECT ? RESUME_EFFECT : RESUME_LOOKUP;
 	runner_send(runner, &lookup);
 	return RUN_RESUME;
 }
@@ -186,6 +197,28 @@ resume_found_rows(struct runner *runner, const PGresult *result)
 	return found.unknown ? resume_unknown(runner) : runner_next_segment(runner);
 }
 
+/* It did run: note it, and go on behind it. */
+static enum run_state
+resume_finish(struct runner *runner)
+{
+	runner->stage = RESUME_FINISH;
+	runner_finish_statement(runner);
+	return RUN_RESUME;
+}
+
+/* Our own leftover; IF NOT EXISTS would take it for the index. */
+static enum run_state
+resume_drop(struct runner *runner)
+{
+	const struct script_statement *statement = runner_statement_alone(runner);
+
+	log_info("dropping the invalid index that an earlier run left",
+	    LOG_STR("index", statement->class.name), LOG_STR("run", runner->run->id));
+	runner->stage = RESUME_DROP;
+	runner_send(runner, &runner->drop);
+	return RUN_RESUME;
+}
+
 static enum run_state
 resume_looked_up(struct runner *runner, const PGresult *result)
 {
@@ -193,22 +226,37 @@ resume_looked_up(struct runner *runner, const PGresult *result)
 	enum index_state state = index_lookup_read(result);
 	bool wants_index = resume_lookup_of(statement) == RESUME_INDEX_MADE;
 
-	if (state == (wants_index ? INDEX_VALID : INDEX_ABSENT)) {
-		/* It did run: note it, and go on behind it. */
-		runner->stage = RESUME_FINISH;
-		runner_finish_statement(runner);
-		return RUN_RESUME;
-	}
+	if (state == (wants_index ? INDEX_VALID : INDEX_ABSENT))
+		return resume_finish(runner);
 	if (!wants_index || state == INDEX_ABSENT)
 		return RUN_INTENT;
-	/* Our own leftover; IF NOT EXISTS would take it for the index. */
-	struct pgconn_statement drop = index_drop(runner->scratch, result);
+	runner->drop =
+	    index_drop(runner, result, engine_can(&runner->engine, ENGINE_CONCURRENT));
+	if (!engine_can(&runner->engine, ENGINE_JOBS))
+		return resume_drop(runner);
+	struct pgconn_statement job = runner_job_of(runner->scratch, result);
 
-	log_info("dropping the invalid index that an earlier run left",
-	    LOG_STR("index", statement->class.name), LOG_STR("run", runner->run->id));
-	runner->stage = RESUME_DROP;
-	runner_send(runner, &drop);
+	runner->stage = RESUME_JOB;
+	runner_send(runner, &job);
 	return RUN_RESUME;
+}
+
+static enum run_state
+resume_found_job(struct runner *runner, const PGresult *result)
+{
+	if (!runner_take_job(runner, result))
+		return resume_drop(runner);
+	log_info("waiting for the job that an earlier run began",
+	    LOG_STR("job", runner->job), LOG_STR("run", runner->run->id));
+	return RUN_OUTCOME;
+}
+
+static enum run_state
+resume_found_effect(struct runner *runner, const PGresult *result)
+{
+	struct sqleffect effect = resume_effect(runner_statement_alone(runner));
+
+	return effect_lookup_ran(&effect, result) ? resume_finish(runner) : RUN_INTENT;
 }
 
 static enum run_state
@@ -227,6 +275,10 @@ resume_answer(struct runner *runner, const struct pgconn_reply *reply)
 		return resume_found_rows(runner, reply->result);
 	case RESUME_LOOKUP:
 		return resume_looked_up(runner, reply->result);
+	case RESUME_JOB:
+		return resume_found_job(runner, reply->result);
+	case RESUME_EFFECT:
+		return resume_found_effect(runner, reply->result);
 	case RESUME_DROP:
 		return RUN_INTENT;
 	default:

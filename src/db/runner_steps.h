@@ -13,10 +13,24 @@
 
 #include "core/batch.h"
 #include "core/resume.h"
+#include "core/sqlscan.h"
 #include "db/connect.h"
 #include "db/keeper.h"
 #include "db/monitor.h"
 #include "db/runner.h"
+
+/* What was sent last; in runner_send.c. */
+struct runner_outbox {
+	struct pgconn_statement statement;
+	bool execute; /* rows are dropped; then `statement.sql` has `len` bytes */
+	size_t len;
+	const char *data;
+	size_t data_len;
+	const char *ddl; /* of several statements, sent one by one; NULL: no */
+	struct sqlscan scan;
+	unsigned sent; /* again, so many times */
+	bool again;    /* once the pause is over */
+};
 
 struct runner {
 	unsigned magic;
@@ -28,7 +42,13 @@ struct runner {
 	struct runner_events events;
 
 	struct pgconn *conn;
-	bool yielded;            /* cancelled the statement, to let others pass */
+	int64_t connected_mono_us;
+	unsigned connections;
+	bool session_changed; /* by a file, and it cannot be reset */
+	struct runner_outbox outbox;
+	struct pgconn_statement drop; /* of an index that was left invalid */
+	char job[64]; /* that goes on building what the statement began; "": none */
+	bool yielded; /* cancelled the statement, to let others pass */
 	struct monitor *monitor; /* NULL before the first migration */
 	void *scratch;           /* memory of the state it is in; emptied at each step */
 	struct engine engine;
@@ -126,6 +146,36 @@ void runner_connect(struct runner *runner);
 
 /* A statement of a migration: the monitor looks at it from outside. */
 void runner_send_watched(struct runner *runner, const struct pgconn_statement *statement);
+
+/* The same of DDL: where the server takes one statement at a time, one after the other. */
+void runner_send_ddl(struct runner *runner, const struct pgconn_statement *statement);
+
+/*
+ * Of an answer: it was not the last, or what was sent is sent again after a pause. Then the
+ * step does not see it.
+ */
+bool runner_sends_more(struct runner *runner, const struct pgconn_reply *reply);
+void runner_send_again(struct runner *runner);
+void runner_on_reply(void *runner, const struct pgconn_reply *reply);
+void runner_watch(struct runner *runner);
+
+/*
+ * In runner_job.c: a statement whose work goes on behind its answer (sys.jobs). The job that
+ * builds the index which index_lookup found; whether a result names a job, which is then
+ * runner->job; and in OUTCOME, ask for it until it is over.
+ */
+struct pgconn_statement runner_job_of(const void *ctx, const PGresult *index);
+bool runner_take_job(struct runner *runner, const PGresult *result);
+void runner_job_ask(struct runner *runner);
+/* False: it goes on, and is asked for again later. -1 in `rc`, with err: it failed. */
+bool runner_job_is_over(
+    struct runner *runner, const PGresult *result, int *rc, struct err *err);
+
+/*
+ * Before the next statement or file: is it time for a new connection, because this one is too
+ * old, or is not as it was?
+ */
+bool runner_needs_connection(const struct runner *runner);
 
 /* Come back to `resume` after a pause. */
 void runner_pause(struct runner *runner, uint64_t pause_ms);

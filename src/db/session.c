@@ -41,19 +41,23 @@ static const struct {
 };
 
 void
-session_add_unwatched(struct text *sql, int server_version)
+session_add_unwatched(struct text *sql, const struct engine *engine)
 {
-	if (server_version >= 140000)
+	if (engine_can(engine, ENGINE_SETTINGS) && engine->version >= 140000)
 		text_add(sql,
 		    "SELECT pg_catalog.set_config("
 		    "'client_connection_check_interval', '0', false);");
 }
 
 void
-session_add_settings(struct text *sql, int server_version)
+session_add_settings(struct text *sql, const struct engine *engine)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
-		if (server_version >= settings[i].since)
+	bool all = engine_can(engine, ENGINE_SETTINGS);
+
+	if (!all && engine_can(engine, ENGINE_TIMEOUTS))
+		text_add(sql, "SET statement_timeout = 0;SET lock_timeout = 0;");
+	for (size_t i = 0; all && i < ARRAY_SIZE(settings); i++)
+		if (engine->version >= settings[i].since)
 			text_add(sql, settings[i].sql);
 }
 
@@ -80,8 +84,10 @@ session_add_pooled_end(struct text *sql)
 }
 
 void
-session_add_fresh_start(struct text *sql, int server_version, bool begin)
+session_add_fresh_start(struct text *sql, const struct engine *engine, bool begin)
 {
+	bool reset = engine_can(engine, ENGINE_SETTINGS);
+
 	/*
 	 * In a transaction of its own: the statements of one query string are one
 	 * transaction, and the migration's has to start with the isolation level and
@@ -89,8 +95,10 @@ session_add_fresh_start(struct text *sql, int server_version, bool begin)
 	 */
 	if (begin)
 		text_add(sql, "BEGIN;");
+	if (!reset)
+		return;
 	text_add(sql, "RESET SESSION AUTHORIZATION;RESET ROLE;RESET ALL;");
-	session_add_settings(sql, server_version);
+	session_add_settings(sql, engine);
 	if (begin)
 		text_add(sql, "COMMIT;BEGIN;");
 }

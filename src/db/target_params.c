@@ -15,6 +15,7 @@ static const size_t string_offsets[] = {
 	offsetof(struct target_params, direct_url_file),
 	offsetof(struct target_params, password_file),
 	offsetof(struct target_params, password_command),
+	offsetof(struct target_params, engine),
 	offsetof(struct target_params, tracking),
 	offsetof(struct target_params, tracking_schema),
 	offsetof(struct target_params, tracking_table),

@@ -30,6 +30,7 @@ struct target_params {
 	const char *direct_url_file;   /* in the place of direct_url */
 	const char *password_file;
 	const char *password_command;
+	const char *engine;          /* which server it is; NULL: it is looked */
 	const char *tracking;        /* kind, resolved: never "auto" */
 	const char *tracking_schema; /* NULL: the kind's default */
 	const char *tracking_table;  /* NULL: the kind's default */
@@ -39,8 +40,10 @@ struct target_params {
 	bool rollback; /* may be asked for */
 	enum target_lock_mode lock_mode;
 	int64_t connect_timeout_ms; /* one attempt */
-	int64_t connect_wait_ms;    /* all attempts of a run */
-	int64_t lock_wait_ms;       /* how long a run waits for another migrationd */
+	int64_t
+	    connection_max_age_ms; /* of a run's connection; 0: as the engine has it */
+	int64_t connect_wait_ms;   /* all attempts of a run */
+	int64_t lock_wait_ms;      /* how long a run waits for another migrationd */
 	int64_t
 	    ddl_lock_timeout_ms; /* lock_timeout of a migration's transaction; 0: none */
 	int64_t statement_timeout_ms; /* 0: none */

@@ -26,8 +26,9 @@ create(
 	if (!look->table_exists) {
 		text_add(&sql, "CREATE TABLE IF NOT EXISTS ");
 		tracking_add_name(&sql, table);
+		text_addf(&sql, " (id %s PRIMARY KEY", tracking_serial(table));
 		text_add(&sql,
-		    " (id SERIAL PRIMARY KEY, hash pg_catalog.text NOT NULL, "
+		    ", hash pg_catalog.text NOT NULL, "
 		    "created_at bigint)");
 	}
 	return (struct pgconn_statement){ .sql = sql.data };

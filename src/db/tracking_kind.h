@@ -19,6 +19,9 @@ void tracking_add_create_schema(struct text *sql, const struct tracking_table *t
 struct pgconn_statement tracking_delete(const void *ctx,
     const struct tracking_table *table, const char *column, const char *key);
 
+/* The type of a column that numbers the rows: SERIAL, or what the server has instead. */
+const char *tracking_serial(const struct tracking_table *table);
+
 /* Microseconds since 1970 of a column of any date type. */
 void tracking_add_epoch(struct text *sql, const char *column);
 

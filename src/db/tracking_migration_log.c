@@ -32,8 +32,9 @@ create(
 	if (!look->table_exists) {
 		text_add(&sql, "CREATE TABLE IF NOT EXISTS ");
 		tracking_add_name(&sql, table);
+		text_addf(&sql, " (id %s PRIMARY KEY", tracking_serial(table));
 		text_add(&sql,
-		    " (id SERIAL PRIMARY KEY, step_number INTEGER NOT NULL, "
+		    ", step_number INTEGER NOT NULL, "
 		    "description pg_catalog.text NOT NULL, "
 		    "sql_executed pg_catalog.text, "
 		    "status VARCHAR(20) DEFAULT 'pending', "

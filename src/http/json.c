@@ -44,11 +44,12 @@ folder_document(const struct folder *folder)
 json_t *
 json_database(const struct database_facts *database)
 {
-	return json_pack("{s:b, s:o, s:o, s:o, s:b, s:b, s:o, s:o}", "reachable",
+	return json_pack("{s:b, s:o, s:o, s:o, s:o, s:b, s:b, s:o, s:o}", "reachable",
 	    database->reachable, "name", json_text_or_null(database->name),
 	    "server_version", json_text_or_null(database->server_version), "engine",
-	    json_text_or_null(database->engine), "in_recovery", database->in_recovery,
-	    "pooled", database->pooled, "refreshed_at",
+	    json_text_or_null(database->engine), "engine_note",
+	    json_text_or_null(database->engine_note), "in_recovery",
+	    database->in_recovery, "pooled", database->pooled, "refreshed_at",
 	    json_time_or_null(database->refreshed_at_us), "error",
 	    json_error_or_null(&database->err, NULL));
 }

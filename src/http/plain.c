@@ -161,6 +161,8 @@ add_database(struct text *out, const struct database_facts *database)
 	    database->in_recovery ? ", a standby" : "",
 	    database->pooled ? ", through a pooler" : "");
 	plain_add_line(out, "database", line);
+	if (database->engine_note[0] != '\0')
+		plain_add_line(out, "", database->engine_note);
 	if (!err_is_set(&database->err))
 		return;
 	snprintf(line, sizeof(line), "%s (last seen %s)",

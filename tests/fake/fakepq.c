@@ -49,6 +49,7 @@ struct pg_result {
 	char *detail;
 	char *hint;
 	char *context;
+	char *first_column; /* its name; NULL: no matter */
 };
 
 struct item {
@@ -227,6 +228,7 @@ PQclear(PGresult *result)
 	free(result->detail);
 	free(result->hint);
 	free(result->context);
+	free(result->first_column);
 	free(result);
 	lock();
 	fake.live--;
@@ -249,6 +251,7 @@ copy_result(const PGresult *from)
 	result->detail = copy(from->detail);
 	result->hint = copy(from->hint);
 	result->context = copy(from->context);
+	result->first_column = copy(from->first_column);
 	return result;
 }
 
@@ -353,6 +356,12 @@ fakepq_rows(struct fakepq_rule *rule, int n_fields, int n_rows, const char *cons
 	for (int i = 0; i < n_fields * n_rows; i++)
 		free(copies[i]);
 	free(copies);
+}
+
+void
+fakepq_name_column(struct fakepq_rule *rule, const char *name)
+{
+	rule->items[rule->n_items - 1].result->first_column = copy(name);
 }
 
 void
@@ -1389,6 +1398,12 @@ int
 PQnfields(const PGresult *res)
 {
 	return res ? res->n_fields : 0;
+}
+
+int
+PQfnumber(const PGresult *res, const char *field_name)
+{
+	return res->first_column && strcmp(res->first_column, field_name) == 0 ? 0 : -1;
 }
 
 int

@@ -54,6 +54,8 @@ void fakepq_tag(
     struct fakepq_rule *rule, const char *tag); /* a command tag, "INSERT 0 1" */
 void fakepq_rows(
     struct fakepq_rule *rule, int n_fields, int n_rows, const char *const *values);
+/* The name of the first column of the rows that were added last. */
+void fakepq_name_column(struct fakepq_rule *rule, const char *name);
 void fakepq_empty(struct fakepq_rule *rule); /* the answer to an empty query */
 /* An error; of what comes behind it only fakepq_lose holds. `position` 0: none. */
 void fakepq_error(struct fakepq_rule *rule, const char *sqlstate, const char *message,

@@ -271,7 +271,7 @@ add_ran(const char *sent)
 		(void)snprintf(ran->text, sizeof(ran->text), "%s", sent);
 	}
 	ran->n++;
-	if (strstr(sent, "INDEX CONCURRENTLY"))
+	if (strstr(sent, "INDEX CONCURRENTLY") || strstr(sent, "INDEX ASYNC"))
 		now.index = *sent == 'C';
 }
 

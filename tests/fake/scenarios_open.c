@@ -160,9 +160,9 @@ static void
 standby(struct scene *scene)
 {
 	(void)scene;
-	fakepq_rows(fakepq_on("server_version_num"), 8, 1,
+	fakepq_rows(fakepq_on("server_version_num"), 10, 1,
 	    (const char *const[]){
-		"150020", "15.2", "4711", "app", "public", "t", "on", NULL });
+		"150020", "15.2", "4711", "app", "public", "t", "on", NULL, NULL, NULL });
 }
 
 static void
@@ -187,7 +187,8 @@ pooled_held(struct scene *scene)
 
 	pooled(scene);
 	scene->params.lock_wait_ms = 0;
-	fakepq_rows(fakepq_on("WITH free AS"), 1, 1, (const char *const[]){ "f" });
+	fakepq_rows(fakepq_on("SELECT EXISTS (SELECT 1 FROM migrationd.locks"), 1, 1,
+	    (const char *const[]){ "f" });
 	fakepq_rows(fakepq_on("SELECT l.holder"), 3, 1, holder);
 }
 
@@ -310,16 +311,16 @@ const struct scenario scenarios_open[] = {
 	    "password_file", 0, -1, false, NULL, false },
 	{ "standby", standby, "probe", RUN_FAILED, CAT_NETWORK_ERROR,
 	    "connect to the primary", 0, -1, false, NULL, false },
-	{ "pooled", pooled, "probe lock+ lock look rows " ONE TWO CLOSE, RUN_SUCCEEDED,
-	    CAT_NONE, NULL, 2, 2, false, NULL, false },
-	{ "pooled_denied", pooled_denied, "probe lock+", RUN_FAILED,
+	{ "pooled", pooled, "probe lock? locks+ lock+ lock look rows " ONE TWO CLOSE,
+	    RUN_SUCCEEDED, CAT_NONE, NULL, 2, 2, false, NULL, false },
+	{ "pooled_denied", pooled_denied, "probe lock? locks+", RUN_FAILED,
 	    CAT_PERMISSION_DENIED, "or set database_direct_url", 0, -1, false, NULL,
 	    false },
-	{ "pooled_held", pooled_held, "probe lock+ lock holder", RUN_FAILED,
+	{ "pooled_held", pooled_held, "probe lock? locks+ lock+ lock holder", RUN_FAILED,
 	    CAT_LOCK_TIMEOUT, "migrationd two, pid 9 on there, since 2026-01-02", 0, -1,
 	    false, NULL, false },
 	{ "pooled_fenced", pooled_fenced,
-	    "probe lock+ lock look rows begin <CREATE one;> relock ROLLBACK " CLOSE,
+	    "probe lock? locks+ lock+ lock look rows begin <CREATE one;> relock ROLLBACK " CLOSE,
 	    RUN_FAILED, CAT_LOCK_TIMEOUT, "its lease ran out", 0, 0, false, NULL, false },
 	{ "pooled_advisory", pooled_advisory, "probe lock", RUN_FAILED, CAT_CONFIGURATION,
 	    "set lock = lease", 0, -1, false, NULL, false },

@@ -141,7 +141,7 @@ scene_check_migration(const struct scene *scene, const struct migration *m)
 {
 	const char *key =
 	    scene->history->key == HISTORY_BY_VERSION ? m->version : m->file;
-	struct script *script = script_build(NULL, m);
+	struct script *script = script_build(NULL, m, scene->dialect);
 
 	assert_int_equal(model_n_rows_of(key), 1);
 	if (scene->run->operation == PLAN_BASELINE)
@@ -176,7 +176,7 @@ check_undone(const struct scene *scene)
 	for (size_t i = 0; i < run->n_applied; i++) {
 		const struct migration *down =
 		    folder_find(scene->folder, run->applied[i].id)->down;
-		struct script *script = script_build(NULL, down);
+		struct script *script = script_build(NULL, down, scene->dialect);
 
 		assert_false(is_in_history(scene, &run->applied[i]));
 		assert_int_equal(model_n_rows_of(down->version), 0);
@@ -238,6 +238,16 @@ last_session(const char *sent)
 	return sent;
 }
 
+static size_t
+count(const char *sent, const char *word)
+{
+	size_t n = 0;
+
+	for (const char *at = strstr(sent, word); at; at = strstr(at + 1, word))
+		n++;
+	return n;
+}
+
 static void
 check_run(struct scene *scene)
 {
@@ -257,8 +267,9 @@ check_run(struct scene *scene)
 	if (!scene->was_alive)
 		return;
 	assert_false(scene->was_in_transaction);
-	/* who has the lock and a connection gives it back */
-	if (strstr(last_session(scene->sent), "look"))
+	/* who has the lock and a connection gives it back; a new one may not come that far */
+	if (fakepq_count("SELECT pg_catalog.version()") == count(scene->sent, "probe") &&
+	    strstr(last_session(scene->sent), "look"))
 		assert_string_equal(scene->sent + len - strlen("unlock"), "unlock");
 }
 

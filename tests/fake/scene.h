@@ -55,6 +55,8 @@ extern const struct scenario scenarios_repair[];
 extern const size_t n_scenarios_repair;
 extern const struct scenario scenarios_rollback[];
 extern const size_t n_scenarios_rollback;
+extern const struct scenario scenarios_engine[];
+extern const size_t n_scenarios_engine;
 extern const struct scenario scenarios_stop[];
 extern const size_t n_scenarios_stop;
 
@@ -72,8 +74,9 @@ struct scene {
 	bool has_hook;         /* on_planned makes it wait, until the turn after */
 	bool hook_hangs;       /* or for ever */
 	struct err hook_err;   /* what comes of it */
-	bool is_resumed;       /* an earlier run did some of it */
-	bool hurries;          /* pauses take no time, but are added up */
+	const struct dialect *dialect; /* of the server; NULL: PostgreSQL's */
+	bool is_resumed;               /* an earlier run did some of it */
+	bool hurries;                  /* pauses take no time, but are added up */
 
 	/* what came of it */
 	struct run *run;

@@ -126,15 +126,22 @@ script_rows(const struct folder *folder, size_t n)
 void
 script_journal(bool exists, bool may_create)
 {
-	fakepq_rows(fakepq_on("has_table_privilege"), 2, 1,
-	    (const char *const[]){ exists ? "t" : "f", may_create ? "t" : "f" });
+	fakepq_rows(fakepq_on("has_table_privilege"), 3, 1,
+	    (const char *const[]){ exists ? "t" : "f", may_create ? "t" : "f", "f" });
+}
+
+void
+script_engine(const char *version, bool has_jobs)
+{
+	fakepq_rows(fakepq_on("SELECT pg_catalog.version()"), 2, 1,
+	    (const char *const[]){ version, has_jobs ? "t" : "f" });
 }
 
 void
 script_statements(bool exists, bool may_create)
 {
-	fakepq_rows(fakepq_on("'statements'"), 2, 1,
-	    (const char *const[]){ exists ? "t" : "f", may_create ? "t" : "f" });
+	fakepq_rows(fakepq_on("'statements'"), 3, 1,
+	    (const char *const[]){ exists ? "t" : "f", may_create ? "t" : "f", "f" });
 }
 
 void
@@ -166,15 +173,19 @@ script_server(void)
 	script_tag("RESET ALL", "BEGIN");
 	script_tag("BEGIN;SET LOCAL", "BEGIN");
 	script_tag("INSERT INTO ", "INSERT 0 1");
-	fakepq_rows(fakepq_on("server_version_num"), 8, 1,
-	    (const char *const[]){
-		"150020", "15.2", "4711", "app", "public", "f", "off", NULL });
+	script_engine("PostgreSQL 15.2 on x86_64-pc-linux-gnu", false);
+	fakepq_rows(fakepq_on("server_version_num"), 10, 1,
+	    (const char *const[]){ "150020", "15.2", "4711", "app", "public", "f", "off",
+		NULL, NULL, NULL });
+	script_tag("=BEGIN;", "BEGIN");
 	answer("pg_try_advisory_lock", "t");
 	fakepq_rows(fakepq_on("pg_try_advisory_xact_lock"), 2, 1,
 	    (const char *const[]){ "t", "4242" });
 	answer("pg_advisory_unlock", "t");
 	script_tag("INSERT INTO migrationd.locks", "INSERT 0 2");
-	answer("WITH free AS", "t");
+	answer("SELECT EXISTS (SELECT 1 FROM migrationd.locks", "t");
+	fakepq_rows(fakepq_on("'locks'"), 3, 1, (const char *const[]){ "f", "t", "f" });
+	script_tag("CREATE TABLE IF NOT EXISTS migrationd.locks", "CREATE TABLE");
 	answer("SET token = ''", "t");
 	fakepq_rows(fakepq_on("FOR UPDATE)"), 2, 1, (const char *const[]){ "t", "4242" });
 	fakepq_rows(fakepq_on("pg_locks"), 4, 0, NULL);
@@ -217,13 +228,16 @@ static const struct {
 	/* these two hold texts of errors, which may say anything */
 	{ "INSERT INTO migrationd.runs", "journal", 0 },
 	{ "'failed'", "failure", KEY },
+	{ "SELECT pg_catalog.version()", "", 0 },
 	{ "server_version_num", "probe", 0 },
 	{ "pg_try_advisory_xact_lock", "relock", 0 },
 	{ "pg_try_advisory_lock", "lock", 0 },
 	{ "pg_locks", "holder", 0 },
 	{ "pg_advisory_unlock", "unlock", 0 },
 	{ "INSERT INTO migrationd.locks", "lock+", 0 },
-	{ "WITH free AS", "lock", 0 },
+	{ "'locks'", "lock?", 0 },
+	{ "CREATE TABLE IF NOT EXISTS migrationd.locks", "locks+", 0 },
+	{ "SELECT EXISTS (SELECT 1 FROM migrationd.locks", "lock", 0 },
 	{ "SELECT l.holder", "holder", 0 },
 	{ "SET token = ''", "unlock", 0 },
 	{ "FOR UPDATE)", "relock", 0 },
@@ -261,6 +275,10 @@ static const struct {
 	{ "s.finished_at IS NULL", "withdraw", 0 },
 	{ "DELETE FROM migrationd.statements", "forget", 0 },
 	{ "SELECT i.indisvalid", "index?", 0 },
+	{ "CREATE SCHEMA IF NOT EXISTS migrationd", "schema+", 0 },
+	{ "SELECT j.status", "job?", 0 },
+	{ "SELECT j.job_id", "jobs?", 0 },
+	{ "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_", "there?", 0 },
 	{ "txid_status", "witness", 0 },
 	{ "INSERT INTO \"", "record", KEY },
 	{ "DELETE FROM \"", "unrecord", KEY },
@@ -313,6 +331,13 @@ find_word(const char *sent)
 	return i;
 }
 
+/* Where a session cannot be reset, nothing goes with it. */
+static bool
+is_begin(const char *sent)
+{
+	return strcmp(sent, "BEGIN;") == 0;
+}
+
 static bool
 is_end(const char *sent)
 {
@@ -329,10 +354,16 @@ add_word(char *buf, size_t size, const char *sent)
 		add(buf, size, "", sent, strlen(sent), "");
 		return;
 	}
+	if (is_begin(sent)) {
+		add(buf, size, "", "begin", 5, "");
+		return;
+	}
 	if (i == ARRAY_SIZE(words)) {
 		add_text(buf, size, sent);
 		return;
 	}
+	if (words[i].word[0] == '\0') /* it begins every connection */
+		return;
 	add(buf, size, "", words[i].word, strlen(words[i].word), "");
 	if (words[i].with == 0)
 		return;
@@ -350,7 +381,7 @@ add_word(char *buf, size_t size, const char *sent)
 bool
 script_is_migration(const char *sent)
 {
-	return !is_end(sent) && find_word(sent) == ARRAY_SIZE(words);
+	return !is_end(sent) && !is_begin(sent) && find_word(sent) == ARRAY_SIZE(words);
 }
 
 void

@@ -17,7 +17,8 @@
  *
  * Whatever a test wants otherwise it says behind script_server: the newest rule wins.
  *
- *	probe lock+ lock holder look create rows unlock   session and tracking table; lock+:
+ *	probe lock? locks+ lock+ lock holder look create rows unlock
+ *	                         session and tracking table; lock+:
  *	                                                  its table, behind a pooler
  *	begin again relock record(KEY) COMMIT ROLLBACK    migrations; again: in a transaction
  *	failure(FILE) unrecord(KEY) bless(KEY)            that has begun already
@@ -60,6 +61,9 @@ void script_rows(const struct folder *folder, size_t n);
 
 /* The tables of our journal: of runs, of statements. */
 void script_journal(bool exists, bool may_create);
+/* What the server says that it is. */
+void script_engine(const char *version, bool has_jobs);
+
 void script_statements(bool exists, bool may_create);
 
 /* Any index that is asked for: "t" or "f" says whether it is valid, NULL: it is not there. */

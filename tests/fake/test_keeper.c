@@ -55,7 +55,9 @@ scene_begin(struct scene *scene, int64_t sure_us)
 	fakepq_reset();
 	scene->n_blocks = talloc_total_blocks(NULL);
 	scene->params = script_params();
-	lock_init(&scene->lock, LOCK_MODE_LEASE, true, 7, "test");
+	static const struct engine engine = { .can = ENGINE_SETTINGS | ENGINE_ROW_LOCKS };
+
+	lock_init(&scene->lock, LOCK_MODE_LEASE, &engine, 7, "test");
 	scene->ops = *scene->lock.ops;
 	scene->ops.renew_ms = RENEW_MS;
 	scene->ops.sure_us = sure_us;

@@ -28,6 +28,7 @@ static const struct {
 	{ scenarios_phase, &n_scenarios_phase },
 	{ scenarios_repair, &n_scenarios_repair },
 	{ scenarios_rollback, &n_scenarios_rollback },
+	{ scenarios_engine, &n_scenarios_engine },
 	{ scenarios_stop, &n_scenarios_stop },
 };
 

@@ -45,7 +45,7 @@ static const char *
 answer_of(const struct scene *scene)
 {
 	const struct migration *m = folder_find(scene->folder, scene->run->err.migration);
-	struct script *script = script_build(NULL, m);
+	struct script *script = script_build(NULL, m, scene->dialect);
 	const struct script_statement *st =
 	    &script->statements[scene->run->err.statement - 1];
 	unsigned n = model_n_ran(st->text, st->len);

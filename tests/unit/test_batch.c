@@ -20,7 +20,7 @@ script_of(const void *ctx, const char *text)
 	m->id = "0001_a";
 	m->file = "0001_a.sql";
 	migration_set_text(m, m, text, strlen(text), NULL);
-	return script_build(ctx, m);
+	return script_build(ctx, m, NULL);
 }
 
 #define BATCH "-- migrationd: batch\n"

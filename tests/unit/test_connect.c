@@ -42,6 +42,21 @@ test_may_retry(void **state)
 	}
 }
 
+/* What Aurora DSQL says of a token that is over, and while it wakes up. */
+static void
+test_stale(void **state)
+{
+	struct err expired = { .text = "unable to accept connection, access denied",
+		.hint = "Signature expired: 20261120T055812Z is now earlier than ..." };
+	struct err waking = { .text = "waking up cluster, please retry later" };
+	struct err denied = { .text = "unable to accept connection, access denied" };
+
+	(void)state;
+	assert_true(connect_is_stale(&expired));
+	assert_true(connect_is_stale(&waking));
+	assert_false(connect_is_stale(&denied));
+}
+
 static void
 test_pause(void **state)
 {
@@ -104,6 +119,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_may_retry),
+		cmocka_unit_test(test_stale),
 		cmocka_unit_test(test_pause),
 		cmocka_unit_test(test_tracking_table),
 	};

@@ -85,7 +85,10 @@ test_drop(void **state UNUSED)
 	static const char *const values[] = { "f", "my \"schema\"", "I" };
 	PGresult *found = pgresult_make(3, 1, values);
 	void *ctx = mem_context(NULL, "test");
-	struct pgconn_statement drop = index_drop(ctx, found);
+	struct pgconn_statement drop = index_drop(ctx, found, true);
+
+	assert_string_equal(
+	    index_drop(ctx, found, false).sql, "DROP INDEX \"my \"\"schema\"\"\".\"I\"");
 
 	PQclear(found);
 	assert_string_equal(

@@ -18,26 +18,26 @@ test_look(void **state)
 {
 	static const struct {
 		int n_rows;
-		const char *values[2];
+		const char *values[3];
 		bool exists;
 		bool may_create;
+		bool schema_exists;
 	} rows[] = {
-		{ 1, { "t", "f" }, true, false },
-		{ 1, { "f", "t" }, false, true },
-		{ 1, { "f", "f" }, false, false },
-		{ 1, { NULL, NULL }, false, false },
-		{ 0, { NULL }, false, false },
+		{ 1, { "t", "f", "t" }, true, false, true },
+		{ 1, { "f", "t", "f" }, false, true, false },
+		{ 1, { "f", "f", "t" }, false, false, true },
+		{ 1, { NULL, NULL, NULL }, false, false, false },
+		{ 0, { NULL }, false, false, false },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		PGresult *result = pgresult_make(2, rows[i].n_rows, rows[i].values);
-		bool exists = true;
-		bool may_create = true;
+		PGresult *result = pgresult_make(3, rows[i].n_rows, rows[i].values);
+		struct journal_look look = journal_read_look(result);
 
-		journal_read_look(result, &exists, &may_create);
-		assert_int_equal(exists, rows[i].exists);
-		assert_int_equal(may_create, rows[i].may_create);
+		assert_int_equal(look.exists, rows[i].exists);
+		assert_int_equal(look.may_create, rows[i].may_create);
+		assert_int_equal(look.schema_exists, rows[i].schema_exists);
 		PQclear(result);
 	}
 }
@@ -49,7 +49,8 @@ test_qualified(void **state)
 	void *ctx = mem_context(NULL, "test");
 	const char *const statements[] = {
 		journal_look()->sql,
-		journal_create()->sql,
+		journal_create(ctx, false).sql,
+		journal_create(ctx, true).sql,
 		journal_baselined(ctx, "default").sql,
 		journal_recent(ctx, "default", 5).sql,
 		journal_checksums(ctx, "default").sql,

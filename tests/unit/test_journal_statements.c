@@ -34,7 +34,7 @@ make(void)
 	struct world world = { .ctx = ctx, .m = { .id = "7", .file = "7.sql" } };
 
 	migration_set_text(&world.m, ctx, text, strlen(text), NULL);
-	world.script = script_build(ctx, &world.m);
+	world.script = script_build(ctx, &world.m, NULL);
 	world.both = world.script->segments[0];
 	assert_int_equal(world.both.n, 2);
 	return world;
@@ -186,16 +186,18 @@ test_rows(void **state UNUSED)
 static void
 test_create(void **state UNUSED)
 {
-	const char *sql = journal_statements_create()->sql;
+	void *ctx = mem_context(NULL, "test");
+	const char *sql = journal_statements_create(ctx, false).sql;
 
-	assert_non_null(
-	    strstr(sql, "IF NOT EXISTS (SELECT FROM pg_catalog.pg_namespace"));
+	assert_ptr_equal(strstr(sql, "CREATE SCHEMA IF NOT EXISTS migrationd; "), sql);
+	assert_null(strstr(journal_statements_create(ctx, true).sql, "CREATE SCHEMA"));
 	assert_non_null(
 	    strstr(sql, "CREATE TABLE IF NOT EXISTS migrationd.statements ("));
 	assert_non_null(strstr(sql, "PRIMARY KEY (tracking, version, number)"));
-	assert_int_equal(journal_statements_create()->n_params, 0);
+	assert_int_equal(journal_statements_create(ctx, true).n_params, 0);
 	assert_int_equal(journal_statements_look()->n_params, 0);
 	assert_null(strstr(journal_statements_look()->sql, " = "));
+	talloc_free(ctx);
 }
 
 int

@@ -143,7 +143,8 @@ test_status(void **state)
 	    "api_version target verdict database folder tracking counts pending phases lock run "
 	    "last_run sentence advice warnings");
 	assert_string_equal(member_names(fake, at(document, "database", NULL)),
-	    "reachable name server_version engine in_recovery pooled refreshed_at error");
+	    "reachable name server_version engine engine_note in_recovery pooled refreshed_at "
+	    "error");
 	assert_string_equal(member_names(fake, at(document, "folder", NULL)),
 	    "path layout scanned_at problems problems_left_out");
 	assert_string_equal(

@@ -16,7 +16,9 @@
 static struct lock
 lock_of(const char *token, int64_t key)
 {
-	struct lock lock = { .key = key, .holder = "migrationd o'pod, pid 1 on \\h" };
+	struct lock lock = { .key = key,
+		.can = ENGINE_SETTINGS | ENGINE_ROW_LOCKS,
+		.holder = "migrationd o'pod, pid 1 on \\h" };
 
 	(void)snprintf(lock.token, sizeof(lock.token), "%s", token);
 	return lock;
@@ -33,7 +35,7 @@ test_statements(void **state)
 		bool own_transaction;
 		bool token;
 	} rows[] = {
-		{ lease_prepare(ctx, &lock), true, false },
+		{ lease_rows(ctx, &lock), true, false },
 		{ lease_try(ctx, &lock), true, true },
 		{ lease_renew(ctx, &lock), true, true },
 		{ lease_release(ctx, &lock), true, true },
@@ -83,6 +85,29 @@ test_guard(void **state)
 	talloc_free(ctx);
 }
 
+/* Nothing that an engine refuses which has no row locks, and takes no settings. */
+static void
+test_other_engines(void **state)
+{
+	void *ctx = mem_context(NULL, "test");
+	struct lock lock = lock_of("token", 1);
+	const char *sql = NULL;
+
+	(void)state;
+	lock.can = 0;
+	sql = lease_try(ctx, &lock).sql;
+	assert_ptr_equal(strstr(sql, "UPDATE migrationd.locks"), sql);
+	assert_null(strstr(sql, "SKIP LOCKED"));
+	assert_null(strstr(lease_renew(ctx, &lock).sql, "SET LOCAL"));
+	assert_non_null(strstr(lease_look(ctx, &lock).sql, "'locks'"));
+	sql = lease_create(ctx, false).sql;
+	assert_ptr_equal(strstr(sql, "CREATE SCHEMA IF NOT EXISTS migrationd; "), sql);
+	assert_null(strstr(sql, "DO "));
+	sql = lease_create(ctx, true).sql;
+	assert_ptr_equal(strstr(sql, "CREATE TABLE IF NOT EXISTS migrationd.locks"), sql);
+	talloc_free(ctx);
+}
+
 static void
 test_holder_read(void **state)
 {
@@ -115,6 +140,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_statements),
 		cmocka_unit_test(test_guard),
+		cmocka_unit_test(test_other_engines),
 		cmocka_unit_test(test_holder_read),
 	};
 

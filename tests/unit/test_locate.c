@@ -132,7 +132,7 @@ test_locate_statement(void **state UNUSED)
 		struct migration m = make(ctx,
 		    "-- migrationd: no-transaction\nVACUUM;\nVACUUM 'é',\n nope;\n"
 		    "--> statement-breakpoint\nREINDEX nope;\n");
-		struct script *script = script_build(ctx, &m);
+		struct script *script = script_build(ctx, &m, NULL);
 		struct err err = { .category = CAT_SQL_ERROR };
 
 		print_message("%s\n", rows[i].name);

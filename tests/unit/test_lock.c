@@ -165,21 +165,32 @@ test_pause(void **state)
 	}
 }
 
+static const struct engine direct_engine = {
+	.can = ENGINE_ADVISORY | ENGINE_SETTINGS | ENGINE_ROW_LOCKS,
+};
+static const struct engine pooled_engine = {
+	.can = ENGINE_ADVISORY | ENGINE_SETTINGS | ENGINE_ROW_LOCKS,
+	.pooled = true,
+};
+static const struct engine lockless_engine = { .can = 0 };
+
 /* Which of the two, and what only one of them has. */
 static void
 test_init(void **state)
 {
 	static const struct {
 		enum target_lock_mode mode;
-		bool pooled;
+		const struct engine *engine;
 		const char *name;
 	} rows[] = {
-		{ LOCK_MODE_AUTO, false, "advisory" },
-		{ LOCK_MODE_AUTO, true, "lease" },
-		{ LOCK_MODE_ADVISORY, false, "advisory" },
-		{ LOCK_MODE_ADVISORY, true, "advisory" },
-		{ LOCK_MODE_LEASE, false, "lease" },
-		{ LOCK_MODE_LEASE, true, "lease" },
+		{ LOCK_MODE_AUTO, &direct_engine, "advisory" },
+		{ LOCK_MODE_AUTO, &pooled_engine, "lease" },
+		{ LOCK_MODE_AUTO, &lockless_engine, "lease" },
+		{ LOCK_MODE_ADVISORY, &direct_engine, "advisory" },
+		{ LOCK_MODE_ADVISORY, &pooled_engine, "advisory" },
+		{ LOCK_MODE_ADVISORY, &lockless_engine, "lease" },
+		{ LOCK_MODE_LEASE, &direct_engine, "lease" },
+		{ LOCK_MODE_LEASE, &pooled_engine, "lease" },
 	};
 	struct lock first, second;
 
@@ -187,15 +198,15 @@ test_init(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		bool lease = strcmp(rows[i].name, "lease") == 0;
 
-		lock_init(&first, rows[i].mode, rows[i].pooled, 7, "pod-1");
+		lock_init(&first, rows[i].mode, rows[i].engine, 7, "pod-1");
 		assert_string_equal(first.ops->name, rows[i].name);
-		assert_int_equal(first.ops->prepare != NULL, lease);
+		assert_int_equal(first.ops->look != NULL, lease);
 		assert_int_equal(first.ops->prepare_hint != NULL, lease);
 		assert_int_equal(first.ops->renew != NULL, lease);
 		assert_int_equal(first.ops->renew_ms > 0, lease);
 		assert_non_null(strstr(first.holder, "migrationd pod-1, pid "));
 	}
-	lock_init(&second, LOCK_MODE_LEASE, true, 7, NULL);
+	lock_init(&second, LOCK_MODE_LEASE, &pooled_engine, 7, NULL);
 	assert_non_null(strstr(second.holder, "migrationd, pid "));
 	assert_string_not_equal(first.token, second.token);
 }
@@ -209,8 +220,9 @@ test_advisory(void **state)
 	struct text sql;
 
 	(void)state;
-	lock_init(&direct, LOCK_MODE_AUTO, false, INT64_C(0x123456789abcdef0), NULL);
-	lock_init(&pooled, LOCK_MODE_ADVISORY, true, direct.key, NULL);
+	lock_init(
+	    &direct, LOCK_MODE_AUTO, &direct_engine, INT64_C(0x123456789abcdef0), NULL);
+	lock_init(&pooled, LOCK_MODE_ADVISORY, &pooled_engine, direct.key, NULL);
 	statement = direct.ops->try(ctx, &direct);
 	assert_string_equal(
 	    statement.sql, "SELECT pg_catalog.pg_try_advisory_lock(1311768467463790320)");
@@ -260,14 +272,14 @@ test_sure(void **state)
 	const int64_t second = 1000000;
 
 	(void)state;
-	lock_init(&lock, LOCK_MODE_AUTO, false, 7, NULL);
+	lock_init(&lock, LOCK_MODE_AUTO, &direct_engine, 7, NULL);
 	assert_false(lock_is_sure(&lock, 100 * second));
 	assert_false(try_answered(&lock, "f", 100 * second, &err));
 	assert_false(lock_is_sure(&lock, 100 * second));
 	assert_true(try_answered(&lock, "t", 100 * second, &err));
 	assert_true(lock_is_sure(&lock, 1000000 * second));
 
-	lock_init(&lock, LOCK_MODE_LEASE, false, 7, NULL);
+	lock_init(&lock, LOCK_MODE_LEASE, &direct_engine, 7, NULL);
 	assert_false(try_answered(&lock, "f", 100 * second, &err));
 	assert_false(lock_is_sure(&lock, 100 * second));
 	assert_true(try_answered(&lock, "t", 100 * second, &err));
@@ -280,7 +292,7 @@ test_sure(void **state)
 	PQclear(kept);
 	PQclear(lost);
 
-	lock_init(&lock, LOCK_MODE_ADVISORY, true, 7, NULL);
+	lock_init(&lock, LOCK_MODE_ADVISORY, &pooled_engine, 7, NULL);
 	assert_false(try_answered(&lock, NULL, second, &err));
 	assert_int_equal(err.category, CAT_CONFIGURATION);
 	assert_non_null(strstr(err.hint, "lock = lease"));

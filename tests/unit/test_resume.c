@@ -34,7 +34,7 @@ make(const char *text)
 		    .id = "0007_mixed", .version = "0007", .file = "0007_mixed.sql" } };
 
 	migration_set_text(&world.m, ctx, text, strlen(text), NULL);
-	world.script = script_build(ctx, &world.m);
+	world.script = script_build(ctx, &world.m, NULL);
 	assert_null(world.script->problem);
 	return world;
 }
@@ -176,6 +176,34 @@ test_lookup(void **state UNUSED)
 	}
 }
 
+/* Where DDL runs alone: what the catalogs know of it. */
+static void
+test_ddl(void **state UNUSED)
+{
+	static const struct {
+		const char *sql;
+		enum resume_lookup lookup;
+		enum resume_left left;
+	} rows[] = {
+		{ "CREATE TABLE a (x int)", RESUME_OBJECT, RESUME_LEFT_NOTHING },
+		{ "CREATE TABLE IF NOT EXISTS a (x int)", RESUME_AGAIN,
+		    RESUME_LEFT_NOTHING },
+		{ "CREATE FUNCTION f() RETURNS int", RESUME_ASK, RESUME_LEFT_NOTHING },
+		{ "CREATE INDEX ASYNC i ON a (x)", RESUME_INDEX_MADE, RESUME_LEFT_INDEX },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct script_statement statement = { .text = rows[i].sql,
+			.len = strlen(rows[i].sql) };
+
+		print_message("%s\n", rows[i].sql);
+		dialect_class(
+		    &dialect_dsql, statement.text, statement.len, &statement.class);
+		assert_int_equal(resume_lookup_of(&statement), rows[i].lookup);
+		assert_int_equal(resume_left_by(&statement, "23505"), rows[i].left);
+	}
+}
+
 static void
 test_left(void **state UNUSED)
 {
@@ -190,6 +218,7 @@ test_left(void **state UNUSED)
 		{ "DROP INDEX CONCURRENTLY i", "42704", RESUME_LEFT_NOTHING },
 		{ "REINDEX INDEX CONCURRENTLY i", "57014", RESUME_LEFT_NOTHING },
 		{ "VACUUM a", "42P01", RESUME_LEFT_NOTHING },
+		{ "VACUUM a", "40003", RESUME_LEFT_UNKNOWN },
 		{ "CREATE DATABASE d", "42P04", RESUME_LEFT_NOTHING },
 		{ "ALTER TABLE p DETACH PARTITION a CONCURRENTLY", "57014",
 		    RESUME_LEFT_UNKNOWN },
@@ -272,6 +301,7 @@ main(void)
 		cmocka_unit_test(test_find),
 		cmocka_unit_test(test_changed),
 		cmocka_unit_test(test_lookup),
+		cmocka_unit_test(test_ddl),
 		cmocka_unit_test(test_left),
 		cmocka_unit_test(test_ask),
 		cmocka_unit_test(test_the_way_back),

@@ -30,7 +30,7 @@ migration_of(const void *ctx, const char *text)
 static struct script *
 script_of(const void *ctx, const char *text)
 {
-	return script_build(ctx, migration_of(ctx, text));
+	return script_build(ctx, migration_of(ctx, text), NULL);
 }
 
 /* "plain", "problem", or the numbers of the statements: [of a transaction], (alone). */
@@ -111,6 +111,56 @@ test_plain(void **state)
 	};
 
 	check_scripts(*state, rows, ARRAY_SIZE(rows));
+}
+
+/* Where each DDL statement is a transaction of its own. */
+static void
+test_dialect(void **state)
+{
+	static const struct script_case rows[] = {
+		{ "INSERT INTO a VALUES (1); UPDATE a SET x = 2;", "plain" },
+		{ "CREATE TABLE a (x int);", "(1)" },
+		{ "CREATE TABLE a (x int); CREATE TABLE b (x int);\n" MARKER
+		  "\nINSERT INTO a VALUES (1); INSERT INTO b VALUES (1);\n"
+		  "CREATE INDEX ASYNC i ON a (x);",
+		    "(1) (2) [3 4] (5)" },
+		{ "SET search_path = app; CREATE TABLE a (x int);", "[1] (2)" },
+		{ "BEGIN ISOLATION LEVEL REPEATABLE READ; INSERT INTO a VALUES (1); COMMIT;",
+		    "[2]" },
+		{ "TRUNCATE a;", "problem" },
+		{ "-- migrationd: unchecked\nTRUNCATE a;", "(1)" },
+		{ "BEGIN; CREATE TABLE a (x int); COMMIT;", "problem" },
+		{ "-- migrationd: transaction\nCREATE TABLE a (x int);", "problem" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct script *script = script_build(
+		    *state, migration_of(*state, rows[i].text), &dialect_dsql);
+
+		print_message("%s\n", rows[i].text);
+		assert_string_equal(show(*state, script), rows[i].expected);
+	}
+}
+
+/* What is refused, where, why, and the two ways out. */
+static void
+test_dialect_says(void **state)
+{
+	const struct script *script = script_build(
+	    *state, migration_of(*state, "SELECT 1;\nTRUNCATE a;"), &dialect_dsql);
+
+	assert_string_equal(script->problem->text,
+	    "Aurora DSQL does not take TRUNCATE (seen 2026-10; \"-- migrationd: "
+	    "unchecked\" in the first line tries all the same)");
+	assert_int_equal(script->problem->line, 2);
+	assert_non_null(strstr(script->problem->hint, "DELETE the rows"));
+	assert_int_equal(err_exit_code(script->problem), EXIT_REFUSED);
+	script = script_build(*state,
+	    migration_of(*state, "BEGIN; CREATE TABLE a (x int); COMMIT;"),
+	    &dialect_dsql);
+	assert_string_equal(script->problem->text,
+	    "a statement of DDL is a transaction by itself on Aurora DSQL, and the file "
+	    "begins another");
 }
 
 static void
@@ -245,7 +295,7 @@ test_a_statement_knows_its_place(void **state)
 	static const char text[] =
 	    "SELECT 1;\n" MARKER "\n  VACUUM;\n\nSELECT 2\n" MARKER "\n";
 	struct migration *m = migration_of(*state, text);
-	struct script *script = script_build(*state, m);
+	struct script *script = script_build(*state, m, NULL);
 	const struct script_statement *second, *third;
 	char hex[DIGEST_HEX], expected[DIGEST_HEX];
 
@@ -403,7 +453,7 @@ test_small_files_are_quick(void **state)
 	int64_t start_us = clock_mono_us();
 
 	for (int i = 0; i < 1000; i++)
-		assert_true(script_build(m, m)->plain);
+		assert_true(script_build(m, m, NULL)->plain);
 	/* 6 ms is what it takes without a sanitizer */
 	assert_true(clock_mono_us() - start_us < 2000000);
 }
@@ -423,7 +473,8 @@ test_a_layout_asks_for_no_transaction(void **state)
 		struct migration *m = migration_of(*state, rows[i].text);
 
 		m->no_transaction = true;
-		assert_string_equal(show(*state, script_build(*state, m)), rows[i].shown);
+		assert_string_equal(
+		    show(*state, script_build(*state, m, NULL)), rows[i].shown);
 	}
 }
 
@@ -433,6 +484,8 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(test_plain),
+		TEST(test_dialect),
+		TEST(test_dialect_says),
 		TEST(test_what_runs_alone),
 		TEST(test_begin_and_commit),
 		TEST(test_enum_values),

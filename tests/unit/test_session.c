@@ -62,7 +62,10 @@ test_settings(void **state)
 		struct text sql;
 
 		text_init(&sql, ctx, BOUND_SQL);
-		session_add_settings(&sql, rows[i].version);
+		struct engine engine = { .can = ENGINE_SETTINGS | ENGINE_TIMEOUTS,
+			.version = rows[i].version };
+
+		session_add_settings(&sql, &engine);
 		assert_string_equal(sql.data, rows[i].sql);
 	}
 	talloc_free(ctx);
@@ -72,16 +75,48 @@ test_settings(void **state)
 static void
 test_fresh_start(void **state)
 {
+	const struct engine engine = { .can = ENGINE_SETTINGS, .version = 150020 };
 	void *ctx = mem_context(NULL, "test");
 	struct text sql;
 
 	(void)state;
 	text_init(&sql, ctx, BOUND_SQL);
-	session_add_fresh_start(&sql, 150020, true);
+	session_add_fresh_start(&sql, &engine, true);
 	assert_string_equal(sql.data, "BEGIN;" RESET ON_15 "COMMIT;BEGIN;");
 	text_reset(&sql);
-	session_add_fresh_start(&sql, 150020, false);
+	session_add_fresh_start(&sql, &engine, false);
 	assert_string_equal(sql.data, RESET ON_15);
+	talloc_free(ctx);
+}
+
+/* Where a server refuses to be told, nothing is said. */
+static void
+test_other_engines(void **state)
+{
+	static const struct {
+		unsigned can;
+		const char *settings;
+	} rows[] = {
+		{ 0, "" },
+		{ ENGINE_TIMEOUTS, "SET statement_timeout = 0;SET lock_timeout = 0;" },
+	};
+	void *ctx = mem_context(NULL, "test");
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct engine engine = { .can = rows[i].can, .version = 160015 };
+		struct text sql;
+
+		text_init(&sql, ctx, BOUND_SQL);
+		session_add_settings(&sql, &engine);
+		session_add_unwatched(&sql, &engine);
+		assert_string_equal(sql.data, rows[i].settings);
+		text_reset(&sql);
+		session_add_fresh_start(&sql, &engine, false);
+		assert_int_equal(sql.len, 0);
+		session_add_fresh_start(&sql, &engine, true);
+		assert_string_equal(sql.data, "BEGIN;");
+	}
 	talloc_free(ctx);
 }
 
@@ -118,6 +153,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_settings),
 		cmocka_unit_test(test_fresh_start),
+		cmocka_unit_test(test_other_engines),
 		cmocka_unit_test(test_pooled),
 	};
 

@@ -29,7 +29,8 @@ static const struct migration migration = {
 static struct tracking_table
 table_of(const struct tracking *kind)
 {
-	return (struct tracking_table){ kind, "my schema", "a \"table\"" };
+	return (
+	    struct tracking_table){ kind, "my schema", "a \"table\"", NULL, NULL, false };
 }
 
 #define NAMES                                                                \
@@ -427,7 +428,7 @@ test_guard(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		const struct tracking_table table = { &tracking_drizzle, "s",
-			rows[i].table };
+			rows[i].table, NULL, NULL, false };
 		const char *made = tracking_guard(ctx, &table).sql;
 		const char *removed = tracking_unguard(ctx, &table).sql;
 		char *start = mem_printf(ctx,
@@ -453,7 +454,8 @@ test_guard(void **state)
 static void
 test_guard_refused(void **state)
 {
-	const struct tracking_table table = { &tracking_drizzle, "drizzle", "m" };
+	const struct tracking_table table = { &tracking_drizzle, "drizzle", "m", NULL,
+		NULL, false };
 	struct err err = { 0 };
 
 	(void)state;

@@ -129,6 +129,8 @@ fake_scenes = $(fake_script) %D%/fake/model.c %D%/fake/model.h \
 	%D%/fake/scenarios_rollback.c %D%/fake/scenarios_segment.c \
 	%D%/fake/scenarios_engine.c \
 	%D%/fake/scenarios_stop.c
+	%D%/fake/scenarios_phase.c %D%/fake/scenarios_repair.c %D%/fake/scenarios_resume.c %D%/fake/scenarios_segment.c \
+	%D%/fake/scenarios_engine.c %D%/fake/scenarios_stop.c
 # a scene need not wait through pauses
 fake_scene_flags = $(AM_LDFLAGS) -Wl,--wrap=uv_timer_start
 fake_libs = $(migrationd_libs) $(CMOCKA_LIBS)

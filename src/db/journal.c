@@ -124,8 +124,7 @@ journal_read_look(const PGresult *result)
 	return (struct journal_look){
 		.exists = row && strcmp(PQgetvalue(result, 0, 0), "t") == 0,
 		.may_create = row && strcmp(PQgetvalue(result, 0, 1), "t") == 0,
-		.schema_exists = row && PQnfields(result) > 2 &&
-		    strcmp(PQgetvalue(result, 0, 2), "t") == 0,
+		.schema_exists = row && strcmp(PQgetvalue(result, 0, 2), "t") == 0,
 	};
 }
 

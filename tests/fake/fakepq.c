@@ -14,7 +14,7 @@
 
 #include <libpq-fe.h>
 
-#define MAX_RULES    64
+#define MAX_RULES    96
 #define MAX_ITEMS    32
 #define MAX_QUEUE    512
 #define MAX_SENT     4096

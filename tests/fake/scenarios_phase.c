@@ -100,7 +100,8 @@ static void
 batches_created(struct scene *scene)
 {
 	batches(scene);
-	fakepq_rows(fakepq_once("'batches'"), 2, 1, (const char *const[]){ "f", "t" });
+	fakepq_rows(
+	    fakepq_once("'batches'"), 3, 1, (const char *const[]){ "f", "t", "t" });
 	script_tag("CREATE TABLE IF NOT EXISTS migrationd.batches", "CREATE TABLE");
 }
 
@@ -108,7 +109,7 @@ static void
 batches_denied(struct scene *scene)
 {
 	batches(scene);
-	fakepq_rows(fakepq_on("'batches'"), 2, 1, (const char *const[]){ "f", "f" });
+	fakepq_rows(fakepq_on("'batches'"), 3, 1, (const char *const[]){ "f", "f", "f" });
 }
 
 static void

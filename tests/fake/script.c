@@ -191,7 +191,7 @@ script_server(void)
 	fakepq_rows(fakepq_on("pg_locks"), 4, 0, NULL);
 	script_tag("DELETE FROM \"", "DELETE 1");
 	script_table("id,hash,created_at");
-	fakepq_rows(fakepq_on("'batches'"), 2, 1, (const char *const[]){ "t", "t" });
+	fakepq_rows(fakepq_on("'batches'"), 3, 1, (const char *const[]){ "t", "t", "t" });
 	fakepq_rows(fakepq_on("SELECT b.batches"), 4, 0, NULL);
 	answer("SELECT 30", "30");
 	answer("c.reltuples", "100");

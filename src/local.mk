@@ -96,6 +96,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/db/index_lookup.c %D%/db/index_lookup.h \
 	%D%/db/journal.c %D%/db/journal.h \
 	%D%/db/journal_batches.c %D%/db/journal_batches.h \
+	%D%/db/journal_look.c \
 	%D%/db/journal_statements.c %D%/db/journal_statements.h \
 	%D%/db/keeper.c %D%/db/keeper.h \
 	%D%/db/lease.c %D%/db/lease.h \

@@ -116,28 +116,6 @@ journal_look(void)
 	return &look;
 }
 
-struct journal_look
-journal_read_look(const PGresult *result)
-{
-	bool row = PQntuples(result) == 1;
-
-	return (struct journal_look){
-		.exists = row && strcmp(PQgetvalue(result, 0, 0), "t") == 0,
-		.may_create = row && strcmp(PQgetvalue(result, 0, 1), "t") == 0,
-		.schema_exists = row && strcmp(PQgetvalue(result, 0, 2), "t") == 0,
-	};
-}
-
-struct pgconn_statement
-journal_create_with(const void *ctx, bool schema_exists, const char *create_table)
-{
-	return (struct pgconn_statement){
-		.sql = mem_printf(ctx, "%s%s",
-		    schema_exists ? "" : "CREATE SCHEMA IF NOT EXISTS migrationd; ",
-		    create_table),
-	};
-}
-
 struct pgconn_statement
 journal_create(const void *ctx, bool schema_exists)
 {

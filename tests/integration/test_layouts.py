@@ -242,7 +242,7 @@ def test_a_tool_that_stopped_half_way(once, serve, database, folder, layout,
     assert error["hint"]
     assert "public.b" not in database.tables()
     daemon = serve(folder, "--layout", layout)
-    assert daemon.verdict() == "refused"
+    daemon.wait_verdict("refused")
     assert daemon.apply().status == 409
 
 

@@ -14,6 +14,7 @@ import time
 
 from harness import chaos_check as check
 from harness.chaos_check import Answer, State
+from harness.chaos_world import TIMEOUT_S
 from harness.daemon import Daemon
 
 RUN_S = 0.03  # about what a run takes: random faults strike within it
@@ -294,7 +295,7 @@ def syscall_round(world, points, seed, tally):
 def call(daemon, connection, world, disturbed):
     """POST /apply; None where the daemon died before it answered."""
     try:
-        got = daemon.apply(timeout=30)
+        got = daemon.apply(timeout=TIMEOUT_S)
     except OSError:
         return None
     except http.client.HTTPException:

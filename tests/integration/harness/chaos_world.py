@@ -18,7 +18,7 @@ from harness.folder import BREAKPOINT, T0
 from harness.postgres import CATALOG_SQL
 from harness.wait import wait_until
 
-TIMEOUT_S = 30
+TIMEOUT_S = 75  # the lease of a dead daemon lasts for 30
 LOCK_FREE_S = 3.0
 MARKER = "INSERT INTO chaos.markers (id) VALUES ('{0}');\n"
 

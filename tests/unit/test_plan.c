@@ -407,6 +407,7 @@ test_matching_by_second(void **state)
 		{ .folder = "a@1000:s b@2000:s", "5000:s", "PA", "a.", BY_SECOND },
 		{ .folder = "a@2000:s b@1000:s", "5000:s", "AP", "b.", BY_SECOND },
 		{ .folder = "a@1000 b@2000", "-:b", "PA", "a.", BY_SECOND },
+		{ .folder = "a@1000 b@2000", "5000:a", "AP", "b.", BY_SECOND },
 		{ .folder = "a@1000", "5000:z", "P?", "", CAT_CONFIGURATION, BY_SECOND },
 		{ .folder = "a@1000", "5000", "P?", "", CAT_CONFIGURATION, BY_SECOND },
 		{ .folder = "a@1000", "-:z 1000:a", "A?", "", CAT_CONFIGURATION, BY_SECOND },

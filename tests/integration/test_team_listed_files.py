@@ -7,7 +7,7 @@ import json
 import pytest
 
 from harness.folder import sequence_folder, write
-from harness.team import (DRIFT, FAILED, FILES, PENDING, REFUSED, Team)
+from harness.team import CONFIGURATION, DRIFT, FAILED, FILES, PENDING, Team
 
 # as the team's own function made it, and what that had done already
 LOG = """CREATE TABLE migration_log (
@@ -106,6 +106,31 @@ def test_the_day(team, workdir):
     team.ctl("apply")
     assert team.database.value("SELECT count(*) FROM users") == 1
     team.ctl("check", "--strict")
+
+
+def test_the_way_back(team, workdir):
+    made = write(workdir / "generated.sql", PREFERENCES)
+    team.ctl("prepare", made, "add-user-preferences-table")
+    team.ctl("apply")
+    said = team.ctl("rollback", "002-users", "--dry-run")
+    assert "003-add-user-preferences-table" in said
+    assert "rollback is off" in team.ctl("rollback", "002-users",
+                                         expect=CONFIGURATION)
+    assert team.database.has_table("user_preferences")
+    team.ctl("--rollback", "rollback", "002-users", "--reason", "slow")
+    assert not team.database.has_table("user_preferences")
+    assert [row[1] for row in team.database.query(AUDIT)] == [
+        "002-users.sql", "001-enums.sql"]
+    team.ctl("check", "--strict", expect=PENDING)
+
+    # by hand, and the row after it
+    team.ctl("apply")
+    team.database.execute("DROP TABLE user_preferences")
+    team.ctl("repair", "003-add-user-preferences-table", "pending",
+             "--reason", "taken back by hand")
+    team.ctl("check", "--strict", expect=PENDING)
+    team.ctl("apply")
+    assert team.database.has_table("user_preferences")
 
 
 def test_a_file_that_nobody_registered(team):

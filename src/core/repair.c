@@ -69,7 +69,8 @@ decide_recorded(
 		out->write = PLAN_REMOVE_ROW;
 		out->after = migration_state_name(MIGRATION_PENDING);
 	} else if (is_word(action, "checksum")) {
-		if (item->state != MIGRATION_MODIFIED)
+		/* where none is recorded, the file is told apart from now on */
+		if (item->state != MIGRATION_MODIFIED && item->recorded_checksum != NULL)
 			return refuse(item, err, "has the checksum that is recorded",
 			    "there is nothing to do; GET /migrations has the checksums");
 		out->write = PLAN_BLESS_ROW;

@@ -24,6 +24,7 @@ item_of(enum migration_state state)
 	return (struct plan_item){ .state = state,
 		.migration = missing ? NULL : &migration,
 		.row = state == MIGRATION_PENDING ? NULL : &row,
+		.recorded_checksum = state == MIGRATION_PENDING ? NULL : row.checksum,
 		.id = missing ? "gone" : "0002_b" };
 }
 
@@ -95,6 +96,20 @@ test_decide(void **state)
 		    (got.after != NULL && strcmp(got.after, wanted->after) != 0))
 			fail_msg("row %zu: %s", i, err.text);
 	}
+}
+
+/* Applied by another tool, in a table without checksums. */
+static void
+test_first_checksum(void **state)
+{
+	struct plan_item item = item_of(MIGRATION_APPLIED);
+	struct repair got;
+	struct err err = { 0 };
+
+	(void)state;
+	item.recorded_checksum = NULL;
+	assert_int_equal(repair_decide(&item, item.id, "checksum", &got, &err), 0);
+	assert_int_equal(got.write, PLAN_BLESS_ROW);
 }
 
 static void
@@ -190,6 +205,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_decide),
+		cmocka_unit_test(test_first_checksum),
 		cmocka_unit_test(test_what_is_no_migration),
 		cmocka_unit_test(test_a_file_that_cannot_be_read),
 		cmocka_unit_test(test_refuse),

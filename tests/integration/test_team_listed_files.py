@@ -146,8 +146,11 @@ def test_a_file_that_nobody_registered(team):
 
 
 def test_the_first_files_never_change(team):
-    team.database.execute("DROP TABLE migration_log, users; DROP TYPE role")
-    team.ctl("apply")
+    """Nobody has noted what they were when the team's own function ran
+    them: that is said once."""
+    for name in ("001-enums", "002-users"):
+        team.ctl("repair", name, "checksum", "--reason", "moving in")
+    team.ctl("check", "--strict")
     write(team.folder / "002-users.sql", "CREATE TABLE users (id bigint);\n")
     write(team.folder / "003-more.sql", "CREATE TABLE more (id int);\n")
     register(team, "003-more.sql")

@@ -4,6 +4,7 @@ deployment calls moves in: one day of it."""
 
 import pytest
 
+from harness.dsql import Dsql
 from harness.folder import sequence_folder, write
 from harness.team import FAILED, PENDING, REFUSED, Team
 
@@ -85,3 +86,38 @@ def test_a_reversal_that_deletes_the_row(team):
     (team.folder / "0003_new_table.sql").unlink()
     team.ctl("apply")
     assert versions(team) == ["0001", "0002", "0004"]
+
+
+def test_the_day_on_dsql(postgres, database, workdir, start_daemon):
+    """Aurora DSQL's stand-in: indexes are built by jobs, and each statement
+    is a transaction by itself."""
+    standin = Dsql(postgres, database)
+    try:
+        database.execute(DONE)
+        team = Team(workdir, standin, start_daemon, sequence_folder(
+            workdir / "migrations", {
+                **FILES, "0002_create_indexes.sql":
+                "CREATE INDEX ASYNC IF NOT EXISTS users_email_idx"
+                " ON users (email);\n"}))
+        replicas = team.replicas()
+        team.deploy(replicas)
+        assert database.value("SELECT indisvalid FROM pg_index WHERE"
+                              " indexrelid = 'users_email_idx'::regclass")
+        team.ctl("create", "add new table")
+        file = team.folder / "0003_add_new_table.sql"
+        write(file, "CREATE TABLE IF NOT EXISTS new_table (id uuid);\n"
+                    "INSERT INTO new_table (nmae) VALUES (NULL);\n")
+        assert '"nmae"' in team.ctl("apply", expect=FAILED)
+        write(file, file.read_text().replace("nmae", "id"))
+        team.ctl("apply")
+        assert [v for v, in database.query(AUDIT)] == ["0001", "0002", "0003"]
+        assert database.value("SELECT count(*) FROM new_table") == 1
+        team.ctl("create", "rollback 0003")
+        write(team.folder / "0004_rollback_0003.sql",
+              "DROP TABLE IF EXISTS new_table;\n")
+        team.ctl("apply")
+        team.ctl("check", "--strict")
+        for daemon in replicas:
+            daemon.stop()
+    finally:
+        standin.stop()

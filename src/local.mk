@@ -56,6 +56,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/core/layout_flyway.c \
 	%D%/core/layout_golang_migrate.c \
 	%D%/core/layout_goose.c \
+	%D%/core/layout_drizzle1.c \
 	%D%/core/layout_kind.c %D%/core/layout_kind.h \
 	%D%/core/layout_manifest.c \
 	%D%/core/layout_sequence.c \
@@ -127,6 +128,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/db/runner_segment.c \
 	%D%/db/runner_send.c \
 	%D%/db/runner_job.c \
+	%D%/db/runner_upgrade.c \
 	%D%/db/runner_open.c \
 	%D%/db/runner_steps.h \
 	%D%/db/session.c %D%/db/session.h \
@@ -140,6 +142,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/db/tracking_flyway.c \
 	%D%/db/tracking_golang_migrate.c \
 	%D%/db/tracking_goose.c \
+	%D%/db/tracking_drizzle1.c \
 	%D%/db/tracking_guard.c \
 	%D%/db/tracking_kind.h \
 	%D%/db/tracking_migration_log.c \

@@ -43,6 +43,7 @@ unit_tests = \
 	%D%/unit/test_layout_goose \
 	%D%/unit/test_layout_files \
 	%D%/unit/test_layout_manifest \
+	%D%/unit/test_layout_drizzle1 \
 	%D%/unit/test_layout_sequence \
 	%D%/unit/test_layout_sqlx \
 	%D%/unit/test_locate \
@@ -77,6 +78,7 @@ unit_tests = \
 	%D%/unit/test_sqlstate \
 	%D%/unit/test_tracking \
 	%D%/unit/test_api_check \
+	%D%/unit/test_tracking_drizzle1 \
 	%D%/unit/test_api_read \
 	%D%/unit/test_api_wait \
 	%D%/unit/test_api_write \
@@ -128,9 +130,7 @@ fake_scenes = $(fake_script) %D%/fake/model.c %D%/fake/model.h \
 	%D%/fake/scenarios_phase.c %D%/fake/scenarios_repair.c %D%/fake/scenarios_resume.c \
 	%D%/fake/scenarios_rollback.c %D%/fake/scenarios_segment.c \
 	%D%/fake/scenarios_engine.c \
-	%D%/fake/scenarios_stop.c
-	%D%/fake/scenarios_phase.c %D%/fake/scenarios_repair.c %D%/fake/scenarios_resume.c %D%/fake/scenarios_segment.c \
-	%D%/fake/scenarios_engine.c %D%/fake/scenarios_stop.c
+	%D%/fake/scenarios_stop.c %D%/fake/scenarios_upgrade.c
 # a scene need not wait through pauses
 fake_scene_flags = $(AM_LDFLAGS) -Wl,--wrap=uv_timer_start
 fake_libs = $(migrationd_libs) $(CMOCKA_LIBS)

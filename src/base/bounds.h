@@ -32,6 +32,8 @@
 #define BOUND_RUN_BYTES \
 	(8u << 20)           /* the migrations of one run, as the journal keeps them */
 #define BOUND_SQL (1u << 20) /* a bookkeeping statement of ours */
+/* naming each row of a tracking table: some 50,000 of them */
+#define BOUND_UPGRADE_BYTES (16u << 20)
 
 /* Runs */
 #define BOUND_RUNS_KEPT 100u /* finished runs kept in memory for /runs */

@@ -6,6 +6,7 @@
 
 /* In the order in which a folder is asked what it is: the most particular first. */
 static const struct layout *const layouts[] = {
+	&layout_drizzle1,
 	&layout_drizzle,
 	&layout_manifest,
 	&layout_diesel,

@@ -7,6 +7,8 @@
  *
  * drizzle    meta/_journal.json lists the tags in order, <tag>.sql beside it; parts are cut at
  *            "--> statement-breakpoint" (drizzle-kit 0.x, journal versions 5, 6, 7)
+ * drizzle1   <14 digits of UTC>_<name>/migration.sql, ordered by name, cut likewise
+ *            (drizzle-kit 1.0)
  * sequence   NNNN_description.sql, NNN-description.sql or 14-digit timestamps; gaps are fine,
  *            order is numeric
  * manifest   a list beside the files says which are run, and in which order
@@ -75,6 +77,7 @@ struct layout {
 };
 
 extern const struct layout layout_drizzle;
+extern const struct layout layout_drizzle1;
 extern const struct layout layout_diesel;
 extern const struct layout layout_goose;
 extern const struct layout layout_dbmate;

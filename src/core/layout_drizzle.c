@@ -18,10 +18,7 @@
  */
 
 #define META    "meta"
-#define JOURNAL META "/_journal.json"
-
-/* 24 bytes that cut wherever they stand, as drizzle-orm's split() does. */
-#define MARKER "--> statement-breakpoint"
+#define JOURNAL LAYOUT_JOURNAL
 
 /* JavaScript's numbers are doubles: beyond 2^53 not every integer is one. */
 #define WHEN_MAX (INT64_C(1) << 53)
@@ -317,7 +314,8 @@ add_entry(struct journal *j, size_t index)
 		return;
 	}
 	snprintf(file, sizeof(file), "%s.sql", json_string_value(tag));
-	m = folder_add(j->folder, j->dir, json_string_value(tag), file, MARKER);
+	m = folder_add(
+	    j->folder, j->dir, json_string_value(tag), file, LAYOUT_BREAKPOINT);
 	m->order = order;
 	m->version = mem_printf(m, "%" PRId64, order);
 	m->name = name_of(m->id);
@@ -398,7 +396,7 @@ drizzle_snapshot_file(const void *ctx, const struct migration *m)
 const struct layout layout_drizzle = {
 	.name = "drizzle",
 	.summary = "drizzle-kit 0.x: meta/_journal.json lists <tag>.sql files",
-	.sample = "meta/_journal.json",
+	.sample = JOURNAL,
 	.tracking = "drizzle",
 	.remedy =
 	    "regenerate it on top of the others: delete the file and its journal entry, "

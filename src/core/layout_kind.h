@@ -17,6 +17,12 @@
 #include "core/folder.h"
 #include "core/layout.h"
 
+/* 24 bytes that cut wherever they stand, as the split() of drizzle-orm 0.45 and 1.0 does. */
+#define LAYOUT_BREAKPOINT "--> statement-breakpoint"
+
+/* What drizzle-kit 0.x keeps its list of migrations in; drizzle-kit up takes it away. */
+#define LAYOUT_JOURNAL "meta/_journal.json"
+
 /* More would not fit into 64 bits. */
 #define LAYOUT_DIGITS 18u
 

@@ -14,7 +14,8 @@
  *	        -> [ BEGIN -> PART* -> RECORD -> COMMIT ]* ]*
  *	    -> PHASE -> JOURNAL -> UNLOCK -> DONE
  *
- * A file that runs in segments: RESUME, then for each segment
+ * A tracking table of an older version of its tool: PLAN -> UPGRADE -> PREPARE, and on from
+ * there. A file that runs in segments: RESUME, then for each segment
  *	    transactional: BEGIN -> PART* -> MARK -> COMMIT
  *	    alone:         INTENT -> ALONE -> OUTCOME
  * and RECORD in the last transaction. One that runs in batches: BATCH, then
@@ -50,6 +51,7 @@ enum run_state {
 	RUN_PREPARE,
 	RUN_HISTORY,
 	RUN_PLAN,
+	RUN_UPGRADE,
 	RUN_HOOK,
 	RUN_REPAIR,
 	RUN_RESUME,

@@ -72,6 +72,17 @@ journal_statements_read(
 	    "FROM migrationd.statements s WHERE " OF_MIGRATION " ORDER BY s.number");
 }
 
+struct pgconn_statement
+journal_statements_versions(const void *ctx, const struct tracking_table *table)
+{
+	struct pgconn_statement versions = about(ctx, table, NULL,
+	    "SELECT DISTINCT s.version FROM migrationd.statements s "
+	    "WHERE s.tracking OPERATOR(pg_catalog.=) $1::pg_catalog.text");
+
+	versions.n_params = 1;
+	return versions;
+}
+
 struct resume_row *
 journal_statements_rows(const void *ctx, const PGresult *result, size_t *n)
 {

@@ -48,6 +48,10 @@ struct pgconn_statement journal_statements_segment(const void *ctx,
     const struct tracking_table *table, const char *version, const struct script *script,
     const struct script_segment *segment, const char *run_id);
 
+/* The versions of which anything is noted, one in each row. */
+struct pgconn_statement journal_statements_versions(
+    const void *ctx, const struct tracking_table *table);
+
 /* What stands for the version in the rows of its way back. */
 const char *journal_statements_key_back(const void *ctx, const char *version);
 

@@ -80,6 +80,7 @@ read_table(struct observer *observer, const struct pgconn_reply *reply)
 	struct tracking_look look;
 
 	tracking_read_look(observer->look, reply->result, &look);
+	tracking_settle(&observer->table, &look);
 	seen->tracking[observer->phase].exists = look.table_exists;
 	if (!look.table_exists) {
 		*history = tracking_new_history(

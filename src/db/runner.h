@@ -12,9 +12,10 @@
  *
  * runner.c is the driver; the states, one pair of functions each (what is sent, and
  * what the answer means), are in runner_open.c (to the table), runner_history.c,
- * runner_phase.c (which folder comes next), runner_plan.c, runner_apply.c and
- * runner_record.c (each migration), runner_segment.c and runner_alone.c (files that run
- * in segments), runner_repair.c (what a person decided) and runner_close.c (the end).
+ * runner_phase.c (which folder comes next), runner_plan.c, runner_upgrade.c (an
+ * older tracking table), runner_apply.c and runner_record.c (each migration),
+ * runner_segment.c and runner_alone.c (files that run in segments), runner_repair.c (what
+ * a person decided) and runner_close.c (the end).
  */
 
 #include "core/folder.h"

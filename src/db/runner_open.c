@@ -373,6 +373,7 @@ prepare_answer(struct runner *runner, const struct pgconn_reply *reply)
 	if (runner->stage == PREPARE_CREATE)
 		return prepare_guard(runner);
 	tracking_read_look(runner, reply->result, &runner->look);
+	tracking_settle(&runner->table, &runner->look);
 	if (runner->look.table_exists)
 		return tracking_check(&runner->table, &runner->look, &err) < 0
 		    ? runner_fail(runner, &err)

@@ -175,6 +175,7 @@ plan_enter(struct runner *runner)
 	struct run *run = runner->run;
 	struct err err = { 0 };
 	bool is_first = runner->plan == NULL;
+	bool is_older = runner->table.kind->upgrade != NULL;
 
 	runner->plan = make_plan(runner, run->steps);
 	if (settle_doubt(runner, &err) < 0)
@@ -192,8 +193,11 @@ plan_enter(struct runner *runner)
 	runner->segment = 0;
 	if (runner->overtaken != NULL && settle_overtaken(runner) != RUN_PLAN)
 		return RUN_NOTE;
-	if (run->operation == PLAN_REPAIR)
+	if (run->operation == PLAN_REPAIR && !is_older)
 		return RUN_REPAIR;
+	if (is_older && !err_is_set(&runner->plan->refusal))
+		return runner_is_stopping(runner) ? runner_fail_stopped(runner)
+						  : RUN_UPGRADE;
 	for (size_t i = 0; is_first && i < runner->plan->n_problems; i++)
 		if (!runner->plan->problems[i].blocks)
 			run_add_warning(run, &runner->plan->problems[i].err);

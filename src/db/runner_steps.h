@@ -121,6 +121,8 @@ extern const struct runner_step runner_step_plan, runner_step_hook;
 extern const struct runner_step runner_step_repair;
 /* runner_phase.c: which folder comes next. */
 extern const struct runner_step runner_step_phase;
+/* runner_upgrade.c: a tracking table of an older version. */
+extern const struct runner_step runner_step_upgrade;
 /* runner_apply.c: one migration after the other. */
 extern const struct runner_step runner_step_begin, runner_step_part, runner_step_record,
     runner_step_commit, runner_step_retry, runner_step_rollback, runner_step_note;

@@ -10,6 +10,7 @@
 
 static const struct tracking *const kinds[] = {
 	&tracking_drizzle,
+	&tracking_drizzle1,
 	&tracking_schema_migrations,
 	&tracking_migration_log,
 	&tracking_golang_migrate,
@@ -116,6 +117,25 @@ has_column(const struct tracking_look *look, const char *column)
 	return false;
 }
 
+static const char *
+missing_column(const struct tracking *kind, const struct tracking_look *look)
+{
+	for (size_t i = 0; kind->columns[i]; i++)
+		if (!has_column(look, kind->columns[i]))
+			return kind->columns[i];
+	return NULL;
+}
+
+void
+tracking_settle(struct tracking_table *table, const struct tracking_look *look)
+{
+	const struct tracking *older = table->kind->older;
+
+	if (look->table_exists && older && missing_column(table->kind, look) &&
+	    !missing_column(older, look))
+		table->kind = older;
+}
+
 static int
 refuse(struct err *err)
 {
@@ -129,15 +149,15 @@ tracking_check(
     const struct tracking_table *table, const struct tracking_look *look, struct err *err)
 {
 	const struct tracking *kind = table->kind;
+	const char *missing = NULL;
 
 	if (!look->table_exists)
 		return 0;
-	for (size_t i = 0; kind->columns[i]; i++) {
-		if (has_column(look, kind->columns[i]))
-			continue;
+	missing = missing_column(kind, look);
+	if (missing) {
 		err_set(err, CAT_CONFIGURATION,
 		    "table %s.%s has no column \"%s\", so it is no %s tracking table",
-		    table->schema, table->table, kind->columns[i], kind->name);
+		    table->schema, table->table, missing, kind->name);
 		err_hint(err,
 		    "choose another tracking table or kind (%s), or see who made this table",
 		    tracking_names());

@@ -11,7 +11,7 @@
  *	const struct tracking *kind = tracking_find("drizzle");
  *	struct tracking_table table = { .kind = kind, .schema = ..., .table = ... };
  *
- *	tracking_look(ctx, &table)            -> tracking_read_look(...)
+ *	tracking_look(ctx, &table)            -> tracking_read_look(...), tracking_settle
  *	kind->create(ctx, &table, &look)      only what is absent
  *	kind->read(ctx, &table)               -> tracking_read_history(...)
  *	kind->record(ctx, &table, migration)  inside the migration's transaction
@@ -77,6 +77,12 @@ struct tracking {
 	 */
 	const char *foreign_column;
 	const char *foreign_hint;
+	/*
+	 * The same tool's older version of the table, which has all columns of its own but not
+	 * all of ours; NULL: none. It is read as what it is (tracking_settle), until a run
+	 * brings it up to date before it writes.
+	 */
+	const struct tracking *older;
 
 	/*
 	 * Statements for what is absent, as its own tool creates it; sql "" when
@@ -115,9 +121,19 @@ struct tracking {
 	struct pgconn_statement (*record_failure)(const void *ctx,
 	    const struct tracking_table *table, const struct migration *migration,
 	    const char *message);
+	/*
+	 * Of an older version alone, which has nothing to create or record: open a
+	 * transaction and make the table the newer one. `owner` is plan_match's, one for each
+	 * row of the history, none of them NULL. The answer is one bool: the table has no
+	 * rows but these, so that the transaction may be committed.
+	 */
+	struct pgconn_statement (*upgrade)(const void *ctx,
+	    const struct tracking_table *table, const struct history *history,
+	    const struct migration *const *owner);
 };
 
 extern const struct tracking tracking_drizzle;
+extern const struct tracking tracking_drizzle1;
 extern const struct tracking tracking_schema_migrations;
 extern const struct tracking tracking_migration_log;
 extern const struct tracking tracking_golang_migrate;
@@ -139,6 +155,9 @@ struct pgconn_statement tracking_look(
     const void *ctx, const struct tracking_table *table);
 void tracking_read_look(
     const void *ctx, const PGresult *result, struct tracking_look *look);
+
+/* Where the table is one of an older version, that becomes its kind. */
+void tracking_settle(struct tracking_table *table, const struct tracking_look *look);
 
 /*
  * Whether the table has the kind's columns and no foreign one. CONFIGURATION (409, exit

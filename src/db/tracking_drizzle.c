@@ -141,9 +141,9 @@ const struct tracking tracking_drizzle = {
 	.guard_columns = "created_at,hash",
 	.foreign_column = "name",
 	.foreign_hint =
-	    "drizzle-orm 1.0 has taken the table over; a folder with "
-	    "meta/_journal.json and a 1.0 folder must not share one: give this folder "
-	    "a table of its own, or upgrade it with drizzle-kit up",
+	    "drizzle-orm 1.0 has taken the table over, and would run again what is recorded "
+	    "from a folder with meta/_journal.json: turn the folder into 1.0's with "
+	    "drizzle-kit up, or give it a table of its own",
 	.create = create,
 	.read = read_all,
 	.read_row = read_row,

@@ -128,9 +128,9 @@ is_in_history(const struct scene *scene, const struct run_migration *applied)
 	for (size_t i = 0; i < scene->history->n_rows; i++) {
 		const char *key = scene->history->rows[i].key;
 
-		if (scene->history->key == HISTORY_BY_VERSION
-			? strcmp(key, applied->version) == 0
-			: strncmp(key, applied->id, strlen(applied->id)) == 0)
+		if (scene->history->key == HISTORY_BY_FILE
+			? strncmp(key, applied->id, strlen(applied->id)) == 0
+			: strcmp(key, applied->version) == 0)
 			return true;
 	}
 	return false;
@@ -139,8 +139,7 @@ is_in_history(const struct scene *scene, const struct run_migration *applied)
 void
 scene_check_migration(const struct scene *scene, const struct migration *m)
 {
-	const char *key =
-	    scene->history->key == HISTORY_BY_VERSION ? m->version : m->file;
+	const char *key = scene->history->key == HISTORY_BY_FILE ? m->file : m->version;
 	struct script *script = script_build(NULL, m, scene->dialect);
 
 	assert_int_equal(model_n_rows_of(key), 1);

@@ -41,6 +41,8 @@ struct scenario {
 /* In the order of a run: what comes before the plan, then migrations and the end. */
 extern const struct scenario scenarios_open[];
 extern const size_t n_scenarios_open;
+extern const struct scenario scenarios_upgrade[];
+extern const size_t n_scenarios_upgrade;
 extern const struct scenario scenarios_apply[];
 extern const size_t n_scenarios_apply;
 extern const struct scenario scenarios_again[];

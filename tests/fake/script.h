@@ -20,6 +20,7 @@
  *	probe lock? locks+ lock+ lock holder look create rows unlock
  *	                         session and tracking table; lock+:
  *	                                                  its table, behind a pooler
+ *	begun? upgrade                                    an older tracking table
  *	begin again relock record(KEY) COMMIT ROLLBACK    migrations; again: in a transaction
  *	failure(FILE) unrecord(KEY) bless(KEY)            that has begun already
  *	statements? statements+ resume                    migrations that run in segments

@@ -14,13 +14,14 @@
 #include "base/macros.h"
 #include "scene.h"
 
-#define MAX_SCENARIOS 256
+#define MAX_SCENARIOS 512
 
 static const struct {
 	const struct scenario *scenarios;
 	const size_t *n;
 } lists[] = {
 	{ scenarios_open, &n_scenarios_open },
+	{ scenarios_upgrade, &n_scenarios_upgrade },
 	{ scenarios_apply, &n_scenarios_apply },
 	{ scenarios_again, &n_scenarios_again },
 	{ scenarios_segment, &n_scenarios_segment },

@@ -120,6 +120,7 @@ struct list {
 
 static const struct list lists[] = {
 	{ scenarios_open, &n_scenarios_open },
+	{ scenarios_upgrade, &n_scenarios_upgrade },
 	{ scenarios_apply, &n_scenarios_apply },
 	{ scenarios_again, &n_scenarios_again },
 	{ scenarios_segment, &n_scenarios_segment },

@@ -4,10 +4,12 @@
 // migrationd on the same folder:
 //
 //   node migrate.mjs DATABASE_URL FOLDER [--schema S] [--table T]
-//                    [--driver pg|postgres]
+//                    [--driver pg|postgres] [--drizzle 0|1]
 //
+// 1 is drizzle-orm 1.0, from the folder drizzle1; 0 is 0.x.
 // Exit 0 when migrate() resolves; otherwise the error with its SQLSTATE (or
 // "-" when the server was not the one to complain) on stderr, and exit 1.
+import { createRequire } from "node:module";
 import { parseArgs } from "node:util";
 
 const { values, positionals } = parseArgs({
@@ -16,32 +18,36 @@ const { values, positionals } = parseArgs({
         schema: { type: "string" },
         table: { type: "string" },
         driver: { type: "string", default: "pg" },
+        drizzle: { type: "string", default: "0" },
     },
 });
 const [url, folder] = positionals;
-if (!folder || !["pg", "postgres"].includes(values.driver)) {
+if (!folder || !["pg", "postgres"].includes(values.driver) ||
+    !["0", "1"].includes(values.drizzle)) {
     console.error("usage: migrate.mjs DATABASE_URL FOLDER [--schema S] " +
-        "[--table T] [--driver pg|postgres]");
+        "[--table T] [--driver pg|postgres] [--drizzle 0|1]");
     process.exit(64);
 }
+const base = values.drizzle === "1" ? "./drizzle1/" : "./";
+const require = createRequire(new URL(base, import.meta.url));
 
-async function open_pg() {
-    const { Pool } = (await import("pg")).default;
-    const { drizzle } = await import("drizzle-orm/node-postgres");
-    const { migrate } = await import("drizzle-orm/node-postgres/migrator");
+function open_pg() {
+    const { Pool } = require("pg");
+    const { drizzle } = require("drizzle-orm/node-postgres");
+    const { migrate } = require("drizzle-orm/node-postgres/migrator");
     const pool = new Pool({ connectionString: url, max: 1 });
-    return { db: drizzle(pool), migrate, close: () => pool.end() };
+    return { db: drizzle({ client: pool }), migrate, close: () => pool.end() };
 }
 
-async function open_postgres() {
-    const postgres = (await import("postgres")).default;
-    const { drizzle } = await import("drizzle-orm/postgres-js");
-    const { migrate } = await import("drizzle-orm/postgres-js/migrator");
+function open_postgres() {
+    const postgres = require("postgres");
+    const { drizzle } = require("drizzle-orm/postgres-js");
+    const { migrate } = require("drizzle-orm/postgres-js/migrator");
     const sql = postgres(url, { max: 1, onnotice: () => {} });
-    return { db: drizzle(sql), migrate, close: () => sql.end() };
+    return { db: drizzle({ client: sql }), migrate, close: () => sql.end() };
 }
 
-const client = values.driver === "pg" ? await open_pg() : await open_postgres();
+const client = values.driver === "pg" ? open_pg() : open_postgres();
 try {
     await client.migrate(client.db, {
         migrationsFolder: folder,

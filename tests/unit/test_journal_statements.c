@@ -83,6 +83,21 @@ test_of_migration(void **state UNUSED)
 }
 
 static void
+test_versions(void **state UNUSED)
+{
+	struct world world = make();
+	struct pgconn_statement statement =
+	    journal_statements_versions(world.ctx, &table);
+
+	assert_string_equal(statement.sql,
+	    "SELECT DISTINCT s.version FROM migrationd.statements s "
+	    "WHERE s.tracking OPERATOR(pg_catalog.=) $1::pg_catalog.text");
+	assert_int_equal(statement.n_params, 1);
+	assert_string_equal(statement.params[0], "drizzle.__drizzle_migrations");
+	talloc_free(world.ctx);
+}
+
+static void
 test_alone(void **state UNUSED)
 {
 	struct world world = make();
@@ -205,6 +220,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_of_migration),
+		cmocka_unit_test(test_versions),
 		cmocka_unit_test(test_alone),
 		cmocka_unit_test(test_segment),
 		cmocka_unit_test(test_repair),

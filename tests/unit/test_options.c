@@ -233,7 +233,7 @@ test_errors_say_what_is_allowed(void **state)
 	    "from 10ms to 1min");
 	set(NULL, "tracking", "liquibase", &config, &err);
 	assert_string_equal(err.text,
-	    "\"liquibase\" is not allowed: auto, drizzle, schema_migrations, "
+	    "\"liquibase\" is not allowed: auto, drizzle, drizzle1, schema_migrations, "
 	    "migration_log, golang-migrate, goose, dbmate, sqlx, flyway, diesel");
 	set(NULL, "yield_after", "many", &config, &err);
 	assert_string_equal(

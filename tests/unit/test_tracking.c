@@ -33,8 +33,8 @@ table_of(const struct tracking *kind)
 	    struct tracking_table){ kind, "my schema", "a \"table\"", NULL, NULL, false };
 }
 
-#define NAMES                                                                \
-	"drizzle, schema_migrations, migration_log, golang-migrate, goose, " \
+#define NAMES                                                                          \
+	"drizzle, drizzle1, schema_migrations, migration_log, golang-migrate, goose, " \
 	"dbmate, sqlx, flyway, diesel"
 
 static void
@@ -42,6 +42,7 @@ test_find(void **state)
 {
 	(void)state;
 	assert_ptr_equal(tracking_find("drizzle"), &tracking_drizzle);
+	assert_ptr_equal(tracking_find("drizzle1"), &tracking_drizzle1);
 	assert_ptr_equal(tracking_find("schema_migrations"), &tracking_schema_migrations);
 	assert_ptr_equal(tracking_find("migration_log"), &tracking_migration_log);
 	assert_null(tracking_find("auto"));

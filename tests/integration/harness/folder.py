@@ -66,6 +66,32 @@ def drizzle_add(path, tag, sql, when=None):
     write(journal_path, json.dumps(document, indent=2))
 
 
+def drizzle_snapshots(path):
+    """The snapshots of drizzle-kit 0.x that the journal's entries lack, of
+    an empty schema: drizzle-kit up wants one for each."""
+    meta = pathlib.Path(path) / "meta"
+    document = json.loads((meta / "_journal.json").read_text(encoding="utf-8"))
+    before = "00000000-0000-0000-0000-000000000000"
+    for index, entry in enumerate(document["entries"]):
+        identity = f"{index:08x}-0000-4000-8000-000000000001"
+        write(meta / f"{entry['tag'].split('_')[0]}_snapshot.json", json.dumps({
+            "id": identity, "prevId": before, "version": "7",
+            "dialect": "postgresql", "tables": {}, "enums": {}, "schemas": {},
+            "sequences": {}, "roles": {}, "policies": {}, "views": {},
+            "_meta": {"columns": {}, "schemas": {}, "tables": {}}}))
+        before = identity
+
+
+def drizzle1_folder(path, migrations):
+    """A folder of drizzle-kit 1.0; migrations: (name of the folder, sql).
+    migrate() reads no snapshot."""
+    path = pathlib.Path(path)
+    path.mkdir(parents=True, exist_ok=True)
+    for name, sql in migrations:
+        write(path / name / "migration.sql", sql)
+    return path
+
+
 def sequence_folder(path, files):
     """files: {"0001_users.sql": sql, ...}"""
     path = pathlib.Path(path)

@@ -10,6 +10,7 @@ from harness.process import CHECKOUT
 
 DIRECTORY = CHECKOUT / "tests" / "interop"
 KIT = DIRECTORY / "kit"
+DRIZZLE_1 = DIRECTORY / "drizzle1"
 
 
 def require_node(directory=DIRECTORY):
@@ -24,9 +25,11 @@ def require_node(directory=DIRECTORY):
                         + got.stderr.strip()[-300:])
 
 
-def drizzle_migrate(database, folder, schema=None, table=None, driver="pg"):
-    """Run drizzle-orm's migrate(); returns the finished process."""
-    options = ["--driver", driver]
+def drizzle_migrate(database, folder, schema=None, table=None, driver="pg",
+                    drizzle=0):
+    """Run migrate() of drizzle-orm 0.x or 1.0; returns the finished
+    process."""
+    options = ["--driver", driver, f"--drizzle={drizzle}"]
     if schema is not None:
         options.append(f"--schema={schema}")
     if table is not None:
@@ -50,3 +53,12 @@ def dbmate(database, folder, *command):
         capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done
     return done.stdout + done.stderr
+
+
+def drizzle_kit_up(folder):
+    """Turn a folder of drizzle-kit 0.x into one of 1.0, as its user would."""
+    done = subprocess.run(
+        ["node", DRIZZLE_1 / "node_modules" / "drizzle-kit" / "bin.cjs", "up",
+         "--dialect", "postgresql", "--out", folder],
+        capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, (done.stdout, done.stderr)

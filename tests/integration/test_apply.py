@@ -212,13 +212,12 @@ def test_a_run_in_progress_is_seen(serve, drizzle):
 
     def running():
         status = daemon.status()
-        return (status["run"] is not None
-                and daemon.states()["0000_slow"] == "running"
-                and status["lock"]["held"] and status)
-    status = wait_until(running, 5)
-    assert status["counts"]["running"] == 1
+        return (status["run"] is not None and status["lock"]["held"]
+                and status["counts"]["running"] == 1)
+    wait_until(running, 5)
+    assert daemon.states()["0000_slow"] == "running"
     daemon.wait_verdict("current")
-    assert daemon.status()["run"] is None
+    wait_until(lambda: daemon.status()["run"] is None, what="the run is over")
 
 
 BROKEN = ("CREATE TABLE ok (id int);\n"

@@ -110,8 +110,8 @@ unit_tests = \
 	%D%/unit/test_webhook_sign
 
 LDADD = $(migrationd_libs) $(PQ_LIBS) $(CMOCKA_LIBS)
-EXTRA_DIST += %D%/unit/fake_api.h %D%/unit/layouts.h %D%/unit/pgresult.h %D%/unit/tempdir.h
-EXTRA_DIST += %D%/unit/check_world.h %D%/unit/fake_api.h %D%/unit/pgresult.h %D%/unit/tempdir.h
+EXTRA_DIST += %D%/unit/check_world.h %D%/unit/fake_api.h %D%/unit/layouts.h %D%/unit/pgresult.h \
+	%D%/unit/tempdir.h
 
 # On a scripted libpq, which takes the place of the real one: three lines make a test.
 fake_tests = \
@@ -120,7 +120,9 @@ fake_tests = \
 	%D%/fake/test_observer \
 	%D%/fake/test_pgconn \
 	%D%/fake/test_runner \
-	%D%/fake/test_runner_torture
+	%D%/fake/test_torture_cancel \
+	%D%/fake/test_torture_failures \
+	%D%/fake/test_torture_finish_early
 
 fakepq = %D%/fake/fakepq.c %D%/fake/fakepq.h
 fake_script = $(fakepq) %D%/fake/script.c %D%/fake/script.h
@@ -128,9 +130,9 @@ fake_scenes = $(fake_script) %D%/fake/model.c %D%/fake/model.h \
 	%D%/fake/scene.c %D%/fake/scene.h %D%/fake/scenarios.h \
 	%D%/fake/scenarios_again.c %D%/fake/scenarios_apply.c %D%/fake/scenarios_open.c \
 	%D%/fake/scenarios_phase.c %D%/fake/scenarios_repair.c %D%/fake/scenarios_resume.c \
-	%D%/fake/scenarios_rollback.c %D%/fake/scenarios_segment.c \
-	%D%/fake/scenarios_engine.c \
+	%D%/fake/scenarios_rollback.c %D%/fake/scenarios_segment.c %D%/fake/scenarios_engine.c \
 	%D%/fake/scenarios_stop.c %D%/fake/scenarios_upgrade.c
+fake_torture = $(fake_scenes) %D%/fake/torture.c %D%/fake/torture.h
 # a scene need not wait through pauses
 fake_scene_flags = $(AM_LDFLAGS) -Wl,--wrap=uv_timer_start
 fake_libs = $(migrationd_libs) $(CMOCKA_LIBS)
@@ -147,9 +149,15 @@ fake_libs = $(migrationd_libs) $(CMOCKA_LIBS)
 %C%_fake_test_runner_SOURCES = %D%/fake/test_runner.c $(fake_scenes)
 %C%_fake_test_runner_LDADD = $(fake_libs)
 %C%_fake_test_runner_LDFLAGS = $(fake_scene_flags)
-%C%_fake_test_runner_torture_SOURCES = %D%/fake/test_runner_torture.c $(fake_scenes)
-%C%_fake_test_runner_torture_LDADD = $(fake_libs)
-%C%_fake_test_runner_torture_LDFLAGS = $(fake_scene_flags)
+%C%_fake_test_torture_cancel_SOURCES = %D%/fake/test_torture_cancel.c $(fake_torture)
+%C%_fake_test_torture_cancel_LDADD = $(fake_libs)
+%C%_fake_test_torture_cancel_LDFLAGS = $(fake_scene_flags)
+%C%_fake_test_torture_failures_SOURCES = %D%/fake/test_torture_failures.c $(fake_torture)
+%C%_fake_test_torture_failures_LDADD = $(fake_libs)
+%C%_fake_test_torture_failures_LDFLAGS = $(fake_scene_flags)
+%C%_fake_test_torture_finish_early_SOURCES = %D%/fake/test_torture_finish_early.c $(fake_torture)
+%C%_fake_test_torture_finish_early_LDADD = $(fake_libs)
+%C%_fake_test_torture_finish_early_LDFLAGS = $(fake_scene_flags)
 
 if HAVE_CMOCKA
 check_PROGRAMS += $(unit_tests) $(fake_tests)

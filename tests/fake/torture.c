@@ -4,29 +4,13 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
-#include "base/log.h"
 #include "base/macros.h"
 #include "base/mem.h"
 #include "scene.h"
-
-/*
- * Every scenario again and again, each time with another thing gone wrong. What must be
- * true however a run ends is in scene_play and scene_end.
- */
-
-enum blow {
-	BLOW_NONE,
-	BLOW_FAIL,   /* the k-th call of libpq fails */
-	BLOW_LOSE,   /* the server is gone at that call */
-	BLOW_ERROR,  /* the k-th command is answered by an error */
-	BLOW_LOCK,   /* by that of a lock that is not to be had */
-	BLOW_EARLY,  /* runner_finish_early in the k-th turn of the loop */
-	BLOW_CANCEL, /* runner_cancel in that turn */
-};
+#include "torture.h"
 
 struct blows {
 	unsigned n_calls;
@@ -131,7 +115,7 @@ static const struct list lists[] = {
 	{ scenarios_stop, &n_scenarios_stop },
 };
 
-static void
+void
 torture(enum blow blow)
 {
 	unsigned n_scenarios = 0;
@@ -158,69 +142,11 @@ torture(enum blow blow)
 	assert_true(n_plays > n_scenarios * 5);
 }
 
-static int
-name_it(void **state)
+int
+torture_name_it(void **state)
 {
 	(void)state;
 	if (where.scenario)
 		print_message("# the last was %s, %u\n", where.scenario, where.k);
 	return 0;
-}
-
-static void
-test_calls_fail(void **state)
-{
-	(void)state;
-	torture(BLOW_FAIL);
-}
-
-static void
-test_server_goes(void **state)
-{
-	(void)state;
-	torture(BLOW_LOSE);
-}
-
-static void
-test_commands_fail(void **state)
-{
-	(void)state;
-	torture(BLOW_ERROR);
-}
-
-static void
-test_locks(void **state)
-{
-	(void)state;
-	torture(BLOW_LOCK);
-}
-
-static void
-test_finish_early(void **state)
-{
-	(void)state;
-	torture(BLOW_EARLY);
-}
-
-static void
-test_cancel(void **state)
-{
-	(void)state;
-	torture(BLOW_CANCEL);
-}
-
-int
-main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(test_calls_fail, name_it),
-		cmocka_unit_test_teardown(test_server_goes, name_it),
-		cmocka_unit_test_teardown(test_commands_fail, name_it),
-		cmocka_unit_test_teardown(test_locks, name_it),
-		cmocka_unit_test_teardown(test_finish_early, name_it),
-		cmocka_unit_test_teardown(test_cancel, name_it),
-	};
-
-	log_init(STDERR_FILENO, LOG_FORMAT_TEXT, LOG_ERROR);
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

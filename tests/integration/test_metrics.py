@@ -158,8 +158,8 @@ def test_a_run_in_progress(serve, drizzle):
     assert found["migrationd_run_in_progress"] == 1
     assert found["migrationd_run_start_timestamp_seconds"] > 1.7e9
     daemon.wait_verdict("current")
-    found = samples(daemon)
-    assert found["migrationd_run_in_progress"] == 0
+    found = wait_until(
+        lambda: (s := samples(daemon))["migrationd_run_in_progress"] == 0 and s, 5)
     assert found["migrationd_lock_held"] == 0
     assert found["migrationd_run_start_timestamp_seconds"] == 0
 

@@ -338,7 +338,8 @@ runner_finish_early(struct runner *runner, const char *reason)
 void
 runner_go_on(struct runner *runner, const struct err *err)
 {
-	assert(runner->run->state == RUN_HOOK);
+	if (runner->run->state != RUN_HOOK) /* told to stop meanwhile, and is ending */
+		return;
 	uv_timer_stop(&runner->timer); /* told to stop in this very turn */
 	if (runner_is_stopping(runner)) {
 		runner_follow(runner, runner_fail_stopped(runner));

@@ -58,7 +58,8 @@ void runner_finish_early(struct runner *runner, const char *reason);
 
 /*
  * What on_planned made it wait for is over: go on; or with `err` end REFUSED, nothing done.
- * From the loop, once.
+ * From the loop, once. A run that was told to stop meanwhile is ending already: then nothing comes
+ * of it.
  */
 void runner_go_on(struct runner *runner, const struct err *err);
 

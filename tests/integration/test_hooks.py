@@ -222,6 +222,34 @@ def test_required_hook_shows_and_can_be_cancelled(serve, drizzle, workdir,
     wait_until(lambda: not alive(pid), 15)
 
 
+def test_hook_that_ends_while_the_cancelled_run_does(serve, sequence, workdir,
+                                                     database):
+    """The run does not wait for the hook any more, and still writes its
+    journal: the hook's end is nobody's business then."""
+    hold = workdir / "hold"
+    hook = script(workdir / "hook",
+                  f"while test -e {hold}; do sleep 0.05; done\n")
+    folder = sequence({"0001_a.sql": "CREATE TABLE a (id int);\n"})
+    daemon = serve(folder,
+                   options={"hook_before": hook, "hook_required": True})
+    assert daemon.apply().status == 200
+    hold.touch()
+    (folder / "0002_b.sql").write_text("CREATE TABLE b (id int);\n")
+    run = daemon.post("/apply", Prefer="respond-async").json()
+    wait_until(lambda: daemon.status()["run"]["state"] == "hook")
+    with database.connect() as blocker, blocker.cursor() as cursor:
+        cursor.execute("BEGIN; LOCK TABLE migrationd.runs")
+        assert daemon.post(f"/runs/{run['id']}/cancel").status == 202
+        wait_until(lambda: daemon.status()["run"]["state"] == "journal")
+        hold.unlink()
+        wait_until(lambda: metric(
+            daemon, 'migrationd_hooks_total{hook="before"}') == 2)
+        cursor.execute("ROLLBACK")
+    wait_until(lambda: daemon.get(
+        f"/runs/{run['id']}").json()["outcome"] == "cancelled")
+    assert "public.b" not in database.tables()
+
+
 def test_connection_lost_while_the_hook_runs(serve, sequence, database,
                                              workdir):
     """The lock went with it, so nothing may be applied."""

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 
+/* What the statement names without a schema is where the session finds it. */
 struct pgconn_statement
 index_lookup(const void *ctx, const struct sqlclass *class)
 {
@@ -18,8 +19,13 @@ index_lookup(const void *ctx, const struct sqlclass *class)
 		       "JOIN pg_catalog.pg_namespace n "
 		       "ON n.oid OPERATOR(pg_catalog.=) c.relnamespace "
 		       "WHERE c.relname OPERATOR(pg_catalog.=) $1::pg_catalog.text "
-		       "AND ($2::pg_catalog.text OPERATOR(pg_catalog.=) '' "
-		       "OR n.nspname OPERATOR(pg_catalog.=) $2::pg_catalog.text) "
+		       "AND CASE WHEN $2::pg_catalog.text OPERATOR(pg_catalog.<>) '' "
+		       "THEN n.nspname OPERATOR(pg_catalog.=) $2::pg_catalog.text "
+		       "WHEN $3::pg_catalog.text OPERATOR(pg_catalog.<>) '' "
+		       "THEN t.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass("
+		       "pg_catalog.quote_ident($3::pg_catalog.text))::pg_catalog.oid "
+		       "ELSE c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass("
+		       "pg_catalog.quote_ident($1::pg_catalog.text))::pg_catalog.oid END "
 		       "AND ($3::pg_catalog.text OPERATOR(pg_catalog.=) '' "
 		       "OR t.relname OPERATOR(pg_catalog.=) $3::pg_catalog.text) "
 		       "ORDER BY i.indisvalid LIMIT 1",

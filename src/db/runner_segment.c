@@ -8,11 +8,13 @@
 
 #include <stdio.h>
 
+#include "base/bounds.h"
 #include "base/log.h"
 #include "db/effect_lookup.h"
 #include "db/index_lookup.h"
 #include "db/journal.h"
 #include "db/journal_statements.h"
+#include "db/session.h"
 
 static const struct migration *
 migration_now(const struct runner *runner)
@@ -91,6 +93,7 @@ enum {
 	RESUME_LOOK,
 	RESUME_CREATE,
 	RESUME_READ,
+	RESUME_SESSION,
 	RESUME_LOOKUP,
 	RESUME_JOB,
 	RESUME_EFFECT,
@@ -153,6 +156,40 @@ resume_looked(struct runner *runner, const PGresult *result)
 	return RUN_RESUME;
 }
 
+static enum run_state
+resume_look_up(struct runner *runner)
+{
+	const struct script_statement *statement = runner_statement_alone(runner);
+	bool of_object = resume_lookup_of(statement) == RESUME_OBJECT;
+	struct sqleffect effect = resume_effect(statement);
+	struct pgconn_statement lookup = of_object
+	    ? effect_lookup(runner->scratch, &effect)
+	    : index_lookup(runner->scratch, &statement->class);
+
+	runner->stage = of_object ? RESUME_EFFECT : RESUME_LOOKUP;
+	runner_send(runner, &lookup);
+	return RUN_RESUME;
+}
+
+/* What it names without a schema is where the file's own SET says. */
+static enum run_state
+resume_session(struct runner *runner)
+{
+	struct text sql;
+
+	/* Behind a pooler there is no session to set. */
+	if (runner->engine.pooled)
+		return resume_look_up(runner);
+	text_init(&sql, runner->scratch, BOUND_SQL);
+	session_add_fresh_start(&sql, &runner->engine, false);
+	script_add_opening(runner_script(runner), runner->segment, &sql);
+	if (sql.len == 0)
+		return resume_look_up(runner);
+	runner->stage = RESUME_SESSION;
+	runner_query(runner, sql.data);
+	return RUN_RESUME;
+}
+
 /* A statement was begun and nobody knows its end: the catalogs may. */
 static enum run_state
 resume_unknown(struct runner *runner)
@@ -163,20 +200,12 @@ resume_unknown(struct runner *runner)
 
 	if (how == RESUME_AGAIN)
 		return RUN_INTENT;
-	if (how == RESUME_ASK) {
-		resume_ask(migration_now(runner), statement, is_way_back(runner), &err);
-		runner->run->in_doubt = true;
-		runner->refused = true;
-		return runner_fail(runner, &err);
-	}
-	struct sqleffect effect = resume_effect(statement);
-	struct pgconn_statement lookup = how == RESUME_OBJECT
-	    ? effect_lookup(runner->scratch, &effect)
-	    : index_lookup(runner->scratch, &statement->class);
-
-	runner->stage = how == RESUME_OBJECT ? RESUME_EFFECT : RESUME_LOOKUP;
-	runner_send(runner, &lookup);
-	return RUN_RESUME;
+	if (how != RESUME_ASK)
+		return resume_session(runner);
+	resume_ask(migration_now(runner), statement, is_way_back(runner), &err);
+	runner->run->in_doubt = true;
+	runner->refused = true;
+	return runner_fail(runner, &err);
 }
 
 static enum run_state
@@ -273,6 +302,8 @@ resume_answer(struct runner *runner, const struct pgconn_reply *reply)
 		return resume_read(runner);
 	case RESUME_READ:
 		return resume_found_rows(runner, reply->result);
+	case RESUME_SESSION:
+		return resume_look_up(runner);
 	case RESUME_LOOKUP:
 		return resume_looked_up(runner, reply->result);
 	case RESUME_JOB:

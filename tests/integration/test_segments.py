@@ -195,6 +195,37 @@ def test_unknown_index_that_is_absent_is_made(stopped_at_index, database):
     assert is_valid(database, "t_x") == [(True,)]
 
 
+@pytest.mark.parametrize("valid", [True, False])
+def test_index_of_that_name_elsewhere_is_another(stopped_at_index, database,
+                                                 valid):
+    """Each tenant has a schema, and an index of that name."""
+    database.execute("DROP INDEX t_x; CREATE SCHEMA other;"
+                     " CREATE TABLE other.t (x int);"
+                     " CREATE INDEX t_x ON other.t (x)")
+    database.execute(f"UPDATE pg_index SET indisvalid = {valid}"
+                     " WHERE indexrelid = 'other.t_x'::regclass")
+    oid = database.query("SELECT 'other.t_x'::regclass::oid")
+    settled(stopped_at_index)
+    assert database.query("SELECT indisvalid FROM pg_index WHERE"
+                          " indexrelid = 'public.t_x'::regclass") == [(True,)]
+    assert database.query("SELECT 'other.t_x'::regclass::oid") == oid
+
+
+def test_unknown_index_is_where_the_file_says(serve, drizzle, database):
+    database.execute("CREATE SCHEMA app; CREATE TABLE app.t (x int)")
+    text = ("SET search_path = app;\n"
+            "CREATE INDEX CONCURRENTLY t_x ON t (x);\n")
+    folder = drizzle([("0000_a", text + "SELECT 1/0;\n")])
+    daemon = serve(folder)
+    daemon.apply(timeout=30).problem(422)
+    database.execute("UPDATE migrationd.statements SET finished_at = NULL"
+                     " WHERE number = 2")
+    write(folder / "0000_a.sql", text + "SELECT 1;\n")
+    oid = database.query("SELECT 'app.t_x'::regclass::oid")
+    settled(daemon)
+    assert database.query("SELECT 'app.t_x'::regclass::oid") == oid
+
+
 ONCE_ONLY = ("CREATE TABLE n (id int);\n"
              "DO $$ BEGIN INSERT INTO n VALUES (1); COMMIT;"
              " PERFORM 1/{}; END $$;\n"

@@ -6,6 +6,7 @@
 #include "base/digest.h"
 #include "base/mem.h"
 #include "core/check_draft.h"
+#include "core/plan_match.h"
 
 /* What is the same for all migrations in one state. */
 struct state {
@@ -44,9 +45,9 @@ find_newest(struct state *state)
 		const struct migration *m = item->migration;
 		int64_t order;
 
-		if (!is_applied(item) || (m == NULL && !item->row->has_order))
+		if (!is_applied(item) ||
+		    !plan_row_order(state->draft->folder, item->row, m, &order))
 			continue;
-		order = m != NULL ? m->order : item->row->order;
 		if (state->newest == NULL || order > state->newest_order) {
 			state->newest = item;
 			state->newest_order = order;

@@ -474,3 +474,16 @@ def test_a_journal_in_conflict(files_daemon, checkout):
     assert document["exit_code"] == 2
     write(path, journal([("0000_init", T0)]))
     wait_kinds(daemon, query="?only=files")
+
+
+def test_older_than_what_has_no_file(serve, sequence):
+    """The place of a row without a file is the layout's to tell."""
+    folder = sequence({"V2__b.sql": "CREATE TABLE b (id int);\n"})
+    daemon = serve(folder, "--layout", "flyway")
+    assert daemon.apply().status == 200
+    (folder / "V2__b.sql").unlink()
+    write(folder / "V1__a.sql", "CREATE TABLE a (id int);\n")
+    found = finding(wait_kinds(daemon, "out_of_order", "recorded_only"),
+                    "out_of_order")
+    assert found["migration"] == "V1__a"
+    assert "not newer than b" in found["message"]

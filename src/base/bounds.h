@@ -47,7 +47,9 @@
 #define BOUND_PROBE_CONNECTIONS 64u         /* probe listener */
 /* below BOUND_CONNECTIONS, so that /status still gets in */
 #define BOUND_PARKED_REQUESTS 192u
-#define BOUND_REPLY_BYTES     (64u << 20) /* a rendered answer */
+/* below that, so that who waits for a migration leaves room for who applies it */
+#define BOUND_WAITING_REQUESTS 128u
+#define BOUND_REPLY_BYTES      (64u << 20) /* a rendered answer */
 
 /* Configuration and log */
 #define BOUND_CONFIG_BYTES  (1u << 20) /* the configuration file */

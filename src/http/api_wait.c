@@ -133,7 +133,7 @@ api_get_wait(struct request *request)
 	request->seen_refresh_us = 0;
 	if (has_come(request) || seconds == 0)
 		reply(request);
-	else if (api->parked >= BOUND_PARKED_REQUESTS)
+	else if (api->parked >= BOUND_WAITING_REQUESTS)
 		request_refuse(request, 429, CAT_NONE, "try again, or GET /current",
 		    "%u requests are waiting already", api->parked);
 	else

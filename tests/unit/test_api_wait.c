@@ -135,9 +135,11 @@ test_too_many_wait(void **state)
 	struct fake *fake = fake_new();
 
 	(void)state;
-	fake->api.parked = BOUND_PARKED_REQUESTS;
+	fake->api.parked = BOUND_WAITING_REQUESTS;
 	assert_int_equal(fake_status_of(fake, "GET", "/wait"), 429);
 	assert_int_equal(fake_status_of(fake, "GET", "/wait?for=0000"), 200);
+	/* there is room for what they wait for */
+	assert_true(BOUND_WAITING_REQUESTS < BOUND_PARKED_REQUESTS);
 	talloc_free(fake);
 }
 

@@ -161,7 +161,8 @@ sign(const void *ctx, const struct delivery *delivery, int64_t now_s, struct err
 	return signature;
 }
 
-static void
+/* False: the try is over already, as without its secret nothing can be sent. */
+static bool
 send_one(struct delivery *delivery)
 {
 	struct webhooks *webhooks = delivery->webhooks;
@@ -195,6 +196,7 @@ send_one(struct delivery *delivery)
 		webhooks->n_posts++;
 	}
 	talloc_free(scratch);
+	return !err_is_set(&err);
 }
 
 /* One at a time to each receiver: the end of a run is not to overtake its beginning. */
@@ -218,13 +220,16 @@ on_timer(uv_timer_t *timer)
 	struct webhooks *webhooks = webhooks_of(timer->data);
 	int64_t now_us = clock_mono_us();
 	struct delivery *next = NULL;
+	bool is_over = false;
 
 	for (struct delivery *d = webhooks->first; d; d = next) {
 		next = d->next;
 		if (may_go(d, now_us))
-			send_one(d);
+			is_over |= !send_one(d);
 	}
 	arm(webhooks);
+	if (is_over)
+		webhooks->on_change(webhooks->arg);
 }
 
 /* Wake up for the next one that is due; an answer wakes up those behind it. */

@@ -207,6 +207,16 @@ def test_once_tells_before_it_ends(once, drizzle, receiver, signed):
                                 "migration.run.succeeded"]
 
 
+def test_once_ends_without_the_secret(once, drizzle, receiver, signed):
+    """It was taken away meanwhile: what cannot be signed is not sent, and not
+    waited for."""
+    done = once(drizzle(tables(1)), "--webhook-url", receiver.url(),
+                "--webhook-secret-file", signed, "--hook-before",
+                f"rm {signed}", "--hook-required", timeout=20)
+    assert done.returncode == 0
+    assert "webhook not delivered" in done.stderr
+
+
 def test_secret_is_rotated(serve, drizzle, receiver, workdir):
     path = write_secret(workdir / "webhook-secret", secret_of(KEY))
     folder = drizzle(tables(1))

@@ -12,11 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bounds.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "db/journal.h"
 #include "db/journal_batches.h"
+#include "db/session.h"
 
 /* How often the server is asked whether it or its replicas are behind. */
 #define LOAD_INTERVAL_US INT64_C(1000000)
@@ -39,6 +41,7 @@ version_now(const struct runner *runner)
 /* ---- BATCH ---- */
 
 enum {
+	BATCH_SESSION,
 	BATCH_LOOK,
 	BATCH_CREATE,
 	BATCH_READ,
@@ -47,15 +50,32 @@ enum {
 };
 
 static enum run_state
+batch_look(struct runner *runner)
+{
+	runner->stage = BATCH_LOOK;
+	runner_send(runner, journal_batches_look());
+	return RUN_BATCH;
+}
+
+/* What a file before it has SET is not to change what is counted. */
+static enum run_state
 batch_enter(struct runner *runner)
 {
+	struct text sql;
+
 	runner->segment = 0;
 	runner->run->batch = (struct run_batch){ .total = -1 };
 	runner_note_current(runner);
 	if (!runner->params->journal)
 		return runner_fail_unjournalled(
 		    runner, "journal is off", "set journal = on");
-	runner_send(runner, journal_batches_look());
+	text_init(&sql, runner->scratch, BOUND_SQL);
+	/* Behind a pooler there is no session to set. */
+	if (!runner->engine.pooled)
+		session_add_fresh_start(&sql, &runner->engine, false);
+	if (sql.len == 0)
+		return batch_look(runner);
+	runner_query(runner, sql.data);
 	return RUN_BATCH;
 }
 
@@ -173,6 +193,8 @@ batch_answer(struct runner *runner, const struct pgconn_reply *reply)
 	if (runner_is_stopping(runner))
 		return runner_fail_stopped(runner);
 	switch (runner->stage) {
+	case BATCH_SESSION:
+		return batch_look(runner);
 	case BATCH_LOOK:
 		return batch_looked(runner, reply->result);
 	case BATCH_CREATE:

@@ -170,7 +170,7 @@ batches_endless(struct scene *scene)
 #define BATCH   "begin <UPDATE many LIMIT $1;|1000> relock mark COMMIT "
 #define LAST \
 	"begin <UPDATE many LIMIT $1;|1000> relock record(1700000000001) forget COMMIT "
-#define ASKED "batches? resume count bound "
+#define ASKED "again batches? resume count bound "
 #define FIRST BATCH BATCH BATCH
 
 const struct scenario scenarios_phase[] = {
@@ -195,9 +195,9 @@ const struct scenario scenarios_phase[] = {
 	{ "batches", batches, OPEN ASKED FIRST LAST CLOSE, SUCCESS, 1, 1, false, NULL,
 	    true },
 	{ "batches_created", batches_created,
-	    OPEN "batches? batches+ resume count bound " FIRST LAST CLOSE, SUCCESS, 1, 1,
-	    false, NULL, true },
-	{ "batches_denied", batches_denied, OPEN "batches? " CLOSE, RUN_REFUSED,
+	    OPEN "again batches? batches+ resume count bound " FIRST LAST CLOSE, SUCCESS,
+	    1, 1, false, NULL, true },
+	{ "batches_denied", batches_denied, OPEN "again batches? " CLOSE, RUN_REFUSED,
 	    CAT_CONFIGURATION, "may not create the schema", 0, 0, false, NULL, false },
 	{ "batches_unjournalled", batches_unjournalled, OPEN "unlock", RUN_REFUSED,
 	    CAT_CONFIGURATION, "journal = on", 0, 0, false, NULL, false },
@@ -205,10 +205,11 @@ const struct scenario scenarios_phase[] = {
 	    OPEN ASKED "begin <UPDATE many LIMIT $1;|1000> ROLLBACK " FIRST LAST CLOSE,
 	    SUCCESS, 1, 1, true, NULL, true },
 	{ "batches_counted_wrong", batches_counted_wrong,
-	    OPEN "batches? resume count " CLOSE, RUN_FAILED, CAT_SQL_ERROR, "one number",
-	    0, 0, false, NULL, false },
-	{ "batches_uncounted", batches_uncounted, OPEN "batches? resume count " CLOSE,
-	    RUN_FAILED, CAT_SQL_ERROR, "batch-count: ", 0, 0, false, NULL, false },
+	    OPEN "again batches? resume count " CLOSE, RUN_FAILED, CAT_SQL_ERROR,
+	    "one number", 0, 0, false, NULL, false },
+	{ "batches_uncounted", batches_uncounted,
+	    OPEN "again batches? resume count " CLOSE, RUN_FAILED, CAT_SQL_ERROR,
+	    "batch-count: ", 0, 0, false, NULL, false },
 	{ "batches_held", batches_held,
 	    OPEN ASKED BATCH "load load load " BATCH BATCH LAST CLOSE, SUCCESS, 1, 1,
 	    true, NULL, true },

@@ -290,3 +290,17 @@ def test_millions_killed_three_times(backfill, database):
     print(f"{time.monotonic() - began:.1f} s in all, touched:",
           touches(database))
     assert touches(database) == {1: rows}
+
+
+def test_counts_in_a_session_as_if_new(serve, sequence, database):
+    """What an earlier file SET for its session does not change what is
+    counted, as it does not change what runs."""
+    database.query(USERS)
+    database.query("INSERT INTO users SELECT generate_series(1, 100)")
+    database.query("CREATE SCHEMA other")
+    daemon = serve(sequence({
+        "0001_other.sql": "SET search_path = other;\n"
+                          "CREATE TABLE x (id int);\n",
+        "0002_fill.sql": FILL.format(words="size=30")}))
+    assert daemon.apply().status == 200
+    assert touches(database) == {1: 100}

@@ -42,6 +42,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/core/check_state.c \
 	%D%/core/check_way_out.c \
 	%D%/core/batch.c %D%/core/batch.h \
+	%D%/core/elsewhere.c %D%/core/elsewhere.h \
 	%D%/core/dialect.c %D%/core/dialect.h \
 	%D%/core/directive.c %D%/core/directive.h \
 	%D%/core/flyway.c %D%/core/flyway.h \
@@ -123,6 +124,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/db/runner_history.c \
 	%D%/db/runner_phase.c \
 	%D%/db/runner_plan.c \
+	%D%/db/runner_prepare.c \
 	%D%/db/runner_record.c \
 	%D%/db/runner_repair.c \
 	%D%/db/runner_segment.c \
@@ -138,6 +140,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/db/tracking_dbmate.c \
 	%D%/db/tracking_data_migrations.c \
 	%D%/db/tracking_diesel.c \
+	%D%/db/tracking_elsewhere.c %D%/db/tracking_elsewhere.h \
 	%D%/db/tracking_drizzle.c \
 	%D%/db/tracking_flyway.c \
 	%D%/db/tracking_golang_migrate.c \

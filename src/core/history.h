@@ -14,6 +14,8 @@
 
 #include "base/err.h"
 
+struct elsewhere; /* core/elsewhere.h */
+
 /* Which word of a migration the tracking table stores to know it again. */
 enum history_key {
 	HISTORY_BY_VERSION, /* schema_migrations: the version; drizzle: `when`, then the hash */
@@ -46,6 +48,8 @@ struct history {
 	enum history_key key;
 	const char
 	    *needs_layout; /* the one layout whose migrations it can hold, or NULL */
+	/* rows of another tool's table, where this one has none; NULL: none, or not looked */
+	struct elsewhere *elsewhere;
 	/* what its own tool would not go on with, and neither do we; NULL: nothing */
 	struct err *stop;
 	struct history_row *rows;

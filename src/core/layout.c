@@ -38,6 +38,16 @@ layout_find(const char *name)
 }
 
 const struct layout *
+layout_find_tracking(const char *tracking)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(layouts); i++) {
+		if (strcmp(layouts[i]->tracking, tracking) == 0)
+			return layouts[i];
+	}
+	return NULL;
+}
+
+const struct layout *
 layout_detect(struct file_dir *dir, const struct file_list *root)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(layouts); i++) {

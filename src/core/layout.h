@@ -93,6 +93,9 @@ extern const struct layout layout_files;
 /* The row of that name, or NULL. */
 const struct layout *layout_find(const char *name);
 
+/* The first row whose own tool keeps that kind of tracking table, or NULL. */
+const struct layout *layout_find_tracking(const char *tracking);
+
 /* The first row that recognises the folder, or NULL. */
 const struct layout *layout_detect(struct file_dir *dir, const struct file_list *root);
 

@@ -197,6 +197,8 @@ struct plan {
  *	a rollback (plan_undo.c) over what has no way back, was changed since and is not
  *	    forced, was never run (a baseline) or has no file; of more steps than there
  *	    are; of one that is not the newest (409, exit code 8)
+ *	an apply where the tracking table has no rows and another tool's has (elsewhere.h;
+ *	    likewise)
  *	what another version of the table's own tool would run again, or has made
  *	    unknowable (plan_judge_history.c; likewise)
  *

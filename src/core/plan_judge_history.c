@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include <string.h>
 
+#include "core/elsewhere.h"
 #include "core/plan_judge.h"
 
 /*
@@ -49,6 +50,20 @@ judge_layout(struct plan_draft *draft, const struct history *history)
 	    history->needs_layout, layout->name);
 	err_hint(&err, "set tracking = %s, or auto", layout->tracking);
 	plan_add_problem(draft, MIGRATION_INVALID, true, &err);
+}
+
+/* ---- rows in another table, none in ours ---- */
+
+static void
+judge_elsewhere(struct plan_draft *draft, const struct history *history)
+{
+	struct err err = { 0 };
+
+	if (history->elsewhere == NULL || draft->input->operation != PLAN_APPLY ||
+	    draft->plan->n_steps == 0)
+		return;
+	elsewhere_refuse(history->elsewhere, draft->input->folder->layout, &err);
+	plan_add_problem(draft, MIGRATION_PENDING, true, &err);
 }
 
 /* ---- HISTORY_BY_VERSION: drizzle-orm 0.x ---- */
@@ -204,6 +219,7 @@ plan_judge_history(struct plan_draft *draft)
 	const struct history *history = draft->input->history;
 
 	judge_layout(draft, history);
+	judge_elsewhere(draft, history);
 	if (history->stop != NULL)
 		plan_add_problem(draft, MIGRATION_FAILED, true, history->stop);
 	switch (history->key) {

@@ -192,6 +192,7 @@ config_target_params(
 		.tracking_table = config->tracking_table,
 		.instance = config->instance,
 		.journal = config->journal,
+		.heed_others = config->other_tracking == 0,
 		.guard = config->guard,
 		.rollback = config->rollback,
 		.lock_mode = (enum target_lock_mode)config->lock,

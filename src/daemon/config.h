@@ -52,9 +52,10 @@ struct config {
 	const char *instance;
 
 	/* how */
-	int transaction;  /* enum plan_transaction */
-	int out_of_order; /* enum plan_out_of_order */
-	int on_modified;  /* enum plan_on_modified */
+	int transaction;    /* enum plan_transaction */
+	int out_of_order;   /* enum plan_out_of_order */
+	int on_modified;    /* enum plan_on_modified */
+	int other_tracking; /* 0 refuse, 1 ignore */
 	bool journal;
 	bool guard;
 	bool apply_on_start;

@@ -19,6 +19,7 @@
 
 /* In the order of the enums that the fields hold. */
 static const char *const transactions[] = { "migration", "run", NULL };
+static const char *const other_trackings[] = { "refuse", "ignore", NULL };
 static const char *const out_of_orders[] = { "refuse", "apply", "skip", NULL };
 static const char *const on_modifieds[] = { "warn", "refuse", NULL };
 static const char *const lock_modes[] = { "auto", "advisory", "lease", NULL };
@@ -127,6 +128,10 @@ const struct option_row option_table[] = {
 	{ .name = "tracking_table", .type = OPTION_STRING, .offset = FIELD(tracking_table),
 	  .flags = OPTION_RELOAD, .argument = "NAME", .group = 't',
 	  .help = "Name of that table; without one the kind's own." },
+	{ .name = "other_tracking", .type = OPTION_CHOICE, .offset = FIELD(other_tracking),
+	  .flags = OPTION_RELOAD, .fallback = "refuse", .choices = other_trackings,
+	  .group = 't',
+	  .help = "What to do where that table has no rows, but another tool's has." },
 	{ .name = "journal", .type = OPTION_BOOL, .offset = FIELD(journal),
 	  .flags = OPTION_RELOAD, .fallback = "on", .group = 't',
 	  .help = "Record runs in tables of our own in schema migrationd, if the role may "

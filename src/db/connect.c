@@ -85,6 +85,7 @@ connect_tracking_table(
 							  : schema_of(kind, engine);
 	table.of_table =
 	    params->tracking_table != NULL ? params->tracking_table : kind->default_table;
+	table.schema_is_said = params->tracking_schema != NULL;
 	table.schema = table.of_schema;
 	table.table = table.of_table;
 	if (phase == PHASE_SCHEMA)

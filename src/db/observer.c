@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "db/observer_internal.h"
+#include "db/tracking_elsewhere.h"
 
 /* Answers to one question that say no more than that it has to be asked again. */
 #define CONFLICTS 3
@@ -102,6 +103,13 @@ observer_enter(struct observer *observer, enum look_stage stage)
 	case LOOK_ROWS:
 		send_statement(observer,
 		    observer->table.kind->read(observer->look, &observer->table));
+		break;
+	case LOOK_OTHERS:
+		send_statement(
+		    observer, tracking_elsewhere(observer->look, &observer->table));
+		break;
+	case LOOK_OTHERS_ROWS:
+		send_statement(observer, observer->others);
 		break;
 	case LOOK_HOLDER:
 		send_holder(observer);

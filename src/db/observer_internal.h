@@ -20,13 +20,15 @@ enum look_stage {
 	LOOK_CONNECT,
 	LOOK_IDENTIFY, /* which engine, once for each connection */
 	LOOK_PROBE,
-	LOOK_TABLE,     /* is the tracking table there */
-	LOOK_ROWS,      /* its rows */
-	LOOK_HOLDER,    /* who holds the lock */
-	LOOK_JOURNAL,   /* is our journal there */
-	LOOK_BASELINED, /* which rows are baselines */
-	LOOK_CHECKSUMS, /* of the files as they were, where the rows have none */
-	LOOK_RUNS,      /* the newest runs, at the first look */
+	LOOK_TABLE,       /* is the tracking table there */
+	LOOK_ROWS,        /* its rows */
+	LOOK_OTHERS,      /* it has none: is there another tool's table */
+	LOOK_OTHERS_ROWS, /* with rows */
+	LOOK_HOLDER,      /* who holds the lock */
+	LOOK_JOURNAL,     /* is our journal there */
+	LOOK_BASELINED,   /* which rows are baselines */
+	LOOK_CHECKSUMS,   /* of the files as they were, where the rows have none */
+	LOOK_RUNS,        /* the newest runs, at the first look */
 	LOOK_REPORT,
 };
 
@@ -48,8 +50,9 @@ struct observer {
 
 	void *look; /* memory of the look in progress */
 	struct engine engine;
-	enum phase phase;            /* whose table is looked at */
-	struct tracking_table table; /* that one */
+	enum phase phase;               /* whose table is looked at */
+	struct tracking_table table;    /* that one */
+	struct pgconn_statement others; /* the question of LOOK_OTHERS_ROWS */
 	bool journal_exists;
 	unsigned conflicts; /* of the question in hand */
 	struct observation seen;

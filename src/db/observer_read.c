@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "db/tracking_elsewhere.h"
 
 struct lock
 observer_lock(const struct observer *observer)
@@ -49,6 +50,34 @@ look_at_next_phase(struct observer *observer)
 	return look_at_phase(observer, observer->phase + 1);
 }
 
+/* A table of the schema's own migrations without a row: they may be recorded elsewhere. */
+static enum look_stage
+look_for_others(struct observer *observer)
+{
+	return observer->phase == PHASE_SCHEMA && observer->params->heed_others
+	    ? LOOK_OTHERS
+	    : look_at_next_phase(observer);
+}
+
+static enum look_stage
+read_others(struct observer *observer, const struct pgconn_reply *reply)
+{
+	observer->others = tracking_elsewhere_rows(
+	    observer->look, &observer->table, false, reply->result);
+	return observer->others.sql[0] != '\0' ? LOOK_OTHERS_ROWS
+					       : look_at_next_phase(observer);
+}
+
+static enum look_stage
+read_others_rows(struct observer *observer, const struct pgconn_reply *reply)
+{
+	struct history *history = observer->seen.histories[observer->phase];
+
+	history->elsewhere =
+	    tracking_read_elsewhere(history, &observer->table, reply->result);
+	return look_at_next_phase(observer);
+}
+
 static enum look_stage
 read_identity(struct observer *observer, const struct pgconn_reply *reply)
 {
@@ -85,7 +114,7 @@ read_table(struct observer *observer, const struct pgconn_reply *reply)
 	if (!look.table_exists) {
 		*history = tracking_new_history(
 		    observer->look, &observer->table, clock_now_us());
-		return look_at_next_phase(observer);
+		return look_for_others(observer);
 	}
 	if (tracking_check(&observer->table, &look, &seen->database.err) < 0)
 		return look_at_next_phase(observer);
@@ -99,9 +128,12 @@ read_rows(struct observer *observer, const struct pgconn_reply *reply)
 
 	if (tracking_read_history(observer->look, &observer->table, reply->result,
 		clock_now_us(), &seen->histories[observer->phase],
-		&seen->database.err) == 0)
-		seen->histories[observer->phase]->table_exists = true;
-	return look_at_next_phase(observer);
+		&seen->database.err) < 0)
+		return look_at_next_phase(observer);
+	seen->histories[observer->phase]->table_exists = true;
+	return seen->histories[observer->phase]->n_rows == 0
+	    ? look_for_others(observer)
+	    : look_at_next_phase(observer);
 }
 
 static enum look_stage
@@ -160,7 +192,7 @@ read_runs(struct observer *observer, const struct pgconn_reply *reply)
 static enum look_stage
 stage_without_answer(struct observer *observer)
 {
-	if (observer->stage == LOOK_TABLE || observer->stage == LOOK_ROWS)
+	if (observer->stage >= LOOK_TABLE && observer->stage <= LOOK_OTHERS_ROWS)
 		return look_at_next_phase(observer);
 	if (observer->stage == LOOK_HOLDER && observer->params->journal)
 		return LOOK_JOURNAL;
@@ -175,7 +207,7 @@ enum look_stage
 observer_read_failure(struct observer *observer, const struct pgconn_reply *reply)
 {
 	struct database_facts *facts = &observer->seen.database;
-	bool about_history = observer->stage <= LOOK_ROWS;
+	bool about_history = observer->stage <= LOOK_OTHERS_ROWS;
 
 	if (reply->lost || observer->stage <= LOOK_PROBE) {
 		facts->err = reply->err;
@@ -201,6 +233,10 @@ observer_read_answer(struct observer *observer, const struct pgconn_reply *reply
 		return read_table(observer, reply);
 	case LOOK_ROWS:
 		return read_rows(observer, reply);
+	case LOOK_OTHERS:
+		return read_others(observer, reply);
+	case LOOK_OTHERS_ROWS:
+		return read_others_rows(observer, reply);
 	case LOOK_HOLDER:
 		return read_holder(observer, reply);
 	case LOOK_JOURNAL:

@@ -2,7 +2,7 @@
 #include "db/runner_steps.h"
 
 /*
- * From nothing to the tracking table: the states CONNECT, PROBE, LOCK, PREPARE.
+ * From nothing to the lock: the states CONNECT, PROBE, LOCK.
  */
 
 #include <string.h>
@@ -312,82 +312,7 @@ lock_resume(struct runner *runner)
 					  : lock_attempt(runner);
 }
 
-/* ---- PREPARE: look first, so that no CREATE right is needed where all is there ---- */
-
-enum {
-	PREPARE_LOOK,
-	PREPARE_CREATE,
-	PREPARE_GUARD
-};
-
-static enum run_state
-prepare_enter(struct runner *runner)
-{
-	struct pgconn_statement statement =
-	    tracking_look(runner->scratch, &runner->table);
-
-	runner_send(runner, &statement);
-	return RUN_PREPARE;
-}
-
-/* The table is as it should be; what is left is the index of guard = on. */
-static enum run_state
-prepare_guard(struct runner *runner)
-{
-	struct pgconn_statement guard = tracking_guard(runner->scratch, &runner->table);
-
-	if (!runner->params->guard || runner->look.guarded || guard.sql[0] == '\0')
-		return RUN_HISTORY;
-	runner->stage = PREPARE_GUARD;
-	runner_send(runner, &guard);
-	return RUN_PREPARE;
-}
-
-/* Without it the run is no worse off than before: it goes on. */
-static enum run_state
-prepare_guarded(struct runner *runner, const struct pgconn_reply *reply)
-{
-	struct err err = reply->err;
-
-	if (reply->lost)
-		return runner_fail(runner, &err);
-	if (err_is_set(&err)) {
-		tracking_guard_refused(&runner->table, &err);
-		run_add_warning(runner->run, &err);
-	}
-	return RUN_HISTORY;
-}
-
-static enum run_state
-prepare_answer(struct runner *runner, const struct pgconn_reply *reply)
-{
-	struct err err = reply->err;
-
-	if (runner->stage == PREPARE_GUARD)
-		return prepare_guarded(runner, reply);
-	if (err_is_set(&err)) {
-		err_wrap(&err, "tracking table %s.%s", runner->table.schema,
-		    runner->table.table);
-		return runner_fail(runner, &err);
-	}
-	if (runner->stage == PREPARE_CREATE)
-		return prepare_guard(runner);
-	tracking_read_look(runner, reply->result, &runner->look);
-	tracking_settle(&runner->table, &runner->look);
-	if (runner->look.table_exists)
-		return tracking_check(&runner->table, &runner->look, &err) < 0
-		    ? runner_fail(runner, &err)
-		    : prepare_guard(runner);
-	struct pgconn_statement create =
-	    runner->table.kind->create(runner->scratch, &runner->table, &runner->look);
-
-	runner->stage = PREPARE_CREATE;
-	runner_send_ddl(runner, &create);
-	return RUN_PREPARE;
-}
-
 const struct runner_step runner_step_connect = { connect_enter, connect_answer,
 	connect_resume };
 const struct runner_step runner_step_probe = { probe_enter, probe_answer, NULL };
 const struct runner_step runner_step_lock = { lock_enter, lock_answer_step, lock_resume };
-const struct runner_step runner_step_prepare = { prepare_enter, prepare_answer, NULL };

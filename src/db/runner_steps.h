@@ -112,7 +112,7 @@ struct runner_step {
 	enum run_state (*resume)(struct runner *runner);
 };
 
-/* runner_open.c, runner_history.c: from nothing to the history. */
+/* runner_open.c, runner_prepare.c, runner_history.c: from nothing to the history. */
 extern const struct runner_step runner_step_connect, runner_step_probe, runner_step_lock,
     runner_step_prepare, runner_step_history;
 /* runner_plan.c: what is to be done. */

@@ -36,8 +36,9 @@ struct target_params {
 	const char *tracking_table;  /* NULL: the kind's default */
 	const char *instance; /* NULL, or a name for application_name and journal */
 	bool journal;
-	bool guard;    /* keep a unique index on the tracking table */
-	bool rollback; /* may be asked for */
+	bool heed_others; /* refuse where another tool's tracking table has the rows */
+	bool guard;       /* keep a unique index on the tracking table */
+	bool rollback;    /* may be asked for */
 	enum target_lock_mode lock_mode;
 	int64_t connect_timeout_ms; /* one attempt */
 	int64_t

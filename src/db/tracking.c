@@ -27,6 +27,12 @@ static const struct tracking *const beside[] = {
 };
 
 const struct tracking *
+tracking_at(size_t i)
+{
+	return i < ARRAY_SIZE(kinds) ? kinds[i] : NULL;
+}
+
+const struct tracking *
 tracking_find(const char *name)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(beside); i++)

@@ -35,6 +35,7 @@ struct tracking_table {
 	 */
 	const char *of_schema;
 	const char *of_table;
+	bool schema_is_said; /* by the configuration: nobody had to guess it */
 	bool no_serial; /* the server has no such type: an identity stands in for it */
 };
 

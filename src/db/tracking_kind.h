@@ -11,6 +11,9 @@
 #include "base/text.h"
 #include "db/tracking.h"
 
+/* Each row of tracking.c that may be chosen, from 0; NULL behind the last. */
+const struct tracking *tracking_at(size_t i);
+
 /* CREATE SCHEMA, with its semicolon, where there is none. */
 void tracking_add_create_schema(struct text *sql, const struct tracking_table *table,
     const struct tracking_look *look);

@@ -12,6 +12,7 @@
 #include "base/bounds.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "core/elsewhere.h"
 #include "core/plan.h"
 
 /*
@@ -1475,6 +1476,33 @@ test_a_table_that_says_stop(void **state)
 	assert_string_equal(letters_of(*state, plan), "AP");
 }
 
+static void
+test_rows_elsewhere(void **state)
+{
+	struct elsewhere elsewhere = { "public", "_sqlx_migrations", "sqlx", "o.u", 0 };
+	struct history *history = history_of(*state, HISTORY_BY_VERSION, "");
+	struct plan_input input = {
+		.folder = folder_of(*state, "a b"),
+		.history = history,
+	};
+	struct plan *plan = NULL;
+
+	history->elsewhere = &elsewhere;
+	plan = plan_build(*state, &input);
+	assert_non_null(strstr(plan->refusal.text, "public._sqlx_migrations"));
+	assert_int_equal(plan->n_steps, 0);
+	/* a baseline runs nothing */
+	input.operation = PLAN_BASELINE;
+	plan = plan_build(*state, &input);
+	assert_int_equal(plan->refusal.category, CAT_NONE);
+	assert_int_equal(plan->n_steps, 2);
+	/* nor is there anything to run in an empty folder */
+	input.operation = PLAN_APPLY;
+	input.folder = folder_of(*state, "");
+	plan = plan_build(*state, &input);
+	assert_int_equal(plan->refusal.category, CAT_NONE);
+}
+
 int
 main(void)
 {
@@ -1492,6 +1520,7 @@ main(void)
 		TEST(test_checksums_of_the_journal),
 		TEST(test_what_must_never_change),
 		TEST(test_a_table_that_says_stop),
+		TEST(test_rows_elsewhere),
 		TEST(test_order_and_policy),
 		TEST(test_targets),
 		TEST(test_transactions),

@@ -13,6 +13,7 @@
 #include "base/macros.h"
 #include "base/mem.h"
 #include "db/tracking.h"
+#include "db/tracking_elsewhere.h"
 #include "pgresult.h"
 
 #define NAME "\"my schema\".\"a \"\"table\"\"\""
@@ -29,8 +30,8 @@ static const struct migration migration = {
 static struct tracking_table
 table_of(const struct tracking *kind)
 {
-	return (
-	    struct tracking_table){ kind, "my schema", "a \"table\"", NULL, NULL, false };
+	return (struct tracking_table){ kind, "my schema", "a \"table\"", NULL, NULL,
+		false, false };
 }
 
 #define NAMES                                                                          \
@@ -405,6 +406,52 @@ test_read_look(void **state)
 	talloc_free(ctx);
 }
 
+static void
+test_elsewhere(void **state)
+{
+	static const char *const found[] = { "a", "_sqlx_migrations",
+		"version,description,installed_on,success,checksum,execution_time", "b",
+		"schema_migrations", "version,dirty", "c", "schema_migrations", "wanted",
+		"d", "a \"table\"", "id,hash,created_at,name,applied_at" };
+	static const char *const rows[] = { "a", "_sqlx_migrations", "sqlx", "b",
+		"schema_migrations", "golang-migrate" };
+	const struct tracking_table table = table_of(&tracking_drizzle);
+	void *ctx = mem_context(NULL, "test");
+	struct pgconn_statement ask = tracking_elsewhere(ctx, &table);
+	PGresult *result = pgresult_make(3, 4, found);
+	struct elsewhere *elsewhere = NULL;
+
+	(void)state;
+	assert_string_equal(ask.params[0], "my schema");
+	assert_string_equal(ask.params[1], "a \"table\"");
+	assert_non_null(strstr(ask.params[2], ",_sqlx_migrations,"));
+	assert_string_equal(ask.params[4], "t");
+	assert_null(strstr(ask.sql, " = "));
+
+	ask = tracking_elsewhere_rows(ctx, &table, false, result);
+	assert_non_null(strstr(ask.sql, "'_sqlx_migrations'::pg_catalog.text, 'sqlx'"));
+	assert_non_null(strstr(ask.sql, "'golang-migrate'"));
+	assert_null(strstr(ask.sql, "'c'"));
+	assert_non_null(strstr(ask.sql, "'a \"table\"'::pg_catalog.text, 'drizzle1'"));
+	assert_null(strstr(ask.sql, "NOT EXISTS"));
+	ask = tracking_elsewhere_rows(ctx, &table, true, result);
+	assert_non_null(strstr(ask.sql, "NOT EXISTS"));
+	PQclear(result);
+
+	result = pgresult_make(3, 0, rows);
+	assert_string_equal(tracking_elsewhere_rows(ctx, &table, true, result).sql, "");
+	assert_null(tracking_read_elsewhere(ctx, &table, result));
+	PQclear(result);
+
+	result = pgresult_make(3, 2, rows);
+	elsewhere = tracking_read_elsewhere(ctx, &table, result);
+	assert_string_equal(elsewhere->kind, "sqlx");
+	assert_string_equal(elsewhere->ours, "my schema.a \"table\"");
+	assert_int_equal(elsewhere->n_more, 1);
+	PQclear(result);
+	talloc_free(ctx);
+}
+
 #define A10 "aaaaaaaaaa"
 
 static void
@@ -429,7 +476,7 @@ test_guard(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		const struct tracking_table table = { &tracking_drizzle, "s",
-			rows[i].table, NULL, NULL, false };
+			rows[i].table, NULL, NULL, false, false };
 		const char *made = tracking_guard(ctx, &table).sql;
 		const char *removed = tracking_unguard(ctx, &table).sql;
 		char *start = mem_printf(ctx,
@@ -456,7 +503,7 @@ static void
 test_guard_refused(void **state)
 {
 	const struct tracking_table table = { &tracking_drizzle, "drizzle", "m", NULL,
-		NULL, false };
+		NULL, false, false };
 	struct err err = { 0 };
 
 	(void)state;
@@ -906,6 +953,7 @@ main(void)
 		cmocka_unit_test(test_record_failure),
 		cmocka_unit_test(test_look),
 		cmocka_unit_test(test_read_look),
+		cmocka_unit_test(test_elsewhere),
 		cmocka_unit_test(test_guard),
 		cmocka_unit_test(test_guard_refused),
 		cmocka_unit_test(test_check),

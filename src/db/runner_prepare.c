@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "db/runner_steps.h"
+
+/*
+ * The tracking table: the state PREPARE. Look first, so that no CREATE right is needed where all
+ * is there, and nothing is created where the run is refused.
+ */
+
+#include "db/tracking_elsewhere.h"
+
+enum {
+	PREPARE_LOOK,
+	PREPARE_OTHERS,
+	PREPARE_OTHERS_ROWS,
+	PREPARE_CREATE,
+	PREPARE_GUARD
+};
+
+static enum run_state
+prepare_enter(struct runner *runner)
+{
+	struct pgconn_statement statement =
+	    tracking_look(runner->scratch, &runner->table);
+
+	runner_send(runner, &statement);
+	return RUN_PREPARE;
+}
+
+/* The table is as it should be; what is left is the index of guard = on. */
+static enum run_state
+prepare_guard(struct runner *runner)
+{
+	struct pgconn_statement guard = tracking_guard(runner->scratch, &runner->table);
+
+	if (!runner->params->guard || runner->look.guarded || guard.sql[0] == '\0')
+		return RUN_HISTORY;
+	runner->stage = PREPARE_GUARD;
+	runner_send(runner, &guard);
+	return RUN_PREPARE;
+}
+
+/* Without it the run is no worse off than before: it goes on. */
+static enum run_state
+prepare_guarded(struct runner *runner, const struct pgconn_reply *reply)
+{
+	struct err err = reply->err;
+
+	if (reply->lost)
+		return runner_fail(runner, &err);
+	if (err_is_set(&err)) {
+		tracking_guard_refused(&runner->table, &err);
+		run_add_warning(runner->run, &err);
+	}
+	return RUN_HISTORY;
+}
+
+static enum run_state
+prepare_table(struct runner *runner)
+{
+	struct pgconn_statement create = { 0 };
+
+	if (runner->look.table_exists)
+		return prepare_guard(runner);
+	create =
+	    runner->table.kind->create(runner->scratch, &runner->table, &runner->look);
+	runner->stage = PREPARE_CREATE;
+	runner_send_ddl(runner, &create);
+	return RUN_PREPARE;
+}
+
+/*
+ * Nothing may have been created when it turns out that all is recorded elsewhere. Where ours has
+ * rows the server says so: they are read under the state HISTORY.
+ */
+static enum run_state
+prepare_others(struct runner *runner)
+{
+	const struct run *run = runner->run;
+	struct pgconn_statement ask = { 0 };
+
+	if (!runner->params->heed_others || run->phase != PHASE_SCHEMA ||
+	    run->operation != PLAN_APPLY || runner->folder->n_migrations == 0)
+		return prepare_table(runner);
+	ask = tracking_elsewhere(runner->scratch, &runner->table);
+	runner->stage = PREPARE_OTHERS;
+	runner_send(runner, &ask);
+	return RUN_PREPARE;
+}
+
+static enum run_state
+prepare_others_found(struct runner *runner, const PGresult *result)
+{
+	struct pgconn_statement ask = tracking_elsewhere_rows(
+	    runner->scratch, &runner->table, runner->look.table_exists, result);
+
+	if (ask.sql[0] == '\0')
+		return prepare_table(runner);
+	runner->stage = PREPARE_OTHERS_ROWS;
+	runner_send(runner, &ask);
+	return RUN_PREPARE;
+}
+
+static enum run_state
+prepare_others_rows(struct runner *runner, const PGresult *result)
+{
+	struct elsewhere *elsewhere =
+	    tracking_read_elsewhere(runner->scratch, &runner->table, result);
+	struct err err = { 0 };
+
+	if (elsewhere == NULL)
+		return prepare_table(runner);
+	elsewhere_refuse(elsewhere, runner->folder->layout, &err);
+	runner->refused = true;
+	return runner_fail(runner, &err);
+}
+
+static enum run_state
+prepare_looked(struct runner *runner, const PGresult *result)
+{
+	struct err err = { 0 };
+
+	tracking_read_look(runner, result, &runner->look);
+	tracking_settle(&runner->table, &runner->look);
+	return tracking_check(&runner->table, &runner->look, &err) < 0
+	    ? runner_fail(runner, &err)
+	    : prepare_others(runner);
+}
+
+static enum run_state
+prepare_answer(struct runner *runner, const struct pgconn_reply *reply)
+{
+	struct err err = reply->err;
+
+	if (runner->stage == PREPARE_GUARD)
+		return prepare_guarded(runner, reply);
+	if (err_is_set(&err)) {
+		err_wrap(&err, "tracking table %s.%s", runner->table.schema,
+		    runner->table.table);
+		return runner_fail(runner, &err);
+	}
+	switch (runner->stage) {
+	case PREPARE_LOOK:
+		return prepare_looked(runner, reply->result);
+	case PREPARE_OTHERS:
+		return prepare_others_found(runner, reply->result);
+	case PREPARE_OTHERS_ROWS:
+		return prepare_others_rows(runner, reply->result);
+	default:
+		return prepare_guard(runner);
+	}
+}
+
+const struct runner_step runner_step_prepare = { prepare_enter, prepare_answer, NULL };

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: PostgreSQL
+"""Rows in another tool's tracking table, none in ours: nothing may run twice."""
+
+import json
+
+import pytest
+
+from harness.folder import write
+
+REFUSED = 8
+
+A = "CREATE TABLE IF NOT EXISTS a (id int); INSERT INTO a VALUES (1);\n"
+FOLDER = {"20240101000000_a.sql": A, "20240102000000_b.sql": A}
+VERSION = "20240101000000"
+
+# the table as its tool makes it, its row, and the settings that the refusal says
+OTHERS = {
+    "sqlx": (
+        "CREATE TABLE _sqlx_migrations (version BIGINT PRIMARY KEY,"
+        " description TEXT NOT NULL, installed_on TIMESTAMPTZ NOT NULL"
+        " DEFAULT now(), success BOOLEAN NOT NULL, checksum BYTEA NOT NULL,"
+        " execution_time BIGINT NOT NULL)",
+        "INSERT INTO _sqlx_migrations VALUES"
+        f" ({VERSION}, 'a', now(), true, '\\x00', 1)",
+        "layout = sqlx, tracking = sqlx, tracking_schema = public,"
+        " tracking_table = _sqlx_migrations"),
+    "goose": (
+        "CREATE TABLE goose_db_version (id serial PRIMARY KEY, version_id"
+        " bigint NOT NULL, is_applied boolean NOT NULL, tstamp timestamp"
+        " DEFAULT now()); INSERT INTO goose_db_version (version_id,"
+        " is_applied) VALUES (0, true)",
+        "INSERT INTO goose_db_version (version_id, is_applied)"
+        f" VALUES ({VERSION}, true)",
+        "layout = goose, tracking = goose, tracking_schema = public,"
+        " tracking_table = goose_db_version"),
+    "diesel": (
+        "CREATE TABLE __diesel_schema_migrations (version VARCHAR(50) PRIMARY"
+        " KEY NOT NULL, run_on TIMESTAMP NOT NULL DEFAULT now())",
+        f"INSERT INTO __diesel_schema_migrations VALUES ('{VERSION}')",
+        "layout = diesel, tracking = diesel, tracking_schema = public,"
+        " tracking_table = __diesel_schema_migrations"),
+    "golang-migrate": (
+        "CREATE SCHEMA old; CREATE TABLE old.schema_migrations (version bigint"
+        " not null primary key, dirty boolean not null)",
+        f"INSERT INTO old.schema_migrations VALUES ({VERSION}, false)",
+        "layout = golang-migrate, tracking = golang-migrate, tracking_schema ="
+        " old, tracking_table = schema_migrations"),
+    "dbmate": (
+        "CREATE SCHEMA old; CREATE TABLE old.schema_migrations (version"
+        " varchar(128) not null primary key)",
+        f"INSERT INTO old.schema_migrations VALUES ('{VERSION}')",
+        "layout = dbmate, tracking = dbmate, tracking_schema = old,"
+        " tracking_table = schema_migrations"),
+    "migration_log": (
+        "CREATE TABLE migration_log (id SERIAL PRIMARY KEY, step_number"
+        " INTEGER NOT NULL, description TEXT NOT NULL, sql_executed TEXT,"
+        " status VARCHAR(20) DEFAULT 'pending', error_message TEXT,"
+        " executed_at TIMESTAMP DEFAULT now())",
+        "INSERT INTO migration_log (step_number, description, status)"
+        f" VALUES (1, '{VERSION}_a.sql', 'completed')",
+        "tracking = migration_log, tracking_schema = public,"
+        " tracking_table = migration_log"),
+}
+
+
+def refusal(done):
+    assert done.returncode == REFUSED, done
+    return json.loads(done.stdout)["error"]
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_rows_of_another_tool(once, sequence, database, kind):
+    create, row, settings = OTHERS[kind]
+    folder = sequence(FOLDER)
+    database.execute(create)
+    before = database.tables()
+    database.execute(row)
+    error = refusal(once(folder, "--log-format", "json"))
+    assert error["category"] == "CONFIGURATION"
+    assert f"a {kind} tracking table, has rows" in error["detail"]
+    assert settings in error["hint"]
+    assert database.tables() == before
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_without_rows_it_is_nothing(once, sequence, database, kind):
+    database.execute(OTHERS[kind][0])
+    done = once(sequence(FOLDER))
+    assert done.returncode == 0, done
+    assert database.value("SELECT count(*) FROM a") == 2
+
+
+@pytest.mark.parametrize("ours, theirs", [
+    ("drizzle", "public"), ("public", "drizzle"), ("drizzle", "elsewhere")])
+def test_the_same_table_in_another_schema(once, drizzle, database, ours,
+                                          theirs):
+    folder = drizzle([("0000_a", A)])
+    schema = [] if ours == "drizzle" else ["--tracking-schema", ours]
+    assert once(folder, "--tracking-schema", theirs).returncode == 0
+    error = refusal(once(folder, *schema, "--log-format", "json"))
+    assert f"tracking_schema = {theirs}," in error["hint"]
+    assert "layout" not in error["hint"]
+    assert database.value("SELECT count(*) FROM a") == 1
+
+
+def test_the_daemon_says_it_before_anybody_applies(serve, sequence, database):
+    create, row, _ = OTHERS["sqlx"]
+    folder = sequence(FOLDER)
+    database.execute(create)
+    database.execute(row)
+    # ours is there, and empty
+    database.execute("CREATE TABLE schema_migrations (version text PRIMARY"
+                     " KEY, name text NOT NULL, applied_at timestamptz NOT"
+                     " NULL DEFAULT now())")
+    daemon = serve(folder)
+    daemon.wait_verdict("refused")
+    plan = daemon.get("/plan").json()
+    assert "public._sqlx_migrations" in plan["refused"]["detail"]
+    got = daemon.apply()
+    assert got.status == 409, repr(got)
+    assert "public._sqlx_migrations" in got.body.decode()
+    assert "a" not in {name.split(".")[1] for name in database.tables()}
+    # a person who knows records what ran; then ours has rows
+    got = daemon.post("/baseline", {"target": VERSION})
+    assert got.status == 200, repr(got)
+    write(folder / "20240102000000_b.sql", "CREATE TABLE b (id int);\n")
+    assert daemon.apply().status == 200
+    assert "public.b" in database.tables()
+
+
+def test_the_table_of_another_application(once, sequence, database):
+    create, row, _ = OTHERS["sqlx"]
+    database.execute(create)
+    database.execute(row)
+    done = once(sequence(FOLDER), "--other-tracking", "ignore")
+    assert done.returncode == 0, done
+    assert database.value("SELECT count(*) FROM a") == 2
+    # ours has rows: nobody looks any more
+    assert once(sequence(FOLDER, "same")).returncode == 0

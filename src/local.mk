@@ -45,6 +45,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/core/elsewhere.c %D%/core/elsewhere.h \
 	%D%/core/dialect.c %D%/core/dialect.h \
 	%D%/core/directive.c %D%/core/directive.h \
+	%D%/core/drift.c %D%/core/drift.h \
 	%D%/core/flyway.c %D%/core/flyway.h \
 	%D%/core/folder.c %D%/core/folder.h \
 	%D%/core/history.c %D%/core/history.h \
@@ -76,6 +77,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/core/rollback_comment.c %D%/core/rollback_comment.h \
 	%D%/core/run.c %D%/core/run.h \
 	%D%/core/run_wait.c %D%/core/run_wait.h \
+	%D%/core/schema.c %D%/core/schema.h \
 	%D%/core/script.c %D%/core/script.h \
 	%D%/core/script_segment.c \
 	%D%/core/script_enum.c %D%/core/script_enum.h \
@@ -90,6 +92,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 
 # libpq on the loop
 %C%_libmigrationd_a_SOURCES += \
+	%D%/db/catalog.c %D%/db/catalog.h \
 	%D%/db/child.c %D%/db/child.h \
 	%D%/db/child_fork.c %D%/db/child_fork.h \
 	%D%/db/connect.c %D%/db/connect.h \
@@ -151,7 +154,9 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/db/tracking_migration_log.c \
 	%D%/db/tracking_reruns.c \
 	%D%/db/tracking_schema_migrations.c \
-	%D%/db/tracking_sqlx.c
+	%D%/db/tracking_sqlx.c \
+	%D%/db/verify.c %D%/db/verify.h \
+	%D%/db/verify_sql.c %D%/db/verify_sql.h
 
 # libmicrohttpd on the loop
 %C%_libmigrationd_a_SOURCES += \

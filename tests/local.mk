@@ -31,6 +31,7 @@ unit_tests = \
 	%D%/unit/test_check_chain \
 	%D%/unit/test_batch \
 	%D%/unit/test_directive \
+	%D%/unit/test_drift \
 	%D%/unit/test_flyway \
 	%D%/unit/test_folder \
 	%D%/unit/test_history \
@@ -56,6 +57,7 @@ unit_tests = \
 	%D%/unit/test_rollback_comment \
 	%D%/unit/test_run \
 	%D%/unit/test_run_wait \
+	%D%/unit/test_schema \
 	%D%/unit/test_script \
 	%D%/unit/test_snapshot \
 	%D%/unit/test_sqlclass \

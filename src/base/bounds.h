@@ -35,6 +35,10 @@
 /* naming each row of a tracking table: some 50,000 of them */
 #define BOUND_UPGRADE_BYTES (16u << 20)
 
+#define BOUND_SCHEMA_ITEMS 500000u      /* tables, columns ... of a database */
+#define BOUND_SCHEMA_BYTES (128u << 20) /* and their definitions */
+#define BOUND_DRIFT        100u         /* differences told; the rest is counted */
+
 /* Runs */
 #define BOUND_RUNS_KEPT 100u /* finished runs kept in memory for /runs */
 

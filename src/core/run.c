@@ -50,7 +50,7 @@ static const struct run_row {
 	[RUN_UPGRADE] = { "upgrade", BIT(RUN_PREPARE), RUN_ROLLBACK,
 		"bringing the tracking table up to its tool's new version" },
 	[RUN_HOOK] = { "hook", FIRST_OF_IT, RUN_JOURNAL,
-		"waiting for the hook that has to succeed before anything runs" },
+		"waiting for the hook or the verification that has to succeed first" },
 	[RUN_REPAIR] = { "repair", BIT(RUN_PHASE) | BIT(RUN_BEGIN), RUN_PHASE,
 		"noting in the journal what a person decided" },
 	[RUN_RESUME] = { "resume", NEXT_SEGMENT | BIT(RUN_OUTCOME), RUN_NOTE,
@@ -107,6 +107,7 @@ run_new(const struct run_request *request, const char *target, int64_t now_us,
 	run->by_itself = request->by_itself;
 	run->steps = request->steps;
 	run->only = request->only;
+	run->verify = request->verify;
 	run->action = mem_strdup(run, request->action);
 	run->requested_by = mem_strdup(run, request->requested_by);
 	run->reason = mem_strdup(run, request->reason);
@@ -142,7 +143,8 @@ run_is_for(const struct run *run, const struct run_request *request)
 	return run->operation == request->operation &&
 	    run->asked_phases == request->phases && run->force == request->force &&
 	    run->steps == request->steps && run->only == request->only &&
-	    is_same(run->up_to, request->up_to) && is_same(run->action, request->action);
+	    run->verify == request->verify && is_same(run->up_to, request->up_to) &&
+	    is_same(run->action, request->action);
 }
 
 void
@@ -230,6 +232,16 @@ run_add_warning(struct run *run, const struct err *err)
 	run->warnings = mem_grow(run, run->warnings, char *, run->n_warnings + 1);
 	run->warnings[run->n_warnings++] =
 	    mem_strdup(run, err_format(err, line, sizeof(line)));
+}
+
+void
+run_set_differences(struct run *run, const struct drift *drift)
+{
+	run->differences = mem_array(run, char *, drift->n);
+	for (size_t i = 0; i < drift->n; i++)
+		run->differences[i] = mem_strdup(run->differences, drift->differences[i]);
+	run->n_differences = drift->n;
+	run->n_more_differences = drift->n_more;
 }
 
 static enum run_outcome

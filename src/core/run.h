@@ -39,6 +39,7 @@
 
 #include "base/digest.h"
 #include "base/err.h"
+#include "core/drift.h"
 #include "core/phase.h"
 #include "core/plan.h"
 
@@ -113,6 +114,7 @@ struct run_request {
 	bool force;        /* see struct plan_input */
 	unsigned steps;    /* of a rollback; likewise */
 	bool only;
+	bool verify; /* of a baseline: compare first with what the folder makes */
 	/* nobody asked: what failed in a lenient phase is not tried again */
 	bool by_itself;
 	/*
@@ -167,6 +169,7 @@ struct run {
 	bool force;
 	unsigned steps;
 	bool only;
+	bool verify;
 	bool by_itself;
 	const char *action;
 	const char *requested_by;
@@ -211,7 +214,11 @@ struct run {
 	size_t n_applied;
 	char **warnings; /* what the plan warned of */
 	size_t n_warnings;
-	struct err err; /* of a run that did not succeed */
+	/* what a verification found */
+	char **differences;
+	size_t n_differences;
+	size_t n_more_differences; /* that are not listed */
+	struct err err;            /* of a run that did not succeed */
 	/*
 	 * The content of err.migration as it was when it failed, or in doubt: it is not
 	 * tried again by itself until it is another. "": it did not fail by its own
@@ -265,6 +272,9 @@ void run_add_applied(
 bool run_has_done(const struct run *run, const char *id);
 
 void run_add_warning(struct run *run, const struct err *err);
+
+/* What a verification found, copied. */
+void run_set_differences(struct run *run, const struct drift *drift);
 
 /*
  * Set the outcome, which follows from run->err, and the times of the end; once

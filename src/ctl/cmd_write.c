@@ -116,6 +116,7 @@ ctl_run_baseline(struct ctl *ctl)
 	set_text(body, "target", id);
 	set_true(body, args, "all");
 	set_true(body, args, "force");
+	set_true(body, args, "verify");
 	set_list(body, "phases", args_text(args, "phases"));
 	return do_or_show(ctl, "/baseline", body);
 }

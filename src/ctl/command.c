@@ -56,6 +56,8 @@ static const struct ctl_flag baseline_flags[] = {
 	{ "all", CTL_SWITCH, NULL, "All migrations of the folder." },
 	{ "force", CTL_SWITCH, NULL, "Although something is recorded already." },
 	{ "phases", CTL_TEXT, "PHASE,...", "Of these phases; schema without it." },
+	{ "verify", CTL_SWITCH, NULL,
+	    "Only if the database is what the folder makes of an empty one." },
 	{ "dry-run", CTL_SWITCH, NULL, "Show what it would record." },
 	{ "reason", CTL_TEXT, "TEXT", "Why, for the journal." },
 	end,

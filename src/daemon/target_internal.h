@@ -11,6 +11,7 @@
 #include "daemon/target.h"
 #include "db/observer.h"
 #include "db/runner.h"
+#include "db/verify.h"
 
 #define TARGET_NAME "default"
 
@@ -36,6 +37,9 @@ struct target {
 
 	struct observer *observer;
 	struct runner *runner;
+	struct folder *run_folder;  /* the schema's, that its runner has and keeps */
+	struct verify *verify;      /* of the run in progress; NULL: none */
+	const struct plan *planned; /* what that run does once it is verified */
 	struct herald *herald;
 	struct run *run;   /* in progress */
 	char *stop_reason; /* why it is to end before it began; NULL: it is not */

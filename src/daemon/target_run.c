@@ -50,6 +50,8 @@ run_ended(struct target *target, struct history *const *histories)
 	}
 	target->history_floor_us = clock_now_us();
 	note_wish(target, run);
+	verify_abandon(target->verify); /* the run did not wait for it */
+	target->verify = NULL;
 	report_run_end(run, target->config->instance);
 	metrics_count_run(target->metrics, run);
 	herald_ended(target->herald, run);
@@ -76,11 +78,30 @@ on_go_on(void *arg, const struct err *err)
 	runner_go_on(((struct target *)arg)->runner, err);
 }
 
+/* The database is what the folder makes: now the hooks. */
+static void
+on_verified(void *arg, const struct err *err)
+{
+	struct target *target = arg;
+
+	target->verify = NULL;
+	if (err_is_set(err) ||
+	    !herald_planned(
+		target->herald, target->run, target->planned, on_go_on, target))
+		runner_go_on(target->runner, err);
+}
+
 static bool
 on_planned(void *arg, const struct plan *plan)
 {
 	struct target *target = arg;
 
+	if (target->run->verify) {
+		target->planned = plan;
+		target->verify = verify_start(target->loop, target->run_params,
+		    target->run, target->run_folder, on_verified, target);
+		return true;
+	}
 	return herald_planned(target->herald, target->run, plan, on_go_on, target);
 }
 
@@ -120,6 +141,7 @@ run_begin(struct target *target)
 		return;
 	}
 	target->run_params = target_params_copy(target, target->params);
+	target->run_folder = folders[PHASE_SCHEMA];
 	target->runner =
 	    runner_start(target->loop, target->run_params, target->run, folders, &events);
 }
@@ -282,6 +304,8 @@ run_end_early(struct target *target, bool now, const char *reason)
 		if (target->stop_reason == NULL)
 			target->stop_reason = mem_strdup(target, reason);
 		uv_timer_start(&target->settle_timer, on_settle, 0, 0);
+	} else if (target->verify != NULL) {
+		verify_cancel(target->verify, reason);
 	} else if (now) {
 		runner_cancel(target->runner, reason);
 	} else {

@@ -51,6 +51,7 @@ connect_start(struct pgconn *conn, const struct target_params *params,
 		goto out;
 	struct pgconn_params where = {
 		.conninfo = conninfo,
+		.database = params->database,
 		.password = password,
 		.password_command = params->password_command,
 		.application_name = params->instance != NULL

@@ -41,6 +41,7 @@ struct pgconn;
 struct pgconn_params {
 	/* URI or keyword string as libpq takes it; "" or NULL: PG* environment */
 	const char *conninfo;
+	const char *database; /* overrides; NULL: as conninfo says */
 	const char *password; /* overrides; NULL: as conninfo, PGPASSFILE ... say */
 	const char
 	    *password_command; /* run to get the password (db/password.h); or NULL */

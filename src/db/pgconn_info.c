@@ -81,6 +81,8 @@ collect_settings(struct pgconn_info *info, const PQconninfoOption *given,
 	for (const PQconninfoOption *o = given; o->keyword; o++)
 		if (o->val)
 			pgconn_info_set(info, o->keyword, o->val);
+	if (params->database)
+		pgconn_info_set(info, "dbname", params->database);
 	if (params->password)
 		pgconn_info_set(info, "password", params->password);
 	/* a name in the string or in PGAPPNAME was chosen by somebody */
@@ -195,6 +197,8 @@ pgconn_info_read(const void *ctx, const struct pgconn_params *params,
 	}
 	collect_settings(info, given, params);
 	collect_hosts(info, names, ports);
+	if (params->database)
+		database = params->database;
 	info->describe = describe(info, database, effective(given, defaults, "user"));
 	/*
 	 * addresses need no resolving, a service file may name hosts that we do not

@@ -11,6 +11,7 @@ static const size_t string_offsets[] = {
 	offsetof(struct target_params, name),
 	offsetof(struct target_params, database_url),
 	offsetof(struct target_params, direct_url),
+	offsetof(struct target_params, database),
 	offsetof(struct target_params, database_url_file),
 	offsetof(struct target_params, direct_url_file),
 	offsetof(struct target_params, password_file),

@@ -25,6 +25,7 @@ struct target_params {
 	unsigned phases;          /* set of those that have a folder */
 	const char *database_url; /* "" : PG* environment */
 	const char *direct_url;   /* where runs connect to instead; NULL: none */
+	const char *database;     /* instead of the one that those say; NULL: that one */
 	/* NULL: none; else read or run at each connect, so that secrets can be rotated */
 	const char *database_url_file; /* in the place of database_url */
 	const char *direct_url_file;   /* in the place of direct_url */

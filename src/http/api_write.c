@@ -272,6 +272,13 @@ api_post_baseline(struct request *request)
 	wanted.reason = body.reason;
 	/* of the others it has to be asked for by name */
 	wanted.phases = body.phases ? body.phases : PHASE_BIT(PHASE_SCHEMA);
+	wanted.verify = body.verify;
+	if (body.verify && (body.dry_run || wanted.phases != PHASE_BIT(PHASE_SCHEMA))) {
+		request_refuse(request, 400, CAT_CONFIGURATION,
+		    "without dry_run and phases it verifies, and records if all is well",
+		    "verify is for a baseline of the schema that is no dry run");
+		return;
+	}
 	if (check_phases(request, &wanted) == 0)
 		run_or_show(request, &wanted, body.dry_run);
 }

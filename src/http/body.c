@@ -33,15 +33,16 @@ static const char *const modes[] = { "graceful", "now", NULL };
 static const char *const actions[] = { "retry", "applied", "pending", "checksum",
 	"forget", "remove-guard", NULL };
 
-#define MEMBERS_MAX 8
+#define MEMBERS_MAX 9
 
 static const struct body_member members_of[][MEMBERS_MAX] = {
 	[BODY_OF_APPLY] = { MEMBER(target, BODY_NAME, NULL),
 	    MEMBER(dry_run, BODY_FLAG, NULL), MEMBER(phases, BODY_PHASES, NULL) },
 	[BODY_OF_BASELINE] = { MEMBER(target, BODY_NAME, NULL),
 	    MEMBER(version, BODY_NAME, NULL), MEMBER(all, BODY_FLAG, NULL),
-	    MEMBER(force, BODY_FLAG, NULL), MEMBER(dry_run, BODY_FLAG, NULL),
-	    MEMBER(phases, BODY_PHASES, NULL), MEMBER(reason, BODY_TEXT, NULL) },
+	    MEMBER(force, BODY_FLAG, NULL), MEMBER(verify, BODY_FLAG, NULL),
+	    MEMBER(dry_run, BODY_FLAG, NULL), MEMBER(phases, BODY_PHASES, NULL),
+	    MEMBER(reason, BODY_TEXT, NULL) },
 	[BODY_OF_CANCEL] = { MEMBER(mode, BODY_WORD, modes) },
 	[BODY_OF_REPAIR] = { MEMBER(migration, BODY_NAME, NULL),
 	    MEMBER(action, BODY_WORD, actions), MEMBER(reason, BODY_TEXT, NULL) },

@@ -28,6 +28,7 @@ struct body {
 	bool dry_run;
 	bool all;
 	bool force;
+	bool verify;
 };
 
 /* The routes, by what they take. */

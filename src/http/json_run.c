@@ -90,6 +90,20 @@ exit_code(const struct run *run)
 	    err_is_set(&run->err) ? (int)err_exit_code(&run->err) : EXIT_FINE);
 }
 
+/* What a verification found. */
+static void
+add_differences(json_t *object, const struct run *run)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < run->n_differences; i++)
+		json_array_append_new(list, json_text(run->differences[i]));
+	json_object_set_new(object, "verify", json_boolean(run->verify));
+	json_object_set_new(object, "differences", list);
+	json_object_set_new(
+	    object, "more_differences", json_count(run->n_more_differences));
+}
+
 json_t *
 json_run(const struct run *run, bool joined)
 {
@@ -119,6 +133,8 @@ json_run(const struct run *run, bool joined)
 	json_object_set_new(object, "error", json_error_or_null(&run->err, run->id));
 	json_object_set_new(
 	    object, "up_to", json_text(repair || rollback ? NULL : run->up_to));
+	if (run->operation == PLAN_BASELINE)
+		add_differences(object, run);
 	if (repair) {
 		json_object_set_new(object, "action", json_text(run->action));
 		json_object_set_new(object, "migration", json_text(run->up_to));

@@ -322,6 +322,18 @@ def test_rollback_has_to_be_allowed(ctl_on, sequence, database):
     assert database.has_table("c")
 
 
+def test_baseline_of_what_is_something_else(ctl_on, drizzle, database):
+    database.execute("CREATE TABLE a (x text)")
+    ctl = ctl_on(drizzle([("0000_a", "CREATE TABLE a (x int);")]))
+    refused = ctl("baseline", "--all", "--verify")
+    assert refused.returncode == REFUSED, refused.err
+    assert ("column public.a.x is text, the folder says integer"
+            in refused.out + refused.err)
+    database.execute("DROP TABLE a; CREATE TABLE a (x int)")
+    assert ctl("baseline", "--all", "--verify").returncode == FINE
+    assert len(database.drizzle_rows()) == 1
+
+
 def test_baseline_shown_first(ctl_on, sample, database):
     ctl = ctl_on(sample)
     done = ctl("baseline", "--all", "--dry-run")

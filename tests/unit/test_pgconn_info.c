@@ -70,6 +70,28 @@ test_describe(void **state)
 	talloc_free(ctx);
 }
 
+/* Another database of the same server, for people too. */
+static void
+test_other_database(void **state)
+{
+	static const char *const rows[] = { "postgresql://bob@a:1/app",
+		"host=a port=1 user=bob", "host=a port=1 user=bob dbname=app" };
+	void *ctx = mem_context(NULL, "test");
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct pgconn_params params = { .conninfo = rows[i],
+			.database = "scratch" };
+		struct pgconn_info *info = NULL;
+		struct err err = { 0 };
+
+		assert_int_equal(pgconn_info_read(ctx, &params, &info, &err), 0);
+		assert_string_equal(setting(info, "dbname"), "scratch");
+		assert_string_equal(info->describe, "a:1/scratch as bob");
+	}
+	talloc_free(ctx);
+}
+
 /*
  * What cannot be read, and what was read in another way than meant: not a word of it is
  * repeated.
@@ -204,6 +226,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_describe, set_up),
+		cmocka_unit_test_setup(test_other_database, set_up),
 		cmocka_unit_test_setup(test_unreadable, set_up),
 		cmocka_unit_test_setup(test_settings, set_up),
 		cmocka_unit_test_setup(test_hosts, set_up),

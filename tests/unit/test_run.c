@@ -55,8 +55,8 @@ static const char golden_table[] =
     "phase  deciding what has to run\n"
     "upgrade  ok: prepare  fail: rollback  bringing the tracking table up "
     "to its tool's new version\n"
-    "hook  ok: resume, batch, begin  fail: journal  waiting for the hook that "
-    "has to succeed before anything runs\n"
+    "hook  ok: resume, batch, begin  fail: journal  waiting for the hook or the verification that "
+    "has to succeed first\n"
     "repair  ok: phase, begin  fail: phase  noting in the journal what a "
     "person decided\n"
     "resume  ok: connect, begin, intent, outcome  fail: note  reading what has run of a "
@@ -430,6 +430,22 @@ test_warnings(void **state)
 	assert_string_equal(run->warnings[1], "even");
 }
 
+/* They outlive what they were compared from. */
+static void
+test_differences(void **state)
+{
+	char line[] = "table a is missing in the database";
+	char *lines[] = { line };
+	const struct drift drift = { .differences = lines, .n = 1, .n_more = 2 };
+	struct run *run = *state;
+
+	run_set_differences(run, &drift);
+	line[0] = 'x';
+	assert_int_equal(run->n_differences, 1);
+	assert_int_equal(run->n_more_differences, 2);
+	assert_string_equal(run->differences[0], "table a is missing in the database");
+}
+
 static void
 test_outcomes(void **state)
 {
@@ -484,12 +500,14 @@ test_is_for(void **state UNUSED)
 	const struct run_request applied = {
 		.operation = PLAN_REPAIR, .up_to = "0002", .action = "applied"
 	};
+	const struct run_request verified = { .operation = PLAN_BASELINE,
+		.verify = true };
 	const struct run_request guard = { .operation = PLAN_REPAIR,
 		.action = "remove-guard" };
 	const struct run_request data = { .operation = PLAN_APPLY,
 		.phases = PHASE_BIT(PHASE_DATA) };
 	const struct run_request *const requests[] = { &all, &data, &some, &baseline,
-		&forced, &retry, &applied, &guard };
+		&forced, &retry, &applied, &guard, &verified };
 
 	for (size_t i = 0; i < ARRAY_SIZE(requests); i++) {
 		struct run *run = run_new(requests[i], "default", 1, 1);
@@ -519,6 +537,7 @@ main(void)
 		TEST(test_phase_fails_as_a_whole),
 		TEST(test_phase_is_cut_short),
 		TEST(test_warnings),
+		TEST(test_differences),
 		TEST(test_outcomes),
 	};
 

@@ -209,6 +209,8 @@ render_plan(struct paint *out, const json_t *document)
 	}
 	if (refused)
 		render_problem(out, refused);
+	else if (!doc_is(document, "known"))
+		paint_addf(out, "the database has not been read yet: ask again\n");
 	else
 		paint_addf(out, "%zu to %s\n", json_array_size(steps), verb_of(document));
 }

@@ -206,11 +206,11 @@ plan_document(const struct status *status, const struct plan *plan,
 		json_array_append_new(problems,
 		    problem_line(problem->state, problem->blocks, &problem->err));
 	}
-	return json_pack("{s:o, s:s, s:o, s:b, s:o, s:o, s:o}", "target",
+	return json_pack("{s:o, s:s, s:b, s:o, s:b, s:o, s:o, s:o}", "target",
 	    json_text(status->target), "operation", run_operation_name(operation),
-	    "up_to", json_text(up_to ? up_to->id : NULL), "dry_run", 1, "steps",
-	    plan_steps(plan, up_to), "refused", json_error_or_null(&plan->refusal, NULL),
-	    "problems", problems);
+	    "known", plan->known, "up_to", json_text(up_to ? up_to->id : NULL), "dry_run",
+	    1, "steps", plan_steps(plan, up_to), "refused",
+	    json_error_or_null(&plan->refusal, NULL), "problems", problems);
 }
 
 /* What is behind the schema needs all of it: there is none where the run ends before. */

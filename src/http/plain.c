@@ -356,7 +356,10 @@ add_plan(struct text *out, const struct plan *plan, enum plan_operation operatio
 			continue;
 		text_addf(out, "%4zu  %s\n", ++n, m->id);
 	}
-	text_addf(out, "%zu to %s\n", n, verbs[operation]);
+	if (plan->known)
+		text_addf(out, "%zu to %s\n", n, verbs[operation]);
+	else
+		text_add(out, "the database has not been read yet: ask again\n");
 }
 
 void

@@ -178,6 +178,12 @@ test_plan(void **state)
 	expect(text, "error     ");
 	expect(text, "category  RESOURCE_NOT_FOUND\n");
 	assert_null(strstr(text, "to apply"));
+	/* the database was not read: no step is no promise */
+	fake->input.target = NULL;
+	fake->history = NULL;
+	fake_plan(fake);
+	text = rendered(fake, render_plan, json_plan(&fake->status, NULL), false);
+	assert_string_equal(text, "the database has not been read yet: ask again\n");
 	talloc_free(fake);
 }
 

@@ -329,12 +329,13 @@ test_plan(void **state)
 
 	(void)state;
 	assert_string_equal(member_names(fake, document),
-	    "target operation up_to dry_run steps refused problems phases");
+	    "target operation known up_to dry_run steps refused problems phases");
 	assert_int_equal(json_array_size(steps), 2);
 	assert_string_equal(member_names(fake, json_array_get(steps, 0)),
 	    "id version file checksum parts commits");
 	assert_string_equal(fake_text(json_array_get(steps, 1), "id"), "0002_more");
 	assert_true(json_is_null(at(document, "refused", NULL)));
+	assert_true(json_is_true(at(document, "known", NULL)));
 	json_decref(document);
 
 	document = json_plan(&fake->status, fake->folder.migrations[0]);

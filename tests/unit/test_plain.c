@@ -279,6 +279,12 @@ test_plan(void **state)
 	text_reset(&out);
 	plain_plan(&out, &fake->status, fake->folder.migrations[1]);
 	assert_string_equal(out.data, "   1  0001_files\n1 to apply\n");
+	/* nobody has looked: no step is no promise */
+	text_reset(&out);
+	fake->history = NULL;
+	fake_plan(fake);
+	plain_plan(&out, &fake->status, NULL);
+	assert_string_equal(out.data, "the database has not been read yet: ask again\n");
 	talloc_free(fake);
 }
 

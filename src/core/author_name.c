@@ -15,6 +15,19 @@
 #define SECONDS_WIDTH  10u
 #define CALENDAR_WIDTH 14u
 
+static void
+heed(struct author_style *style, const char *name)
+{
+	size_t width = strspn(name, DIGITS);
+	int64_t number = strtoll(name, NULL, 10);
+
+	if (width == 0 || width > 18 || number < style->highest)
+		return;
+	style->highest = number;
+	style->width = (unsigned)width;
+	style->separator = name[width] == '-' ? '-' : '_';
+}
+
 struct author_style
 author_style_of(const struct folder *folder, int64_t first)
 {
@@ -22,17 +35,11 @@ author_style_of(const struct folder *folder, int64_t first)
 		.width = 4, .separator = '_', .highest = first - 1
 	};
 
-	for (size_t i = 0; i < folder->n_migrations; i++) {
-		const char *id = folder->migrations[i]->id;
-		size_t width = strspn(id, DIGITS);
-		int64_t number = strtoll(id, NULL, 10);
-
-		if (width == 0 || width > 18 || number < style.highest)
-			continue;
-		style.highest = number;
-		style.width = (unsigned)width;
-		style.separator = id[width] == '-' ? '-' : '_';
-	}
+	for (size_t i = 0; i < folder->n_migrations; i++)
+		heed(&style, folder->migrations[i]->id);
+	/* nobody lists them yet, but their numbers are taken */
+	for (size_t i = 0; i < folder->n_unregistered; i++)
+		heed(&style, folder->unregistered[i]);
 	return style;
 }
 

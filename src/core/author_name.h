@@ -16,7 +16,10 @@ struct author_style {
 	int64_t highest; /* number in the folder; -1: there is none */
 };
 
-/* The style of the newest migration; `first` is the number of the first one in an empty folder. */
+/*
+ * The style of the newest migration, listed or not; `first` is the number of the first one in an
+ * empty folder.
+ */
 struct author_style author_style_of(const struct folder *folder, int64_t first);
 
 /* The next number as text, owned by `ctx`. */

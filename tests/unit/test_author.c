@@ -143,11 +143,12 @@ test_list(void **state)
 		{ "manifest.txt", "a.sql # first\n042-b.sql\n",
 		    "a.sql # first\n042-b.sql\n043-new.sql\n" },
 		{ "manifest.txt", "042-b.sql", "042-b.sql\n043-new.sql\n" },
-		{ "manifest.txt", "", "0001_new.sql\n" },
+		/* what nobody lists has its number all the same */
+		{ "manifest.txt", "", "043-new.sql\n" },
 		{ "manifest.json", "[\n  \"a.sql\",\n  \"042-b.sql\"\n]\n",
 		    "[\n  \"a.sql\",\n  \"042-b.sql\",\n  \"043-new.sql\"\n]\n" },
 		{ "manifest.json", "[\"042-b.sql\"]", "[\"042-b.sql\",\"043-new.sql\"]" },
-		{ "manifest.json", "[ ]", "[\"0001_new.sql\" ]" },
+		{ "manifest.json", "[ ]", "[\"043-new.sql\" ]" },
 		{ "manifest.json",
 		    "{\"first\": [\"a.sql\"], \"then\": [\"042-b.sql\"], \"why\": \"]\\\"\"}",
 		    "{\"first\": [\"a.sql\"], \"then\": [\"042-b.sql\",\"043-new.sql\"], "

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "core/folder.h"
 #include "core/layout_kind.h"
+#include "core/rollback_comment.h"
 
 /*
  * What drizzle-kit 0.x generates. drizzle-orm 0.45 reads only `entries` of the journal, and of
@@ -324,6 +325,7 @@ add_entry(struct journal *j, size_t index)
 		.has_index = json_is_integer(json_object_get(entry, "idx")),
 		.index = json_integer_value(json_object_get(entry, "idx")),
 	};
+	rollback_comment_read(m);
 }
 
 static void

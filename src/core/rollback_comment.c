@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "core/layout_kind.h"
 #include "core/sqlscan.h"
 
 /* A line comment without its sign, and without the white space around. */
@@ -45,6 +46,14 @@ is_ruler(const struct words *words)
 	while (n < words->len && strchr("=-*#_", words->text[n]) != NULL)
 		n++;
 	return n > 0 && n == words->len;
+}
+
+/* drizzle's "--> statement-breakpoint": a comment to the server, the end of a statement to us. */
+static bool
+is_breakpoint(const struct sqltoken *comment)
+{
+	return comment->len >= strlen(LAYOUT_BREAKPOINT) &&
+	    memcmp(comment->text, LAYOUT_BREAKPOINT, strlen(LAYOUT_BREAKPOINT)) == 0;
 }
 
 static bool
@@ -101,7 +110,7 @@ uncomment(struct sqltoken_reader *reader, char *sql)
 		token = sqltoken_next(reader);
 		if (token.kind == SQLTOKEN_SPACE)
 			continue;
-		if (!is_line_comment(&token))
+		if (!is_line_comment(&token) || is_breakpoint(&token))
 			return end;
 		words = words_of(&token);
 		if (is_ruler(&words) && !framed)

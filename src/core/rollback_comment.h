@@ -11,7 +11,8 @@
  *
  * It begins behind a line of its own: "rollback" or "rollback SQL" in any case, then a colon,
  * words in parentheses or nothing. The line comments behind it are its SQL, up to the next ruler,
- * statement or C comment. A list of steps to do by hand ("ROLLBACK PROCEDURE") is none.
+ * statement, C comment or drizzle breakpoint. A list of steps to do by hand ("ROLLBACK
+ * PROCEDURE") is none.
  */
 
 #include "core/migration.h"

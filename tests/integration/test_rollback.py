@@ -341,3 +341,23 @@ def test_what_other_tools_have(ready, database, layout):
     assert len(undone(rollback(daemon, all=True))) == 1
     assert len(daemon.apply().json()["applied"]) == 3
     assert daemon.status()["verdict"] == "current"
+
+
+# -- drizzle 0.x -------------------------------------------------------------------
+
+def test_a_drizzle_folder_goes_back_by_its_comments(serve, drizzle, database):
+    daemon = serve(drizzle([
+        ("0000_a", "CREATE TABLE a (id int);"),
+        ("0001_b", "CREATE TABLE b (id int);--> statement-breakpoint\n"
+                   "CREATE INDEX bi ON b (id);\n\n"
+                   "-- ====\n-- ROLLBACK SQL (by hand)\n-- ====\n"
+                   "-- DROP INDEX bi;\n-- DROP TABLE b;\n"),
+    ]), "--rollback")
+    assert daemon.apply().status == 200
+    assert undone(rollback(daemon, to="0000_a")) == ["0001_b"]
+    assert not database.has_table("b")
+    assert database.value(
+        "SELECT count(*) FROM drizzle.__drizzle_migrations") == 1
+    # and it comes again, as drizzle-orm would have it
+    assert daemon.apply().status == 200
+    assert database.has_table("b")

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/bounds.h"
+#include "base/digest.h"
 #include "base/mem.h"
 #include "core/folder.h"
 #include "tempdir.h"
@@ -64,6 +65,32 @@ test_a_folder_as_drizzle_kit_writes_it(void **state)
 	assert_int_equal(folder->migrations[0]->parts[1].line, 1);
 	assert_int_equal(folder->migrations[1]->position, 1);
 	assert_string_equal(folder->migrations[1]->text, "SELECT 3;");
+	folder_unref(folder);
+}
+
+static void
+test_a_way_back_in_comments(void **state)
+{
+	static const char text[] =
+	    "CREATE TABLE a ();--> statement-breakpoint\nSELECT 2;\n"
+	    "-- ROLLBACK SQL\n-- DROP TABLE a;\n";
+	struct folder *folder = NULL;
+	const struct migration *m = NULL;
+	char digest[DIGEST_HEX];
+
+	write_good(*state);
+	tempdir_text(*state, "0000_a.sql", text);
+	folder = folder_load(*state, NULL, 5);
+	m = folder->migrations[0];
+	assert_non_null(m->down);
+	assert_null(m->down->problem);
+	assert_int_equal(m->down->n_parts, 1);
+	assert_int_equal(m->down->parts[0].line, 3);
+	/* what drizzle-orm hashes and runs stays the whole file */
+	assert_int_equal(m->n_parts, 2);
+	digest_sha256_hex(text, strlen(text), digest);
+	assert_string_equal(m->checksum, digest);
+	assert_null(folder->migrations[1]->down);
 	folder_unref(folder);
 }
 
@@ -588,6 +615,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_a_folder_as_drizzle_kit_writes_it),
+		TEST(test_a_way_back_in_comments),
 		TEST(test_listing_and_snapshots),
 		TEST(test_versions_and_dialects),
 		TEST(test_broken_journals),

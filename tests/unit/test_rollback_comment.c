@@ -46,6 +46,9 @@ test_sections(void **state)
 		    "\n   DROP TABLE a;", 1 },
 		{ "-- ROLLBACK\n-- DROP TABLE a;\n/* DROP TABLE c; */\n",
 		    "\n   DROP TABLE a;", 1 },
+		{ "SELECT 1;\n-- ROLLBACK\n-- DROP TABLE a;\n--> statement-breakpoint\n"
+		  "SELECT 2;\n",
+		    "\n   DROP TABLE a;", 2 },
 		/* none */
 		{ "SELECT 1;\n", NULL, 0 },
 		{ "ROLLBACK;\n-- DROP TABLE a;\n", NULL, 0 },

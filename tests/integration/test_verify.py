@@ -164,6 +164,15 @@ def test_cancelled_it_leaves_nothing(serve, drizzle, database):
     assert recorded(database) == []
 
 
+def test_stopped_it_leaves_nothing(serve, drizzle, database):
+    daemon = serve(drizzle([("0000_slow", "SELECT pg_sleep(120);")]))
+    daemon.post("/baseline?async=1", json={"all": True, "verify": True})
+    wait_until(lambda: applies_there(database), 30)
+    daemon.stop()
+    assert scratch_databases(database) == []
+    assert recorded(database) == []
+
+
 def test_what_a_killed_daemon_left_is_dropped(serve, drizzle, database):
     folder = drizzle([("0000_slow", "SELECT pg_sleep(120);")])
     daemon = serve(folder)

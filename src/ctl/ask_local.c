@@ -20,6 +20,9 @@ struct ask_local {
 	struct config *config;
 	struct ephemeral *ephemeral;
 	struct service service;
+	/* what the newest answer could tell of the last run */
+	char told_run[UUID_TEXT];
+	size_t n_told;
 };
 
 static const struct status *
@@ -98,6 +101,28 @@ find_location(const struct request *request)
 	return NULL;
 }
 
+static void
+note_told(struct ask_local *local)
+{
+	const struct run *run = status_of(local)->last_run;
+
+	local->n_told = run ? run->n_warnings : 0;
+	(void)snprintf(
+	    local->told_run, sizeof(local->told_run), "%s", run ? run->id : "");
+}
+
+/* The hooks behind a run end after its document was shown: the log alone would know. */
+static void
+tell_the_rest(struct ask_local *local)
+{
+	const struct run *run = status_of(local)->last_run;
+
+	if (run == NULL || strcmp(run->id, local->told_run) != 0)
+		return;
+	for (size_t i = local->n_told; i < run->n_warnings; i++)
+		(void)fprintf(stderr, "migrationctl: %s\n", run->warnings[i]);
+}
+
 static int
 put(void *state, const struct question *question, const void *ctx, struct answer *answer,
     struct err *err)
@@ -117,6 +142,7 @@ put(void *state, const struct question *question, const void *ctx, struct answer
 	answer->text = request->reply ? request->reply : "";
 	answer->len = request->reply_len;
 	answer->location = find_location(request);
+	note_told(local);
 	return 0;
 }
 
@@ -148,6 +174,7 @@ close_local(void *state)
 
 	while (is_busy(local))
 		ask_turn(local->ask, LOOK_MS);
+	tell_the_rest(local);
 	target_close(local->service.target);
 }
 

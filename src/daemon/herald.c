@@ -92,8 +92,44 @@ herald_planned(struct herald *herald, const struct run *run, const struct plan *
 	return waits;
 }
 
+/* A hook of a run that is over: how it ended. */
+struct epilogue {
+	struct run *run;
+};
+
+static int
+epilogue_free(struct epilogue *epilogue)
+{
+	run_unref(epilogue->run);
+	return 0;
+}
+
+static void
+on_epilogue(void *arg, const struct err *err)
+{
+	struct epilogue *epilogue = arg;
+
+	if (err_is_set(err))
+		run_add_warning(epilogue->run, err);
+	talloc_free(epilogue);
+}
+
+static void
+add_epilogue(
+    struct herald *herald, enum hook_kind kind, struct run *run, const char *const *ids)
+{
+	struct epilogue *epilogue = NULL;
+
+	if (!hooks_has(herald->hooks, kind))
+		return;
+	epilogue = mem_zero(herald, struct epilogue);
+	epilogue->run = run_ref(run);
+	talloc_set_destructor(epilogue, epilogue_free);
+	hooks_add(herald->hooks, kind, run, ids, run->n_applied, on_epilogue, epilogue);
+}
+
 void
-herald_ended(struct herald *herald, const struct run *run)
+herald_ended(struct herald *herald, struct run *run)
 {
 	void *scratch = mem_context(NULL, "ended");
 	const char **ids = hook_applied_ids(scratch, run);
@@ -102,12 +138,10 @@ herald_ended(struct herald *herald, const struct run *run)
 		hooks_forget(herald->hooks, herald);
 	herald->fn = NULL;
 	if (herald->planned)
-		hooks_add(
-		    herald->hooks, HOOK_AFTER, run, ids, run->n_applied, NULL, NULL);
+		add_epilogue(herald, HOOK_AFTER, run, ids);
 	/* a lenient phase leaves out what fails, but somebody is to know */
 	if (run->outcome != RUN_SUCCEEDED || run->n_failed > 0)
-		hooks_add(
-		    herald->hooks, HOOK_FAILURE, run, ids, run->n_applied, NULL, NULL);
+		add_epilogue(herald, HOOK_FAILURE, run, ids);
 	if (herald->planned || run->outcome != RUN_SUCCEEDED)
 		send_word(
 		    herald, run_outcome_name(run->outcome), run, ids, run->n_applied);

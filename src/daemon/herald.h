@@ -35,8 +35,8 @@ void herald_configure(struct herald *herald, const struct config *config);
 bool herald_planned(struct herald *herald, const struct run *run, const struct plan *plan,
     hooks_fn *fn, void *arg);
 
-/* The run is DONE. */
-void herald_ended(struct herald *herald, const struct run *run);
+/* The run is DONE. A hook behind it that fails becomes one of its warnings. */
+void herald_ended(struct herald *herald, struct run *run);
 
 /* Something is still to be told. */
 bool herald_is_busy(const struct herald *herald);

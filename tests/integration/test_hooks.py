@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from harness import ctl
 from harness import daemon as daemon_module
 from harness.daemon import config_text
 from harness.folder import tables
@@ -139,6 +140,34 @@ def test_once_runs_hooks(once, drizzle, diary):
         for word in (f"--hook-{kind}", diary.command)))
     assert done.returncode == 0
     assert diary.kinds() == ["before", "after"]
+
+
+def test_once_warns_of_a_hook_behind_the_run(once, drizzle):
+    done = once(drizzle(tables(1)), "--hook-after", "false",
+                "--log-format", "json")
+    assert done.returncode == 0, done
+    [warning] = json.loads(done.stdout)["warnings"]
+    assert "hook_after" in warning
+
+
+def test_migrationctl_warns_of_a_hook_behind_the_run(drizzle, database,
+                                                     workdir):
+    hook = script(workdir / "hook", "exit 3\n")
+    done = ctl.run("apply", "--migrations", drizzle(tables(1)),
+                   "--database-url", database.url, "--hook-after", hook)
+    assert done.returncode == 0, done
+    assert "hook_after" in done.out + done.err
+
+
+def test_a_daemons_run_warns_of_a_hook_behind_it(serve, sequence, workdir):
+    hook = script(workdir / "hook", "exit 3\n")
+    daemon = serve(sequence({"0001_a.sql": "SELEC 1;"}),
+                   options={"hook_failure": hook})
+    daemon.apply()
+    [run] = daemon.get("/runs").json()["runs"]
+    wait_until(lambda: any(
+        "hook_failure" in line for line in
+        daemon.get(f"/runs/{run['id']}").json()["warnings"]))
 
 
 # -- hook_required -------------------------------------------------------------------

@@ -164,7 +164,9 @@ refuse_rollback(struct runner *runner)
 	err_set(&err, CAT_CONFIGURATION,
 	    "a row of %s.%s, a %s tracking table, cannot be taken back by migrationd",
 	    runner->table.schema, runner->table.table, runner->table.kind->name);
-	err_hint(&err, "roll back with the tool whose table it is");
+	err_hint(&err, "%s",
+	    runner->table.kind->stays_hint ? runner->table.kind->stays_hint
+					   : "roll back with the tool whose table it is");
 	runner->refused = true;
 	return runner_fail(runner, &err);
 }

@@ -98,7 +98,9 @@ repair_row(struct runner *runner, const struct repair *repair)
 	    (repair->write == PLAN_BLESS_ROW && kind->bless == NULL)) {
 		err_set(&err, CAT_CONFIGURATION,
 		    "migrationd does not change rows of a %s tracking table", kind->name);
-		err_hint(&err, "its own tool may have a command for it");
+		err_hint(&err, "%s",
+		    kind->stays_hint ? kind->stays_hint
+				     : "its own tool may have a command for it");
 		return repair_refused(runner, &err);
 	}
 	repair_plan(runner->plan, item, repair->write);

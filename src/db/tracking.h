@@ -109,6 +109,7 @@ struct tracking {
 	 */
 	struct pgconn_statement (*forget)(const void *ctx,
 	    const struct tracking_table *table, const struct tracking_gone *gone);
+	const char *stays_hint; /* without `forget`: what to do in its place */
 	/*
 	 * The row as it was read gets the checksum of `gone->migration`. No row is affected
 	 * where another was quicker. NULL: the table has no checksums.

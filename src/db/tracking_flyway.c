@@ -167,4 +167,7 @@ const struct tracking tracking_flyway = {
 	.read = read_all,
 	.read_row = read_row,
 	.record = record,
+	.stays_hint =
+	    "flyway only ever adds rows, and has its own for this: flyway undo, or "
+	    "flyway repair",
 };

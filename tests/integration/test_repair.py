@@ -4,10 +4,12 @@ says, one migration at a time, and it is written down who, what and why."""
 
 import hashlib
 import json
+import shutil
 
 import pytest
 
-from harness.folder import write
+from harness.folder import drizzle1_folder, write
+from harness.wait import wait_until
 
 A = ("0000_a", "CREATE TABLE a (id int);")
 B = ("0001_b", "CREATE TABLE b (id int);")
@@ -156,3 +158,71 @@ def test_a_baseline_can_be_tried_first(serve, drizzle, database):
     text = daemon.post("/baseline?format=text",
                        json={"all": True, "dry_run": True}).text
     assert text.endswith("3 to record\n")
+
+
+# -- the tables of other tools -------------------------------------------------------
+
+SECOND = ("20240102000000_b", "CREATE TABLE b (id int);")
+
+
+def missing(daemon):
+    """The one that is recorded and has no file."""
+    return wait_until(lambda: next(
+        (id for id, state in daemon.states().items() if state == "missing"),
+        None))
+
+
+def test_a_drizzle1_row_is_taken_back_and_blessed(serve, workdir, database):
+    folder = drizzle1_folder(workdir / "drizzle1", [
+        ("20240101000000_a", "CREATE TABLE a (id int);"), SECOND])
+    daemon = serve(folder)
+    assert daemon.apply().status == 200
+    repaired(repair(daemon, SECOND[0], "pending"), "applied", "pending")
+    names = "SELECT name, hash FROM drizzle.__drizzle_migrations ORDER BY id"
+    assert [r[0] for r in database.query(names)] == ["20240101000000_a"]
+    database.execute("DROP TABLE b")
+    assert daemon.apply().status == 200
+    text = "CREATE TABLE b (id integer);"
+    write(folder / SECOND[0] / "migration.sql", text)
+    wait_until(lambda: daemon.states()[SECOND[0]] == "modified")
+    repaired(repair(daemon, SECOND[0], "checksum"), "modified", "applied")
+    assert database.query(names)[1] == (SECOND[0], sha(text))
+    shutil.rmtree(folder / SECOND[0])
+    assert repair(daemon, missing(daemon), "forget").status == 200
+    assert [r[0] for r in database.query(names)] == ["20240101000000_a"]
+
+
+def test_a_diesel_row_is_taken_back_and_its_file_blessed(serve, sequence,
+                                                         database):
+    folder = sequence({"20240101000000_a/up.sql": A[1],
+                       "20240102000000_b/up.sql": B[1]})
+    daemon = serve(folder)
+    assert daemon.apply().status == 200
+    id = "20240102000000_b"
+    repaired(repair(daemon, id, "pending"), "applied", "pending")
+    versions = "SELECT version FROM __diesel_schema_migrations"
+    assert database.query(versions) == [("20240101000000",)]
+    database.execute("DROP TABLE b")
+    assert daemon.apply().status == 200
+    write(folder / id / "up.sql", "CREATE TABLE b (id integer);")
+    wait_until(lambda: daemon.states()[id] == "modified")
+    repaired(repair(daemon, id, "checksum"), "modified", "applied")
+    assert len(database.query(versions)) == 2
+    wait_until(lambda: daemon.states()[id] == "applied")
+    shutil.rmtree(folder / id)
+    assert repair(daemon, missing(daemon), "forget").status == 200
+    assert database.query(versions) == [("20240101000000",)]
+
+
+def test_flyways_rows_stay(serve, sequence, database):
+    daemon = serve(sequence({"V1__a.sql": A[1], "V2__b.sql": B[1],
+                             "U2__b.sql": "DROP TABLE b;"}), "--rollback")
+    assert daemon.apply().status == 200
+    [_, id] = daemon.states()
+    for answer in (repair(daemon, id, "pending"),
+                   daemon.post("/rollback", json={"migration": id})):
+        problem = answer.problem(409)
+        assert "flyway tracking table" in problem["detail"]
+        assert "flyway undo" in problem["hint"]
+    assert database.value("SELECT count(*) FROM flyway_schema_history") == 2
+    assert database.has_table("b")

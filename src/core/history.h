@@ -48,7 +48,7 @@ struct history {
 	enum history_key key;
 	const char
 	    *needs_layout; /* the one layout whose migrations it can hold, or NULL */
-	/* rows of another tool's table, where this one has none; NULL: none, or not looked */
+	/* rows of other tracking tables, where this one has none; NULL: none, or not looked */
 	struct elsewhere *elsewhere;
 	/* what its own tool would not go on with, and neither do we; NULL: nothing */
 	struct err *stop;

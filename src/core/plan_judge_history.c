@@ -57,13 +57,19 @@ judge_layout(struct plan_draft *draft, const struct history *history)
 static void
 judge_elsewhere(struct plan_draft *draft, const struct history *history)
 {
+	const struct folder *folder = draft->input->folder;
+	const struct elsewhere_table *table = NULL;
 	struct err err = { 0 };
 
-	if (history->elsewhere == NULL || draft->input->operation != PLAN_APPLY ||
-	    draft->plan->n_steps == 0)
+	if (history->elsewhere == NULL || history->n_rows > 0 ||
+	    draft->input->operation != PLAN_APPLY || draft->plan->n_steps == 0)
 		return;
-	elsewhere_refuse(history->elsewhere, draft->input->folder->layout, &err);
-	plan_add_problem(draft, MIGRATION_PENDING, true, &err);
+	table = elsewhere_find(history->elsewhere, folder);
+	if (table != NULL)
+		elsewhere_refuse(history->elsewhere, table, folder->layout, &err);
+	else
+		elsewhere_note(history->elsewhere, &err);
+	plan_add_problem(draft, MIGRATION_PENDING, table != NULL, &err);
 }
 
 /* ---- HISTORY_BY_VERSION: drizzle-orm 0.x ---- */

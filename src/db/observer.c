@@ -9,7 +9,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "db/observer_internal.h"
-#include "db/tracking_elsewhere.h"
 
 /* Answers to one question that say no more than that it has to be asked again. */
 #define CONFLICTS 3
@@ -78,6 +77,24 @@ send_statement(struct observer *observer, struct pgconn_statement statement)
 }
 
 static void
+send_others(struct observer *observer)
+{
+	bool exists = observer->seen.tracking[observer->phase].exists;
+
+	send_statement(
+	    observer, tracking_elsewhere(observer->look, &observer->table, exists));
+}
+
+static void
+send_others_rows(struct observer *observer)
+{
+	struct pgconn_statement statement = { 0 };
+
+	if (tracking_elsewhere_ask(observer->others, observer->look, &statement))
+		send_statement(observer, statement);
+}
+
+static void
 send_holder(struct observer *observer)
 {
 	struct lock lock = observer_lock(observer);
@@ -105,11 +122,10 @@ observer_enter(struct observer *observer, enum look_stage stage)
 		    observer->table.kind->read(observer->look, &observer->table));
 		break;
 	case LOOK_OTHERS:
-		send_statement(
-		    observer, tracking_elsewhere(observer->look, &observer->table));
+		send_others(observer);
 		break;
 	case LOOK_OTHERS_ROWS:
-		send_statement(observer, observer->others);
+		send_others_rows(observer);
 		break;
 	case LOOK_HOLDER:
 		send_holder(observer);

@@ -10,6 +10,7 @@
 #include "db/journal.h"
 #include "db/lock.h"
 #include "db/observer.h"
+#include "db/tracking_elsewhere.h"
 
 /*
  * A look is a row of questions; each is skipped where the answers before it make it
@@ -23,7 +24,7 @@ enum look_stage {
 	LOOK_TABLE,       /* is the tracking table there */
 	LOOK_ROWS,        /* its rows */
 	LOOK_OTHERS,      /* it has none: is there another tool's table */
-	LOOK_OTHERS_ROWS, /* with rows */
+	LOOK_OTHERS_ROWS, /* and what are its rows */
 	LOOK_HOLDER,      /* who holds the lock */
 	LOOK_JOURNAL,     /* is our journal there */
 	LOOK_BASELINED,   /* which rows are baselines */
@@ -50,9 +51,9 @@ struct observer {
 
 	void *look; /* memory of the look in progress */
 	struct engine engine;
-	enum phase phase;               /* whose table is looked at */
-	struct tracking_table table;    /* that one */
-	struct pgconn_statement others; /* the question of LOOK_OTHERS_ROWS */
+	enum phase phase;                  /* whose table is looked at */
+	struct tracking_table table;       /* that one */
+	struct tracking_elsewhere *others; /* of LOOK_OTHERS_ROWS */
 	bool journal_exists;
 	unsigned conflicts; /* of the question in hand */
 	struct observation seen;

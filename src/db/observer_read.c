@@ -9,7 +9,6 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "db/tracking_elsewhere.h"
 
 struct lock
 observer_lock(const struct observer *observer)
@@ -60,22 +59,34 @@ look_for_others(struct observer *observer)
 }
 
 static enum look_stage
-read_others(struct observer *observer, const struct pgconn_reply *reply)
+look_at_next_other(struct observer *observer)
 {
-	observer->others = tracking_elsewhere_rows(
-	    observer->look, &observer->table, false, reply->result);
-	return observer->others.sql[0] != '\0' ? LOOK_OTHERS_ROWS
-					       : look_at_next_phase(observer);
+	struct history *history = observer->seen.histories[observer->phase];
+	struct pgconn_statement statement;
+
+	if (tracking_elsewhere_ask(observer->others, observer->look, &statement))
+		return LOOK_OTHERS_ROWS;
+	history->elsewhere = tracking_elsewhere_end(observer->others, history);
+	return look_at_next_phase(observer);
 }
 
 static enum look_stage
+read_others(struct observer *observer, const struct pgconn_reply *reply)
+{
+	observer->others =
+	    tracking_elsewhere_new(observer->look, &observer->table, reply->result);
+	return look_at_next_other(observer);
+}
+
+/* An error may say no more than that the table is another's. */
+static enum look_stage
 read_others_rows(struct observer *observer, const struct pgconn_reply *reply)
 {
-	struct history *history = observer->seen.histories[observer->phase];
+	struct database_facts *facts = &observer->seen.database;
 
-	history->elsewhere =
-	    tracking_read_elsewhere(history, &observer->table, reply->result);
-	return look_at_next_phase(observer);
+	return tracking_elsewhere_rows(observer->others, reply, &facts->err) < 0
+	    ? look_at_next_phase(observer)
+	    : look_at_next_other(observer);
 }
 
 static enum look_stage
@@ -209,6 +220,8 @@ observer_read_failure(struct observer *observer, const struct pgconn_reply *repl
 	struct database_facts *facts = &observer->seen.database;
 	bool about_history = observer->stage <= LOOK_OTHERS_ROWS;
 
+	if (observer->stage == LOOK_OTHERS_ROWS && !reply->lost)
+		return read_others_rows(observer, reply);
 	if (reply->lost || observer->stage <= LOOK_PROBE) {
 		facts->err = reply->err;
 		facts->reachable = false;

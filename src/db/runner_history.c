@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/mem.h"
 #include "db/journal.h"
 
 enum {
@@ -98,6 +99,8 @@ history_rows(struct runner *runner, const struct pgconn_reply *reply)
 		&runner->history, &err) < 0)
 		return runner_fail(runner, &err);
 	runner->history->table_exists = true;
+	runner->history->elsewhere = talloc_steal(runner->history, runner->elsewhere);
+	runner->elsewhere = NULL;
 	runner->histories[runner->run->phase] = runner->history;
 	if (!runner->params->journal ||
 	    (!wants_baselined(runner) && !wants_checksums(runner)))

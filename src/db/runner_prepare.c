@@ -6,7 +6,7 @@
  * is there, and nothing is created where the run is refused.
  */
 
-#include "db/tracking_elsewhere.h"
+#include "base/mem.h"
 
 enum {
 	PREPARE_LOOK,
@@ -81,8 +81,39 @@ prepare_others(struct runner *runner)
 	if (!runner->params->heed_others || run->phase != PHASE_SCHEMA ||
 	    run->operation != PLAN_APPLY || runner->folder->n_migrations == 0)
 		return prepare_table(runner);
-	ask = tracking_elsewhere(runner->scratch, &runner->table);
+	ask = tracking_elsewhere(
+	    runner->scratch, &runner->table, runner->look.table_exists);
 	runner->stage = PREPARE_OTHERS;
+	runner_send(runner, &ask);
+	return RUN_PREPARE;
+}
+
+/* All of them were read: the history takes what was found, for the plan to note. */
+static enum run_state
+prepare_others_end(struct runner *runner)
+{
+	struct elsewhere *found = tracking_elsewhere_end(runner->others, runner);
+	const struct elsewhere_table *table =
+	    found != NULL ? elsewhere_find(found, runner->folder) : NULL;
+	struct err err = { 0 };
+
+	TALLOC_FREE(runner->others);
+	runner->elsewhere = found;
+	if (table == NULL)
+		return prepare_table(runner);
+	elsewhere_refuse(found, table, runner->folder->layout, &err);
+	runner->refused = true;
+	return runner_fail(runner, &err);
+}
+
+static enum run_state
+prepare_next_other(struct runner *runner)
+{
+	struct pgconn_statement ask = { 0 };
+
+	if (!tracking_elsewhere_ask(runner->others, runner->scratch, &ask))
+		return prepare_others_end(runner);
+	runner->stage = PREPARE_OTHERS_ROWS;
 	runner_send(runner, &ask);
 	return RUN_PREPARE;
 }
@@ -90,28 +121,18 @@ prepare_others(struct runner *runner)
 static enum run_state
 prepare_others_found(struct runner *runner, const PGresult *result)
 {
-	struct pgconn_statement ask = tracking_elsewhere_rows(
-	    runner->scratch, &runner->table, runner->look.table_exists, result);
-
-	if (ask.sql[0] == '\0')
-		return prepare_table(runner);
-	runner->stage = PREPARE_OTHERS_ROWS;
-	runner_send(runner, &ask);
-	return RUN_PREPARE;
+	runner->others = tracking_elsewhere_new(runner, &runner->table, result);
+	return prepare_next_other(runner);
 }
 
 static enum run_state
-prepare_others_rows(struct runner *runner, const PGresult *result)
+prepare_others_rows(struct runner *runner, const struct pgconn_reply *reply)
 {
-	struct elsewhere *elsewhere =
-	    tracking_read_elsewhere(runner->scratch, &runner->table, result);
 	struct err err = { 0 };
 
-	if (elsewhere == NULL)
-		return prepare_table(runner);
-	elsewhere_refuse(elsewhere, runner->folder->layout, &err);
-	runner->refused = true;
-	return runner_fail(runner, &err);
+	return tracking_elsewhere_rows(runner->others, reply, &err) < 0
+	    ? runner_fail(runner, &err)
+	    : prepare_next_other(runner);
 }
 
 static enum run_state
@@ -133,6 +154,8 @@ prepare_answer(struct runner *runner, const struct pgconn_reply *reply)
 
 	if (runner->stage == PREPARE_GUARD)
 		return prepare_guarded(runner, reply);
+	if (runner->stage == PREPARE_OTHERS_ROWS)
+		return prepare_others_rows(runner, reply);
 	if (err_is_set(&err)) {
 		err_wrap(&err, "tracking table %s.%s", runner->table.schema,
 		    runner->table.table);
@@ -143,8 +166,6 @@ prepare_answer(struct runner *runner, const struct pgconn_reply *reply)
 		return prepare_looked(runner, reply->result);
 	case PREPARE_OTHERS:
 		return prepare_others_found(runner, reply->result);
-	case PREPARE_OTHERS_ROWS:
-		return prepare_others_rows(runner, reply->result);
 	default:
 		return prepare_guard(runner);
 	}

@@ -18,6 +18,7 @@
 #include "db/keeper.h"
 #include "db/monitor.h"
 #include "db/runner.h"
+#include "db/tracking_elsewhere.h"
 
 /* What was sent last; in runner_send.c. */
 struct runner_outbox {
@@ -56,6 +57,8 @@ struct runner {
 	struct folder *folder;
 	struct tracking_table table;
 	struct tracking_look look;
+	struct tracking_elsewhere *others; /* being read; NULL: not looked for */
+	struct elsewhere *elsewhere;       /* what they say; NULL: nothing */
 	struct lock lock;          /* chosen at the first PROBE, kept over a reconnect */
 	struct keeper *keeper;     /* NULL: the lock keeps itself */
 	unsigned attempt;          /* of connecting or locking */

@@ -4,8 +4,19 @@
 #include <string.h>
 
 #include "base/bounds.h"
+#include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "db/tracking_kind.h"
+
+struct tracking_elsewhere {
+	struct tracking_table *tables;
+	size_t n;
+	size_t at; /* whose rows are asked for */
+	struct elsewhere *found;
+};
+
+/* ---- which tables ---- */
 
 /* The names, or schemas, that the kinds have by default: "{a,b}". */
 static const char *
@@ -26,36 +37,45 @@ defaults_of(const void *ctx, bool schemas)
 	return list.data;
 }
 
+static const char catalog[] =
+    "SELECT n.nspname, c.relname, "
+    "(SELECT pg_catalog.string_agg(t.attname::pg_catalog.text, ',') "
+    "FROM pg_catalog.pg_attribute AS t "
+    "WHERE t.attrelid OPERATOR(pg_catalog.=) c.oid "
+    "AND t.attnum OPERATOR(pg_catalog.>) 0 AND NOT t.attisdropped) "
+    "FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n "
+    "ON n.oid OPERATOR(pg_catalog.=) c.relnamespace "
+    "WHERE c.relkind::pg_catalog.text OPERATOR(pg_catalog.=) "
+    "ANY ('{r,p}'::pg_catalog.text[]) "
+    "AND c.relpersistence::pg_catalog.text OPERATOR(pg_catalog.<>) 't' "
+    "AND (c.relname::pg_catalog.text OPERATOR(pg_catalog.=) "
+    "ANY ($3::pg_catalog.text[]) "
+    "OR c.relname OPERATOR(pg_catalog.=) $2::pg_catalog.name) "
+    "AND NOT (n.nspname OPERATOR(pg_catalog.=) $1::pg_catalog.name "
+    "AND c.relname OPERATOR(pg_catalog.=) $2::pg_catalog.name) "
+    "AND (n.nspname OPERATOR(pg_catalog.=) $1::pg_catalog.name "
+    "OR n.nspname OPERATOR(pg_catalog.=) "
+    "ANY (pg_catalog.current_schemas(false)) "
+    "OR n.nspname::pg_catalog.text OPERATOR(pg_catalog.=) "
+    "ANY ($4::pg_catalog.text[]) "
+    "OR ($5::pg_catalog.bool "
+    "AND c.relname OPERATOR(pg_catalog.=) $2::pg_catalog.name)) "
+    "AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') "
+    "AND pg_catalog.has_table_privilege(c.oid, 'SELECT') ";
+
 struct pgconn_statement
-tracking_elsewhere(const void *ctx, const struct tracking_table *table)
+tracking_elsewhere(const void *ctx, const struct tracking_table *table, bool table_exists)
 {
+	struct text sql;
+
+	text_init(&sql, ctx, BOUND_SQL);
+	text_add(&sql, catalog);
+	if (table_exists)
+		text_addf(
+		    &sql, "AND NOT EXISTS (%s) ", table->kind->read(ctx, table).sql);
+	text_add(&sql, "ORDER BY n.nspname, c.relname LIMIT 32");
 	return (struct pgconn_statement){
-		.sql =
-		    "SELECT n.nspname, c.relname, "
-		    "(SELECT pg_catalog.string_agg(t.attname::pg_catalog.text, ',') "
-		    "FROM pg_catalog.pg_attribute AS t "
-		    "WHERE t.attrelid OPERATOR(pg_catalog.=) c.oid "
-		    "AND t.attnum OPERATOR(pg_catalog.>) 0 AND NOT t.attisdropped) "
-		    "FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n "
-		    "ON n.oid OPERATOR(pg_catalog.=) c.relnamespace "
-		    "WHERE c.relkind::pg_catalog.text OPERATOR(pg_catalog.=) "
-		    "ANY ('{r,p}'::pg_catalog.text[]) "
-		    "AND c.relpersistence::pg_catalog.text OPERATOR(pg_catalog.<>) 't' "
-		    "AND (c.relname::pg_catalog.text OPERATOR(pg_catalog.=) "
-		    "ANY ($3::pg_catalog.text[]) "
-		    "OR c.relname OPERATOR(pg_catalog.=) $2::pg_catalog.name) "
-		    "AND NOT (n.nspname OPERATOR(pg_catalog.=) $1::pg_catalog.name "
-		    "AND c.relname OPERATOR(pg_catalog.=) $2::pg_catalog.name) "
-		    "AND (n.nspname OPERATOR(pg_catalog.=) $1::pg_catalog.name "
-		    "OR n.nspname OPERATOR(pg_catalog.=) "
-		    "ANY (pg_catalog.current_schemas(false)) "
-		    "OR n.nspname::pg_catalog.text OPERATOR(pg_catalog.=) "
-		    "ANY ($4::pg_catalog.text[]) "
-		    "OR ($5::pg_catalog.bool "
-		    "AND c.relname OPERATOR(pg_catalog.=) $2::pg_catalog.name)) "
-		    "AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') "
-		    "AND pg_catalog.has_any_column_privilege(c.oid, 'SELECT') "
-		    "ORDER BY n.nspname, c.relname LIMIT 32",
+		.sql = sql.data,
 		.n_params = 5,
 		.params = { table->schema, table->table, defaults_of(ctx, false),
 		    defaults_of(ctx, true), table->schema_is_said ? "f" : "t" },
@@ -91,58 +111,97 @@ kind_of(const struct tracking_table *ours, const char *name, const char *columns
 	return best;
 }
 
-/* What its kind takes for rows: goose's table has one of version 0 from the beginning. */
-static void
-add_table(struct text *sql, const void *ctx, const struct tracking_table *table)
+struct tracking_elsewhere *
+tracking_elsewhere_new(
+    const void *ctx, const struct tracking_table *table, const PGresult *result)
 {
-	text_add(sql, sql->len > 0 ? " UNION ALL SELECT " : "SELECT ");
-	text_add_literal(sql, table->schema);
-	text_add(sql, "::pg_catalog.text, ");
-	text_add_literal(sql, table->table);
-	text_add(sql, "::pg_catalog.text, ");
-	text_add_literal(sql, table->kind->name);
-	text_addf(sql, "::pg_catalog.text WHERE EXISTS (%s)",
-	    table->kind->read(ctx, table).sql);
+	struct tracking_elsewhere *others = mem_zero(ctx, struct tracking_elsewhere);
+
+	others->tables =
+	    mem_array(others, struct tracking_table, (size_t)PQntuples(result));
+	others->found = mem_zero(others, struct elsewhere);
+	others->found->ours =
+	    mem_printf(others->found, "%s.%s", table->schema, table->table);
+	for (int i = 0; i < PQntuples(result); i++) {
+		const char *name = PQgetvalue(result, i, 1);
+		char *columns = mem_printf(others, ",%s,", PQgetvalue(result, i, 2));
+		const struct tracking *kind = kind_of(table, name, columns);
+
+		if (kind == NULL)
+			continue;
+		others->tables[others->n++] = (struct tracking_table){
+			.kind = kind,
+			.schema = mem_strdup(others, PQgetvalue(result, i, 0)),
+			.table = mem_strdup(others, name),
+		};
+	}
+	return others;
 }
 
-struct pgconn_statement
-tracking_elsewhere_rows(const void *ctx, const struct tracking_table *table,
-    bool table_exists, const PGresult *result)
+/* ---- their rows ---- */
+
+bool
+tracking_elsewhere_ask(const struct tracking_elsewhere *others, const void *ctx,
+    struct pgconn_statement *statement)
 {
-	struct text sql;
+	const struct tracking_table *table = &others->tables[others->at];
 
-	text_init(&sql, ctx, BOUND_SQL);
-	for (int i = 0; i < PQntuples(result); i++) {
-		struct tracking_table other = {
-			.schema = PQgetvalue(result, i, 0),
-			.table = PQgetvalue(result, i, 1),
-		};
+	if (others->at == others->n)
+		return false;
+	*statement = table->kind->read(ctx, table);
+	return true;
+}
 
-		other.kind = kind_of(table, other.table,
-		    mem_printf(ctx, ",%s,", PQgetvalue(result, i, 2)));
-		if (other.kind == NULL)
-			continue;
-		add_table(&sql, ctx, &other);
-		if (table_exists)
-			text_addf(&sql, " AND NOT EXISTS (%s)",
-			    table->kind->read(ctx, table).sql);
+static void
+keep(struct tracking_elsewhere *others, const struct tracking_table *table,
+    struct history *history)
+{
+	struct elsewhere *found = others->found;
+
+	found->tables =
+	    mem_grow(found, found->tables, struct elsewhere_table, found->n + 1);
+	found->tables[found->n++] = (struct elsewhere_table){
+		.schema = mem_strdup(found, table->schema),
+		.table = mem_strdup(found, table->table),
+		.kind = table->kind->name,
+		.history = talloc_steal(found, history),
+	};
+}
+
+/* Not what the table holds, but that nobody could look. */
+static bool
+says_nothing(const struct err *err)
+{
+	return err->category == CAT_NETWORK_ERROR || err->category == CAT_LOCK_TIMEOUT ||
+	    err->category == CAT_STATEMENT_TIMEOUT;
+}
+
+int
+tracking_elsewhere_rows(
+    struct tracking_elsewhere *others, const struct pgconn_reply *reply, struct err *err)
+{
+	const struct tracking_table *table = &others->tables[others->at];
+	struct history *history = NULL;
+	struct err why = reply->err;
+
+	if (reply->lost || says_nothing(&why)) {
+		*err = why;
+		return err_wrap(err, "table %s.%s", table->schema, table->table);
 	}
-	return (struct pgconn_statement){ .sql = sql.data };
+	others->at++;
+	if (err_is_set(&why) ||
+	    tracking_read_history(
+		others, table, reply->result, clock_now_us(), &history, &why) < 0)
+		log_debug("taken for no tracking table: its rows cannot be read",
+		    LOG_STR("schema", table->schema), LOG_STR("table", table->table),
+		    LOG_STR("error", why.text));
+	else if (history->n_rows > 0)
+		keep(others, table, history);
+	return 0;
 }
 
 struct elsewhere *
-tracking_read_elsewhere(
-    const void *ctx, const struct tracking_table *table, const PGresult *result)
+tracking_elsewhere_end(struct tracking_elsewhere *others, const void *ctx)
 {
-	struct elsewhere *elsewhere = NULL;
-
-	if (PQntuples(result) == 0)
-		return NULL;
-	elsewhere = mem_zero(ctx, struct elsewhere);
-	elsewhere->schema = mem_strdup(elsewhere, PQgetvalue(result, 0, 0));
-	elsewhere->table = mem_strdup(elsewhere, PQgetvalue(result, 0, 1));
-	elsewhere->kind = tracking_find(PQgetvalue(result, 0, 2))->name;
-	elsewhere->ours = mem_printf(elsewhere, "%s.%s", table->schema, table->table);
-	elsewhere->n_more = (size_t)PQntuples(result) - 1;
-	return elsewhere;
+	return others->found->n > 0 ? talloc_steal(ctx, others->found) : NULL;
 }

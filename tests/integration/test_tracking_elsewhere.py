@@ -77,7 +77,7 @@ def test_rows_of_another_tool(once, sequence, database, kind):
     database.execute(row)
     error = refusal(once(folder, "--log-format", "json"))
     assert error["category"] == "CONFIGURATION"
-    assert f"a {kind} tracking table, has rows" in error["detail"]
+    assert f"a {kind} tracking table, has rows of these migrations" in error["detail"]
     assert settings in error["hint"]
     assert database.tables() == before
 
@@ -128,7 +128,7 @@ def test_the_daemon_says_it_before_anybody_applies(serve, sequence, database):
     assert "public.b" in database.tables()
 
 
-def test_the_table_of_another_application(once, sequence, database):
+def test_told_to_ignore_it(once, sequence, database):
     create, row, _ = OTHERS["sqlx"]
     database.execute(create)
     database.execute(row)
@@ -137,3 +137,87 @@ def test_the_table_of_another_application(once, sequence, database):
     assert database.value("SELECT count(*) FROM a") == 2
     # ours has rows: nobody looks any more
     assert once(sequence(FOLDER, "same")).returncode == 0
+
+
+# what lies beside our table, as its owner makes it
+BESIDE = {
+    "supabase": """
+        CREATE SCHEMA auth;
+        CREATE TABLE auth.schema_migrations (version varchar(255) PRIMARY KEY);
+        INSERT INTO auth.schema_migrations
+            VALUES ('00'), ('20171026211738'), ('20171026211808')""",
+    "hasura": """
+        CREATE SCHEMA hdb_catalog;
+        CREATE TABLE hdb_catalog.schema_migrations
+            (version bigint NOT NULL PRIMARY KEY, dirty boolean NOT NULL);
+        INSERT INTO hdb_catalog.schema_migrations
+            VALUES (1700000000123, false)""",
+    "another service": """
+        CREATE SCHEMA billing;
+        CREATE TABLE billing.schema_migrations (version text PRIMARY KEY,
+            name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now());
+        INSERT INTO billing.schema_migrations
+            VALUES ('0000', 'accounts'), ('0001', 'invoices')""",
+    "no tracking table": """
+        CREATE SCHEMA shop;
+        CREATE TABLE shop.schema_migrations
+            (version uuid, name text[], applied_at text);
+        INSERT INTO shop.schema_migrations
+            VALUES (gen_random_uuid(), '{x}', 'soon')""",
+}
+SERVICE = {"0000_init.sql": "CREATE TABLE a (id int);\n",
+           "0001_more.sql": "CREATE TABLE b (id int);\n"}
+
+
+@pytest.mark.parametrize("beside", BESIDE)
+def test_a_table_beside_ours_is_no_hindrance(serve, once, sequence, database,
+                                             beside):
+    database.execute(BESIDE[beside])
+    folder = sequence(SERVICE)
+    daemon = serve(folder)
+    daemon.wait_verdict("pending")
+    problems = daemon.get("/plan").json()["problems"]
+    found = daemon.get("/check?strict").json()["findings"]
+    assert {f["severity"] for f in found if f["kind"] == "notice"} <= {"note"}
+    done = once(folder)
+    assert done.returncode == 0, done
+    assert "public.b" in database.tables()
+    # said, but for what is no tracking table at all
+    assert [p["blocks"] for p in problems] == (
+        [] if beside == "no tracking table" else [False])
+
+
+def test_what_may_not_be_read_is_anothers(once, sequence, database):
+    database.execute("CREATE ROLE plain_reader LOGIN")
+    try:
+        database.execute("""
+            CREATE SCHEMA closed;
+            CREATE TABLE closed.schema_migrations (version text, name text,
+                applied_at timestamptz);
+            INSERT INTO closed.schema_migrations VALUES ('0000', 'init');
+            GRANT USAGE ON SCHEMA closed TO plain_reader;
+            GRANT SELECT (version) ON closed.schema_migrations
+                TO plain_reader;
+            GRANT ALL ON SCHEMA public TO plain_reader""")
+        done = once(sequence(SERVICE), url=database.url_as("plain_reader"))
+        assert done.returncode == 0, done
+    finally:
+        database.execute("DROP OWNED BY plain_reader")
+        database.execute("DROP ROLE plain_reader")
+
+
+def test_two_services_with_tables_of_their_own(once, sequence, database):
+    """One writes down which table is its own, the other has the default."""
+    assert once(sequence({"0000_accounts.sql": "CREATE TABLE x ();\n"},
+                         "one")).returncode == 0
+    done = once(sequence(SERVICE, "two"), "--tracking-table", "two_migrations")
+    assert done.returncode == 0, done
+    assert database.value("SELECT count(*) FROM two_migrations") == 2
+
+
+def test_a_misspelled_table(once, sequence, database):
+    folder = sequence(SERVICE)
+    assert once(folder).returncode == 0
+    error = refusal(once(folder, "--tracking-table", "schema_migration",
+                         "--log-format", "json"))
+    assert "public.schema_migrations" in error["detail"]

@@ -1479,7 +1479,9 @@ test_a_table_that_says_stop(void **state)
 static void
 test_rows_elsewhere(void **state)
 {
-	struct elsewhere elsewhere = { "public", "_sqlx_migrations", "sqlx", "o.u", 0 };
+	struct history *others = history_new(*state, HISTORY_BY_VERSION);
+	struct elsewhere_table table = { "public", "_sqlx_migrations", "sqlx", others };
+	struct elsewhere elsewhere = { "o.u", &table, 1 };
 	struct history *history = history_of(*state, HISTORY_BY_VERSION, "");
 	struct plan_input input = {
 		.folder = folder_of(*state, "a b"),
@@ -1488,6 +1490,16 @@ test_rows_elsewhere(void **state)
 	struct plan *plan = NULL;
 
 	history->elsewhere = &elsewhere;
+	/* another application's: said, and no harm */
+	history_add(others, &(struct history_row){ .key = "not of this folder" });
+	plan = plan_build(*state, &input);
+	assert_int_equal(plan->refusal.category, CAT_NONE);
+	assert_int_equal(plan->n_steps, 2);
+	assert_int_equal(plan->n_problems, 1);
+	assert_false(plan->problems[0].blocks);
+	assert_non_null(strstr(plan->problems[0].err.text, "public._sqlx_migrations"));
+	history_add(
+	    others, &(struct history_row){ .key = input.folder->migrations[0]->id });
 	plan = plan_build(*state, &input);
 	assert_non_null(strstr(plan->refusal.text, "public._sqlx_migrations"));
 	assert_int_equal(plan->n_steps, 0);
@@ -1501,6 +1513,14 @@ test_rows_elsewhere(void **state)
 	input.folder = folder_of(*state, "");
 	plan = plan_build(*state, &input);
 	assert_int_equal(plan->refusal.category, CAT_NONE);
+	/* ours has a row by now: what else there is says nothing */
+	input.folder = folder_of(*state, "a b");
+	history = history_of(*state, HISTORY_BY_VERSION, "a");
+	history->elsewhere = &elsewhere;
+	input.history = history;
+	plan = plan_build(*state, &input);
+	for (size_t i = 0; i < plan->n_problems; i++)
+		assert_null(strstr(plan->problems[i].err.text, "_sqlx_migrations"));
 }
 
 int

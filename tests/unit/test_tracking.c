@@ -406,20 +406,34 @@ test_read_look(void **state)
 	talloc_free(ctx);
 }
 
+/* The answer to the question for the rows of one of them. */
+static int
+answer_elsewhere(struct tracking_elsewhere *others, const PGresult *result,
+    enum category category, struct err *err)
+{
+	struct pgconn_reply reply = { .result = result };
+
+	if (category != CAT_NONE)
+		err_set(&reply.err, category, "no answer");
+	return tracking_elsewhere_rows(others, &reply, err);
+}
+
 static void
 test_elsewhere(void **state)
 {
 	static const char *const found[] = { "a", "_sqlx_migrations",
 		"version,description,installed_on,success,checksum,execution_time", "b",
 		"schema_migrations", "version,dirty", "c", "schema_migrations", "wanted",
-		"d", "a \"table\"", "id,hash,created_at,name,applied_at" };
-	static const char *const rows[] = { "a", "_sqlx_migrations", "sqlx", "b",
-		"schema_migrations", "golang-migrate" };
+		"d", "a \"table\"", "id,hash,created_at,name,applied_at", "e",
+		"schema_migrations", "version" };
+	static const char *const row[] = { "17", "f" };
 	const struct tracking_table table = table_of(&tracking_drizzle);
 	void *ctx = mem_context(NULL, "test");
-	struct pgconn_statement ask = tracking_elsewhere(ctx, &table);
-	PGresult *result = pgresult_make(3, 4, found);
+	struct pgconn_statement ask = tracking_elsewhere(ctx, &table, false);
+	PGresult *result = pgresult_make(3, 5, found);
+	struct tracking_elsewhere *others = NULL;
 	struct elsewhere *elsewhere = NULL;
+	struct err err = { 0 };
 
 	(void)state;
 	assert_string_equal(ask.params[0], "my schema");
@@ -427,28 +441,47 @@ test_elsewhere(void **state)
 	assert_non_null(strstr(ask.params[2], ",_sqlx_migrations,"));
 	assert_string_equal(ask.params[4], "t");
 	assert_null(strstr(ask.sql, " = "));
-
-	ask = tracking_elsewhere_rows(ctx, &table, false, result);
-	assert_non_null(strstr(ask.sql, "'_sqlx_migrations'::pg_catalog.text, 'sqlx'"));
-	assert_non_null(strstr(ask.sql, "'golang-migrate'"));
-	assert_null(strstr(ask.sql, "'c'"));
-	assert_non_null(strstr(ask.sql, "'a \"table\"'::pg_catalog.text, 'drizzle1'"));
 	assert_null(strstr(ask.sql, "NOT EXISTS"));
-	ask = tracking_elsewhere_rows(ctx, &table, true, result);
-	assert_non_null(strstr(ask.sql, "NOT EXISTS"));
-	PQclear(result);
+	ask = tracking_elsewhere(ctx, &table, true);
+	assert_non_null(strstr(ask.sql, "NOT EXISTS (SELECT created_at"));
 
-	result = pgresult_make(3, 0, rows);
-	assert_string_equal(tracking_elsewhere_rows(ctx, &table, true, result).sql, "");
-	assert_null(tracking_read_elsewhere(ctx, &table, result));
+	others = tracking_elsewhere_new(ctx, &table, result);
 	PQclear(result);
+	/* the role may not read the first, the second is golang-migrate's */
+	assert_true(tracking_elsewhere_ask(others, ctx, &ask));
+	assert_non_null(strstr(ask.sql, "\"a\".\"_sqlx_migrations\""));
+	assert_int_equal(answer_elsewhere(others, NULL, CAT_PERMISSION_DENIED, &err), 0);
+	assert_true(tracking_elsewhere_ask(others, ctx, &ask));
+	assert_non_null(strstr(ask.sql, "\"b\".\"schema_migrations\""));
+	result = pgresult_make(2, 1, row);
+	assert_int_equal(answer_elsewhere(others, result, CAT_NONE, &err), 0);
+	PQclear(result);
+	/* what has not its columns is left out; nobody knows of what takes too long */
+	assert_true(tracking_elsewhere_ask(others, ctx, &ask));
+	assert_non_null(strstr(ask.sql, "\"d\".\"a \"\"table\"\"\""));
+	assert_int_equal(answer_elsewhere(others, NULL, CAT_LOCK_TIMEOUT, &err), -1);
+	assert_non_null(strstr(err.text, "d.a \"table\""));
+	assert_true(tracking_elsewhere_ask(others, ctx, &ask));
+	assert_int_equal(answer_elsewhere(others, NULL, CAT_SQL_ERROR, &err), 0);
+	/* no rows */
+	assert_true(tracking_elsewhere_ask(others, ctx, &ask));
+	result = pgresult_make(1, 0, row);
+	assert_int_equal(answer_elsewhere(others, result, CAT_NONE, &err), 0);
+	PQclear(result);
+	assert_false(tracking_elsewhere_ask(others, ctx, &ask));
 
-	result = pgresult_make(3, 2, rows);
-	elsewhere = tracking_read_elsewhere(ctx, &table, result);
-	assert_string_equal(elsewhere->kind, "sqlx");
+	elsewhere = tracking_elsewhere_end(others, ctx);
+	assert_int_equal(elsewhere->n, 1);
 	assert_string_equal(elsewhere->ours, "my schema.a \"table\"");
-	assert_int_equal(elsewhere->n_more, 1);
+	assert_string_equal(elsewhere->tables[0].kind, "golang-migrate");
+	assert_string_equal(elsewhere->tables[0].schema, "b");
+	assert_int_equal(elsewhere->tables[0].history->n_rows, 1);
+
+	result = pgresult_make(3, 0, found);
+	others = tracking_elsewhere_new(ctx, &table, result);
 	PQclear(result);
+	assert_false(tracking_elsewhere_ask(others, ctx, &ask));
+	assert_null(tracking_elsewhere_end(others, ctx));
 	talloc_free(ctx);
 }
 

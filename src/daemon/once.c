@@ -52,18 +52,12 @@ once_leave(void *arg)
 	once_close_signals(once);
 }
 
-static void
-on_go_on(void *arg, const struct err *err)
-{
-	runner_go_on(((struct once *)arg)->runner, err);
-}
-
 static bool
 on_planned(void *arg, const struct plan *plan)
 {
 	struct once *once = arg;
 
-	return herald_planned(once->herald, once->run, plan, on_go_on, once);
+	return herald_planned(once->herald, once->run, plan, runner_go_on, once->runner);
 }
 
 static void
@@ -95,7 +89,6 @@ on_signal(uv_signal_t *signal, int number UNUSED)
 static void
 once_start(struct once *once)
 {
-	const struct folder_problem *blocker = phase_blocker(0, once->folders);
 	struct runner_events events = {
 		.on_change = on_change,
 		.on_planned = on_planned,
@@ -103,16 +96,8 @@ once_start(struct once *once)
 		.arg = once,
 	};
 
-	if (blocker == NULL) {
-		once->runner = runner_start(
-		    &once->loop, &once->params, once->run, once->folders, &events);
-		return;
-	}
-	once->run->err = blocker->err;
-	run_conclude(once->run, true, clock_now_us(), clock_mono_us());
-	run_set_state(once->run, RUN_DONE);
-	herald_ended(once->herald, once->run);
-	once_leave(once);
+	once->runner =
+	    runner_start(&once->loop, &once->params, once->run, once->folders, &events);
 }
 
 static void

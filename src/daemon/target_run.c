@@ -37,12 +37,13 @@ note_wish(struct target *target, const struct run *run)
 
 /* The run in progress is done: what follows for us. */
 static void
-run_ended(struct target *target, struct history *const *histories)
+on_run_done(void *arg, struct history *const histories[PHASE_COUNT])
 {
+	struct target *target = arg;
 	struct run *run = target->run;
 
 	for (size_t i = 0; i < PHASE_COUNT; i++) {
-		if (histories == NULL || histories[i] == NULL)
+		if (histories[i] == NULL)
 			continue;
 		talloc_free(target->phases[i].history);
 		target->phases[i].history = talloc_steal(target, histories[i]);
@@ -71,13 +72,6 @@ on_runner_change(void *arg)
 	target_changed(arg);
 }
 
-/* hook_before is over, and the run waits for it. */
-static void
-on_go_on(void *arg, const struct err *err)
-{
-	runner_go_on(((struct target *)arg)->runner, err);
-}
-
 /* The database is what the folder makes: now the hooks. */
 static void
 on_verified(void *arg, const struct err *err)
@@ -86,8 +80,8 @@ on_verified(void *arg, const struct err *err)
 
 	target->verify = NULL;
 	if (err_is_set(err) ||
-	    !herald_planned(
-		target->herald, target->run, target->planned, on_go_on, target))
+	    !herald_planned(target->herald, target->run, target->planned, runner_go_on,
+		target->runner))
 		runner_go_on(target->runner, err);
 }
 
@@ -102,13 +96,8 @@ on_planned(void *arg, const struct plan *plan)
 		    target->run, target->run_folder, on_verified, target);
 		return true;
 	}
-	return herald_planned(target->herald, target->run, plan, on_go_on, target);
-}
-
-static void
-on_runner_done(void *arg, struct history *const histories[PHASE_COUNT])
-{
-	run_ended(arg, histories);
+	return herald_planned(
+	    target->herald, target->run, plan, runner_go_on, target->runner);
 }
 
 /* The folder stands still: go. */
@@ -116,34 +105,21 @@ static void
 run_begin(struct target *target)
 {
 	struct folder *folders[PHASE_COUNT];
-	const struct folder_problem *blocker;
 	struct runner_events events = {
 		.on_change = on_runner_change,
 		.on_planned = on_planned,
-		.on_done = on_runner_done,
+		.on_done = on_run_done,
 		.arg = target,
 	};
 
 	for (size_t i = 0; i < PHASE_COUNT; i++)
 		folders[i] = target->phases[i].folder;
-	blocker = phase_blocker(target->run->asked_phases, folders);
-	if (target->stop_reason != NULL || blocker != NULL) {
-		struct err *err = &target->run->err;
-
-		if (target->stop_reason != NULL)
-			err_set(err, CAT_CANCELLED, "cancelled before it began: %s",
-			    target->stop_reason);
-		else
-			*err = blocker->err;
-		run_conclude(target->run, true, clock_now_us(), clock_mono_us());
-		run_set_state(target->run, RUN_DONE);
-		run_ended(target, NULL);
-		return;
-	}
 	target->run_params = target_params_copy(target, target->params);
 	target->run_folder = folders[PHASE_SCHEMA];
 	target->runner =
 	    runner_start(target->loop, target->run_params, target->run, folders, &events);
+	if (target->stop_reason != NULL)
+		runner_finish_early(target->runner, target->stop_reason);
 }
 
 static void

@@ -178,6 +178,24 @@ on_timer(uv_timer_t *timer)
 	runner_follow(runner, step_table[runner->run->state]->resume(runner));
 }
 
+/* Whether there is no need to connect at all. */
+static bool
+ends_before_it_begins(struct runner *runner)
+{
+	struct run *run = runner->run;
+	const struct folder_problem *blocker =
+	    phase_blocker(run->asked_phases, runner->folders);
+
+	if (runner_is_stopping(runner)) {
+		err_set(&run->err, CAT_CANCELLED, "cancelled before it began: %s",
+		    runner->stop_reason);
+	} else if (blocker != NULL) {
+		run->err = blocker->err;
+		runner->refused = true;
+	}
+	return err_is_set(&run->err);
+}
+
 /*
  * The first step, from the loop: the caller of runner_start sees no event before it
  * returns.
@@ -185,7 +203,9 @@ on_timer(uv_timer_t *timer)
 static void
 on_start(uv_timer_t *timer)
 {
-	runner_go(runner_of(timer->data), RUN_CONNECT);
+	struct runner *runner = runner_of(timer->data);
+
+	runner_go(runner, ends_before_it_begins(runner) ? RUN_DONE : RUN_CONNECT);
 }
 
 static void
@@ -336,8 +356,10 @@ runner_finish_early(struct runner *runner, const char *reason)
 }
 
 void
-runner_go_on(struct runner *runner, const struct err *err)
+runner_go_on(void *arg, const struct err *err)
 {
+	struct runner *runner = runner_of(arg);
+
 	if (runner->run->state != RUN_HOOK) /* told to stop meanwhile, and is ending */
 		return;
 	uv_timer_stop(&runner->timer); /* told to stop in this very turn */

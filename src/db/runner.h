@@ -43,7 +43,8 @@ struct runner_events {
 };
 
 /*
- * Start. Takes a reference of the run and of each phase's folder (NULL: the phase is not
+ * Start; a run of a folder with a problem that blocks is refused without a connection.
+ * Takes a reference of the run and of each phase's folder (NULL: the phase is not
  * configured); `params` must stay until on_done.
  */
 struct runner *runner_start(uv_loop_t *loop, const struct target_params *params,
@@ -61,7 +62,7 @@ void runner_finish_early(struct runner *runner, const char *reason);
  * From the loop, once. A run that was told to stop meanwhile is ending already: then nothing comes
  * of it.
  */
-void runner_go_on(struct runner *runner, const struct err *err);
+void runner_go_on(void *runner, const struct err *err);
 
 /* Cancel the statement in progress too; the transaction rolls back. */
 void runner_cancel(struct runner *runner, const char *reason);

@@ -27,7 +27,7 @@
  * way: ROLLBACK -> RETRY -> BEGIN. A connection lost at COMMIT: CONNECT, and the history
  * tells. A migration that another's migrator applied meanwhile: ROLLBACK -> HISTORY ->
  * PLAN, and on with the rest.
- * A connection that is too old: CONNECT, between two statements or files.
+ * A connection that is too old: CONNECT, between two statements, batches, files or phases.
  *
  * Reference counted: the list of runs, the runner and each waiting request hold
  * one.

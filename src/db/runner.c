@@ -279,6 +279,12 @@ runner_needs_connection(const struct runner *runner)
 		clock_mono_us() - runner->connected_mono_us >= max_age_ms * 1000);
 }
 
+enum run_state
+runner_goes_on(const struct runner *runner)
+{
+	return runner_needs_connection(runner) ? RUN_CONNECT : runner_step_begins(runner);
+}
+
 /* Told to stop: the run ends where it is. */
 enum run_state
 runner_fail_stopped(struct runner *runner)
@@ -369,7 +375,7 @@ runner_go_on(void *arg, const struct err *err)
 		runner->refused = true;
 		runner_follow(runner, runner_fail(runner, err));
 	} else {
-		runner_follow(runner, runner_step_begins(runner));
+		runner_follow(runner, runner_goes_on(runner));
 	}
 }
 

@@ -295,13 +295,20 @@ pace_look(struct runner *runner)
 	return RUN_PACE;
 }
 
+/* The next batch; the journal knows how far it is. */
+static enum run_state
+pace_over(const struct runner *runner)
+{
+	return runner_needs_connection(runner) ? RUN_CONNECT : RUN_BEGIN;
+}
+
 static enum run_state
 pace_rest(struct runner *runner)
 {
 	int64_t pause_ms = runner_batch(runner)->pause_ms;
 
 	if (pause_ms == 0)
-		return RUN_BEGIN;
+		return pace_over(runner);
 	runner_pause(runner, (uint64_t)pause_ms);
 	return RUN_PACE;
 }
@@ -358,7 +365,7 @@ pace_resume(struct runner *runner)
 {
 	if (runner_is_stopping(runner))
 		return runner_fail_stopped(runner);
-	return runner->run->batch.held[0] != '\0' ? pace_look(runner) : RUN_BEGIN;
+	return runner->run->batch.held[0] != '\0' ? pace_look(runner) : pace_over(runner);
 }
 
 const struct runner_step runner_step_batch = { batch_enter, batch_answer, NULL };

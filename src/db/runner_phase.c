@@ -50,7 +50,7 @@ runner_after_failure(struct runner *runner)
 		history_add(runner->history, &row);
 	forgive(runner, true);
 	runner_next_step(runner);
-	return runner_step_now(runner) != NULL ? runner_step_begins(runner) : RUN_PHASE;
+	return runner_step_now(runner) != NULL ? runner_goes_on(runner) : RUN_PHASE;
 }
 
 /* The first one behind the one in hand that is asked for and has a folder. */
@@ -95,7 +95,8 @@ phase_enter(struct runner *runner)
 	    connect_tracking_table(runner->params, run->phase, &runner->engine);
 	runner->history = NULL;
 	TALLOC_FREE(runner->plan);
-	return RUN_PREPARE;
+	/* the wait for the lock, or the phase before, may have taken long */
+	return runner_needs_connection(runner) ? RUN_CONNECT : RUN_PREPARE;
 }
 
 const struct runner_step runner_step_phase = { phase_enter, NULL, NULL };

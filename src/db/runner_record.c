@@ -369,8 +369,7 @@ commit_answer(struct runner *runner, const struct pgconn_reply *reply)
 	if (runner_step_now(runner) == NULL)
 		return RUN_PHASE;
 	if (!runner_is_stopping(runner))
-		return runner_needs_connection(runner) ? RUN_CONNECT
-						       : runner_step_begins(runner);
+		return runner_goes_on(runner);
 	runner_fail_stopped(runner);
 	return RUN_PHASE;
 }

@@ -248,6 +248,9 @@ enum run_state runner_fail_unjournalled(
  */
 enum run_state runner_step_begins(const struct runner *runner);
 
+/* The same behind what may have taken long, or changed the session: or CONNECT first. */
+enum run_state runner_goes_on(const struct runner *runner);
+
 /* What the journal of statements calls the step in hand: up and down are kept apart. */
 const char *runner_journal_key(const struct runner *runner);
 

@@ -75,6 +75,15 @@ def test_each_row_once(backfill, database):
     assert len(database.drizzle_rows()) == 2
 
 
+def test_connection_made_anew_between_batches(backfill, database):
+    start, _ = backfill(FILL.format(words="size=2000 pause=100ms").replace(
+        "'n' || id", "pg_backend_pid()"))
+    daemon = start(options={"connection_max_age": "300ms"})
+    assert daemon.apply().status == 200
+    assert touches(database) == {1: ROWS}
+    assert database.value("SELECT count(DISTINCT nick)::int FROM users") > 1
+
+
 def test_killed_three_times(backfill, database):
     start, _ = backfill(FILL.format(words="size=100 pause=5ms"))
     seen = [0]

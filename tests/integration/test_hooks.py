@@ -185,6 +185,21 @@ def test_required_hook_comes_before_everything(serve, sequence, database,
     assert "public.first" in database.tables()
 
 
+def test_migrations_behind_a_long_hook_get_a_new_connection(
+        serve, sequence, database, workdir):
+    """One that is older than it may be is about to be cut by somebody."""
+    hook = script(
+        workdir / "slow", "sleep 1.2\npsql -XAtqc 'CREATE TABLE hook_over AS"
+        f" SELECT clock_timestamp() AS at' '{database.url}'\n")
+    daemon = serve(
+        sequence({"0001_first.sql": "CREATE TABLE began AS SELECT backend_start "
+                  "FROM pg_stat_activity WHERE pid = pg_backend_pid();\n"}),
+        options={"hook_before": hook, "hook_required": True,
+                 "connection_max_age": "1s"})
+    assert daemon.apply().status == 200
+    assert database.value("SELECT backend_start > at FROM began, hook_over")
+
+
 def test_backup_before_migrations(serve, sequence, database, postgres,
                                   workdir):
     """What people do by hand before a risky migration."""

@@ -291,3 +291,17 @@ def test_one_folder_for_two_phases_is_refused(drizzle, once):
     done = once(folder, "--seeds", folder)
     assert done.returncode == 4
     assert "--seeds: seeds has the folder of another phase" in done.stderr
+
+
+def test_connection_made_anew_between_phases_and_behind_a_failure(
+        phases, database):
+    session = "INSERT INTO notes (what) VALUES (pg_backend_pid());\n"
+    late = "SELECT pg_sleep(1.1);\n"
+    daemon, _ = phases(
+        options={"connection_max_age": "1s"},
+        schema=[(TABLES[0][0], TABLES[0][1] + session + late)],
+        data={"2024-03-15_a": session,
+              "2024-03-16_b": late + "SELECT nosuchcolumn;\n",
+              "2024-03-17_c": session})
+    assert daemon.apply().status == 200
+    assert len(notes(database)) == len(set(notes(database))) == 3

@@ -37,14 +37,17 @@ struct target {
 
 	struct observer *observer;
 	struct runner *runner;
-	struct folder *run_folder;  /* the schema's, that its runner has and keeps */
-	struct verify *verify;      /* of the run in progress; NULL: none */
+	struct folder *run_folders[PHASE_COUNT]; /* that its runner has and keeps */
+	struct verify *verify;                   /* of the run in progress; NULL: none */
 	const struct plan *planned; /* what that run does once it is verified */
 	struct herald *herald;
 	struct run *run;   /* in progress */
-	char *stop_reason; /* why it is to end before it began; NULL: it is not */
+	struct run *next;  /* begins when that one is over; NULL: none waits */
+	char *stop_reason; /* why the one that has not begun is to end; NULL: it is not */
 	uv_timer_t settle_timer;
 	unsigned settle_looks;
+	uint64_t compared_at_ms; /* by the loop: the disk with run_folders, for callers */
+	bool compared_equal;
 
 	struct run_list runs;
 	bool want_run; /* apply_on_start or apply_on_change is waiting for its chance */

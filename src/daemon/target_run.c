@@ -35,6 +35,19 @@ note_wish(struct target *target, const struct run *run)
 		target->want_failures++;
 }
 
+static void on_settle(uv_timer_t *timer);
+
+/* It is the one in progress, and begins once the folder stands still. */
+static void
+run_take(struct target *target, struct run *run)
+{
+	target->run = run;
+	target->settle_looks = 0;
+	target->compared_at_ms = 0;
+	report_run_start(run);
+	uv_timer_start(&target->settle_timer, on_settle, 0, 0);
+}
+
 /* The run in progress is done: what follows for us. */
 static void
 on_run_done(void *arg, struct history *const histories[PHASE_COUNT])
@@ -60,8 +73,10 @@ on_run_done(void *arg, struct history *const histories[PHASE_COUNT])
 	target->runner = NULL;
 	target->lock_seen = (struct lock_facts){ 0 };
 	TALLOC_FREE(target->run_params);
-	TALLOC_FREE(target->stop_reason);
 	run_unref(run);
+	if (target->next != NULL)
+		run_take(target, target->next);
+	target->next = NULL;
 	target_changed(target);
 	target_refresh(target);
 }
@@ -93,7 +108,7 @@ on_planned(void *arg, const struct plan *plan)
 	if (target->run->verify) {
 		target->planned = plan;
 		target->verify = verify_start(target->loop, target->run_params,
-		    target->run, target->run_folder, on_verified, target);
+		    target->run, target->run_folders[PHASE_SCHEMA], on_verified, target);
 		return true;
 	}
 	return herald_planned(
@@ -104,7 +119,6 @@ on_planned(void *arg, const struct plan *plan)
 static void
 run_begin(struct target *target)
 {
-	struct folder *folders[PHASE_COUNT];
 	struct runner_events events = {
 		.on_change = on_runner_change,
 		.on_planned = on_planned,
@@ -113,13 +127,13 @@ run_begin(struct target *target)
 	};
 
 	for (size_t i = 0; i < PHASE_COUNT; i++)
-		folders[i] = target->phases[i].folder;
+		target->run_folders[i] = target->phases[i].folder;
 	target->run_params = target_params_copy(target, target->params);
-	target->run_folder = folders[PHASE_SCHEMA];
-	target->runner =
-	    runner_start(target->loop, target->run_params, target->run, folders, &events);
+	target->runner = runner_start(
+	    target->loop, target->run_params, target->run, target->run_folders, &events);
 	if (target->stop_reason != NULL)
 		runner_finish_early(target->runner, target->stop_reason);
+	TALLOC_FREE(target->stop_reason);
 }
 
 static void
@@ -157,39 +171,80 @@ check_allowed(const struct target_params *params, const struct run_request *requ
 	return err_is_set(err) ? -1 : 0;
 }
 
+/* Whether the folders that the run has taken are as the disk has them now. */
+static bool
+has_present_folders(struct target *target)
+{
+	unsigned asked = target->run->asked_phases;
+
+	/* for all callers of one turn of the loop: the folders may be large */
+	if (target->compared_at_ms == uv_now(target->loop))
+		return target->compared_equal;
+	target->compared_at_ms = uv_now(target->loop);
+	target->compared_equal = true;
+	for (unsigned p = 0; p < PHASE_COUNT; p++) {
+		if (target->run_folders[p] == NULL ||
+		    (asked != 0 && (asked & PHASE_BIT(p)) == 0))
+			continue;
+		struct folder *now = config_load_folder(target->config, p);
+
+		target->compared_equal &= folder_equal(target->run_folders[p], now);
+		folder_unref(now);
+	}
+	return target->compared_equal;
+}
+
+/*
+ * Which run a request is for: the one in progress, unless that cannot do any more what is
+ * asked for. Its outcome may be decided, or a file may have come since it took its folders:
+ * then it is the one behind it.
+ */
+static struct run **
+run_slot(struct target *target, const struct run_request *request)
+{
+	const struct run *run = target->run;
+
+	if (run == NULL ||
+	    (run->outcome == RUN_IN_PROGRESS &&
+		(!run_is_for(run, request) || target->runner == NULL ||
+		    has_present_folders(target))))
+		return &target->run;
+	return &target->next;
+}
+
 struct run *
 target_run_start(struct target *target, const struct run_request *request, bool *joined,
     struct err *err)
 {
+	struct run **slot = NULL;
+
 	if (target->stopping) {
 		err_set(
 		    err, CAT_CANCELLED, "migrationd is stopping and takes no new run");
 		err->http_status = 503;
 		return NULL;
 	}
-	if (target->run != NULL && !run_is_for(target->run, request)) {
+	slot = run_slot(target, request);
+	if (*slot != NULL && !run_is_for(*slot, request)) {
 		err_set(err, CAT_CANCELLED, "another run is in progress: %s %s",
-		    run_operation_name(target->run->operation), target->run->id);
-		err_hint(
-		    err, "wait for it (GET /runs/%s), then call again", target->run->id);
+		    run_operation_name((*slot)->operation), (*slot)->id);
+		err_hint(err, "wait for it (GET /runs/%s), then call again", (*slot)->id);
 		err->http_status = 409;
 		return NULL;
 	}
 	if (check_allowed(target->params, request, err) < 0)
 		return NULL;
-	*joined = target->run != NULL;
-	if (target->run == NULL) {
-		target->run =
-		    run_new(request, TARGET_NAME, clock_now_us(), clock_mono_us());
-		run_list_add(&target->runs, target->run);
-		report_run_start(target->run);
-		target->settle_looks = 0;
-		uv_timer_start(&target->settle_timer, on_settle, 0, 0);
+	*joined = *slot != NULL;
+	if (*slot == NULL) {
+		*slot = run_new(request, TARGET_NAME, clock_now_us(), clock_mono_us());
+		run_list_add(&target->runs, *slot);
+		if (slot == &target->run)
+			run_take(target, *slot);
 		target_changed(target);
 	}
-	target->run->by_itself = target->run->by_itself && request->by_itself;
-	target->run->callers++;
-	return run_ref(target->run);
+	(*slot)->by_itself = (*slot)->by_itself && request->by_itself;
+	(*slot)->callers++;
+	return run_ref(*slot);
 }
 
 /* What failed in a lenient phase keeps nothing else waiting. */
@@ -272,14 +327,15 @@ target_is_telling(const struct target *target)
 	return herald_is_busy(target->herald);
 }
 
-/* End the run in progress: after the migration in hand, or now. */
+/* End the run in progress, or the one behind it: after the migration in hand, or now. */
 static void
-run_end_early(struct target *target, bool now, const char *reason)
+run_end_early(struct target *target, const struct run *run, bool now, const char *reason)
 {
-	if (target->runner == NULL) { /* it waits for the folder to stand still */
+	if (run == target->next || target->runner == NULL) {
 		if (target->stop_reason == NULL)
 			target->stop_reason = mem_strdup(target, reason);
-		uv_timer_start(&target->settle_timer, on_settle, 0, 0);
+		if (run == target->run) /* it waits for the folder to stand still */
+			uv_timer_start(&target->settle_timer, on_settle, 0, 0);
 	} else if (target->verify != NULL) {
 		verify_cancel(target->verify, reason);
 	} else if (now) {
@@ -296,8 +352,10 @@ target_stop(struct target *target, bool now)
 	target->stopping = true;
 	if (now)
 		herald_abandon(target->herald);
+	if (target->next != NULL)
+		run_end_early(target, target->next, now, "migrationd is stopping");
 	if (target->run != NULL)
-		run_end_early(target, now, "migrationd is stopping");
+		run_end_early(target, target->run, now, "migrationd is stopping");
 	target_changed(target);
 }
 
@@ -313,7 +371,7 @@ target_cancel(
 		err_hint(err, "GET /runs lists them");
 		return NULL;
 	}
-	if (run != target->run) {
+	if (run != target->run && run != target->next) {
 		err_set(err, CAT_CANCELLED, "run %s is over: it has %s", run->id,
 		    run->outcome == RUN_CANCELLED ? "been cancelled"
 						  : run_outcome_name(run->outcome));
@@ -323,7 +381,7 @@ target_cancel(
 	log_info("run cancelled by a request", LOG_STR("run", run->id),
 	    LOG_STR("mode", now ? "now" : "graceful"), LOG_STR("peer", peer));
 	snprintf(reason, sizeof(reason), "http %s asked for it", peer);
-	run_end_early(target, now, reason);
+	run_end_early(target, run, now, reason);
 	return run_ref(run);
 }
 

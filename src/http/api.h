@@ -29,9 +29,10 @@ struct api_ops {
 	/* The present status of the target. Valid until the loop turns. */
 	const struct status *(*status)(void *app);
 	/*
-	 * Start a run, or join the one in progress (`*joined`). One reference is the
-	 * caller's. NULL with err: another kind of run is in progress (409, its id in
-	 * the text), stopping (503).
+	 * Start a run, or join the one in progress (`*joined`); where that one comes too
+	 * early for what is there now, the one behind it. One reference is the caller's.
+	 * NULL with err: another kind of run is in progress (409, its id in the text),
+	 * stopping (503).
 	 */
 	struct run *(*run_start)(
 	    void *app, const struct run_request *request, bool *joined, struct err *err);

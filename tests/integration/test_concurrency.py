@@ -3,9 +3,12 @@
 
 import collections
 import concurrent.futures
+import signal
 
 import pytest
 
+from harness.daemon import applied_ids
+from harness.folder import drizzle_add, tables
 from harness.wait import wait_until
 
 CALLERS = 50
@@ -121,3 +124,99 @@ def test_once_beside_daemons(serve, once, drizzle, database):
         assert asked.result().status == 200
     assert [e.returncode for e in ended] == [0] * 5, ended
     assert effects(database) == {tag: 1 for tag, _ in migrations}
+
+
+# -- a run that comes too early for what is asked -------------------------------
+
+def begin(daemon, **kwargs):
+    return daemon.post("/apply", Prefer="respond-async", **kwargs).json()
+
+
+def ended(daemon, run):
+    return wait_until(lambda: (r := daemon.get(f"/runs/{run['id']}").json())
+                      ["state"] == "done" and r, 30)
+
+
+@pytest.fixture
+def at_its_journal(serve, drizzle, database):
+    """A run that has concluded and cannot be journalled yet; a file came
+    since. -> daemon, run; let(): it may."""
+    folder = drizzle(tables(1))
+    daemon = serve(folder, options={"refresh_interval": "1s"})
+    assert daemon.apply().status == 200
+    drizzle_add(folder, "0001_b", "CREATE TABLE b (id int);\n")
+    with database.connect() as blocker, blocker.cursor() as cursor:
+        cursor.execute("BEGIN; LOCK TABLE migrationd.runs")
+        run = begin(daemon)
+        wait_until(lambda: daemon.status()["run"]["state"] == "journal")
+        drizzle_add(folder, "0002_c", "CREATE TABLE c (id int);\n")
+        yield daemon, run, lambda: cursor.execute("ROLLBACK")
+
+
+def test_a_caller_behind_the_outcome_gets_a_run_of_its_own(
+        at_its_journal, database):
+    daemon, old, let = at_its_journal
+    mine, others = begin(daemon), begin(daemon)
+    assert not mine["joined"] and mine["state"] == "new"
+    assert others["joined"] and others["id"] == mine["id"] != old["id"]
+    # one waits, no more
+    assert mine["id"] in daemon.post("/rollback", json={"steps": 1}).problem(
+        409)["detail"]
+    let()
+    assert applied_ids(ended(daemon, old)) == ["0001_b"]
+    assert applied_ids(ended(daemon, mine)) == ["0002_c"]
+    assert "public.c" in database.tables()
+    assert daemon.status()["run"] is None
+
+
+def test_another_kind_of_run_waits_for_the_journal(at_its_journal):
+    daemon, old, let = at_its_journal
+    mine = daemon.post("/baseline", json={"all": True, "force": True},
+                       Prefer="respond-async")
+    assert mine.status == 202
+    let()
+    ended(daemon, old)
+    assert applied_ids(ended(daemon, mine.json())) == ["0002_c"]
+
+
+def test_a_run_that_waits_can_be_cancelled(at_its_journal, database):
+    daemon, old, let = at_its_journal
+    mine = begin(daemon)
+    assert daemon.post(f"/runs/{mine['id']}/cancel").status == 202
+    let()
+    assert ended(daemon, mine)["outcome"] == "cancelled"
+    assert ended(daemon, old)["outcome"] == "succeeded"
+    assert "public.c" not in database.tables()
+    assert daemon.apply().json()["outcome"] == "succeeded"
+    assert "public.c" in database.tables()
+
+
+def test_a_run_that_waits_when_the_daemon_stops(at_its_journal):
+    daemon, _, let = at_its_journal
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(daemon.apply)
+        wait_until(lambda: len(daemon.get("/runs").json()["runs"]) == 3)
+        daemon.signal(signal.SIGTERM)
+        let()
+        answer.result(30).problem(503, "CANCELLED")
+    assert daemon.process.wait(timeout=10) == 0
+
+
+def test_a_file_that_came_during_the_run(serve, drizzle, database):
+    """Whoever put it there and asks then is not told that all is well before
+    it is applied."""
+    folder = drizzle([("0000_a", "SELECT pg_advisory_xact_lock_shared(7);")])
+    daemon = serve(folder)
+    with database.connect() as blocker, blocker.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(7)")
+        old = begin(daemon)
+        wait_until(lambda: daemon.status()["run"]["current"] == "0000_a")
+        assert begin(daemon)["id"] == old["id"]
+        drizzle_add(folder, "0001_b", "CREATE TABLE b (id int);\n")
+        mine = begin(daemon)
+        assert mine["id"] != old["id"]
+        # what cannot be queued behind a run that goes on is refused as before
+        assert daemon.post("/rollback", json={"steps": 1}).status == 409
+        cursor.execute("SELECT pg_advisory_unlock(7)")
+    assert applied_ids(ended(daemon, old)) == ["0000_a"]
+    assert applied_ids(ended(daemon, mine)) == ["0001_b"]

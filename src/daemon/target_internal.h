@@ -51,6 +51,7 @@ struct target {
 
 	struct run_list runs;
 	bool want_run; /* apply_on_start or apply_on_change is waiting for its chance */
+	bool run_is_wanted; /* by that, the run in progress */
 	const char *want_reason;
 	unsigned want_failures;     /* runs that failed since the wish */
 	int64_t want_after_mono_us; /* not before then again */

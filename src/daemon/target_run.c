@@ -28,7 +28,9 @@ note_wish(struct target *target, const struct run *run)
 	bool again =
 	    run->outcome == RUN_FAILED && category_is_retryable(run->err.category);
 
-	target->want_run = target->want_run && again;
+	if (!target->run_is_wanted || !again)
+		return;
+	target->want_run = true;
 	target->want_after_mono_us =
 	    clock_mono_us() + (WISH_PAUSE_US << target->want_failures);
 	if (target->want_failures < WISH_PAUSE_DOUBLES)
@@ -128,6 +130,9 @@ run_begin(struct target *target)
 
 	for (size_t i = 0; i < PHASE_COUNT; i++)
 		target->run_folders[i] = target->phases[i].folder;
+	/* what is wished for from here on is about what this run does not have */
+	target->run_is_wanted = target->want_run;
+	target->want_run = false;
 	target->run_params = target_params_copy(target, target->params);
 	target->runner = runner_start(
 	    target->loop, target->run_params, target->run, target->run_folders, &events);

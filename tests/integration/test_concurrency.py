@@ -220,3 +220,17 @@ def test_a_file_that_came_during_the_run(serve, drizzle, database):
         cursor.execute("SELECT pg_advisory_unlock(7)")
     assert applied_ids(ended(daemon, old)) == ["0000_a"]
     assert applied_ids(ended(daemon, mine)) == ["0001_b"]
+
+
+def test_a_file_that_came_during_the_run_is_applied_by_itself(
+        serve, drizzle, database):
+    folder = drizzle([("0000_a", "SELECT pg_advisory_xact_lock_shared(7);")])
+    daemon = serve(folder, "--apply-on-change", options={"settle": "50ms"})
+    with database.connect() as blocker, blocker.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(7)")
+        begin(daemon)
+        wait_until(lambda: daemon.status()["run"]["current"] == "0000_a")
+        drizzle_add(folder, "0001_b", "CREATE TABLE b (id int);\n")
+        wait_until(lambda: len(daemon.states()) == 2)
+        cursor.execute("SELECT pg_advisory_unlock(7)")
+    wait_until(lambda: "public.b" in database.tables())

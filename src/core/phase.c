@@ -69,8 +69,7 @@ phase_blocker(unsigned asked, struct folder *const folders[PHASE_COUNT])
 	const struct folder_problem *blocker = NULL;
 
 	for (unsigned p = 0; p < PHASE_COUNT && blocker == NULL; p++) {
-		if (folders[p] != NULL && !rows[p].lenient &&
-		    (asked == 0 || (asked & PHASE_BIT(p)) != 0))
+		if (folders[p] != NULL && !rows[p].lenient && phase_is_asked(asked, p))
 			blocker = folder_blocker(folders[p]);
 	}
 	return blocker;

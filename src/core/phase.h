@@ -54,5 +54,17 @@ bool phase_is_lenient(enum phase phase);
 const struct folder_problem *phase_blocker(
     unsigned asked, struct folder *const folders[PHASE_COUNT]);
 
+/* What a run would do, by phase; NULL: that phase is no part of it. */
+struct outlook {
+	const struct plan *plans[PHASE_COUNT];
+};
+
+/* Whether a phase is one of those that are asked for (0: all). */
+static inline bool
+phase_is_asked(unsigned asked, unsigned phase)
+{
+	return asked == 0 || (asked & PHASE_BIT(phase)) != 0;
+}
+
 /* How its migrations are planned where the target says `target`. */
 struct plan_policy phase_policy(enum phase phase, const struct plan_policy *target);

@@ -65,28 +65,6 @@ begin_run(struct ctl *ctl, json_t *body)
 	return ctl_show(ctl, &answer, render_run);
 }
 
-int
-ctl_run_apply(struct ctl *ctl)
-{
-	const struct args *args = &ctl->args;
-	json_t *body;
-
-	if (args_has(args, "dry-run"))
-		return ctl_run_plan(ctl);
-	if (args_has(args, "no-wait") && !ctl->server)
-		return misused(ctl,
-		    "--no-wait leaves the work to a daemon, and none is named",
-		    "say --server URL, or wait");
-	body = json_object();
-	set_text(body, "target", args_text(args, "target"));
-	set_list(body, "phases", args_text(args, "phases"));
-	if (args_has(args, "no-wait"))
-		return begin_run(ctl, body);
-	return ctl_do_run(ctl, "/apply", body);
-}
-
-/* ---- baseline, rollback, repair ---- */
-
 /* Do it; with --dry-run, show what it would do. */
 static int
 do_or_show(struct ctl *ctl, const char *path, json_t *body)
@@ -101,6 +79,28 @@ do_or_show(struct ctl *ctl, const char *path, json_t *body)
 		return ctl->exit_code;
 	return ctl_show_plan(ctl, &answer);
 }
+
+int
+ctl_run_apply(struct ctl *ctl)
+{
+	const struct args *args = &ctl->args;
+	json_t *body;
+
+	if (args_has(args, "dry-run") && !args_text(args, "phases"))
+		return ctl_run_plan(ctl);
+	if (args_has(args, "no-wait") && !ctl->server)
+		return misused(ctl,
+		    "--no-wait leaves the work to a daemon, and none is named",
+		    "say --server URL, or wait");
+	body = json_object();
+	set_text(body, "target", args_text(args, "target"));
+	set_list(body, "phases", args_text(args, "phases"));
+	if (args_has(args, "no-wait") && !args_has(args, "dry-run"))
+		return begin_run(ctl, body);
+	return do_or_show(ctl, "/apply", body);
+}
+
+/* ---- baseline, rollback, repair ---- */
 
 int
 ctl_run_baseline(struct ctl *ctl)

@@ -193,12 +193,30 @@ verb_of(const json_t *document)
 	return strcmp(operation, "baseline") == 0 ? "record" : "apply";
 }
 
+/* Behind the schema, or alone. */
+static void
+add_phase(struct paint *out, const json_t *phase)
+{
+	const json_t *step;
+	size_t i;
+
+	add_problems(out, doc_get(phase, "problems"));
+	doc_each(i, step, doc_get(phase, "steps")) {
+		paint_addf(out, "and   ");
+		paint_add(out, INK_PLAIN, doc_text(step, "id"));
+		paint_addf(out, " (%s)\n", doc_text(phase, "phase"));
+	}
+	if (doc_get(phase, "refused"))
+		render_problem(out, doc_get(phase, "refused"));
+}
+
 void
 render_plan(struct paint *out, const json_t *document)
 {
 	const json_t *steps = doc_get(document, "steps");
 	const json_t *refused = doc_get(document, "refused");
 	const json_t *step;
+	const json_t *phase;
 	size_t i;
 
 	add_problems(out, doc_get(document, "problems"));
@@ -213,6 +231,8 @@ render_plan(struct paint *out, const json_t *document)
 		paint_addf(out, "the database has not been read yet: ask again\n");
 	else
 		paint_addf(out, "%zu to %s\n", json_array_size(steps), verb_of(document));
+	doc_each(i, phase, doc_get(document, "phases"))
+		add_phase(out, phase);
 }
 
 /* ---- the status ---- */

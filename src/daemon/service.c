@@ -28,10 +28,11 @@ op_run_start(void *arg, const struct run_request *request, bool *joined, struct 
 	return target_run_start(service_of(arg)->target, request, joined, err);
 }
 
-static struct plan *
-op_plan(void *arg, const struct run_request *request, const void *ctx)
+static void
+op_look_ahead(void *arg, const struct run_request *request, const void *ctx,
+    struct outlook *outlook)
 {
-	return target_plan_for(service_of(arg)->target, request, ctx);
+	target_look_ahead(service_of(arg)->target, request, ctx, outlook);
 }
 
 static struct run *
@@ -89,7 +90,7 @@ op_reload(void *arg, struct err *err)
 static const struct api_ops service_ops = {
 	.status = op_status,
 	.run_start = op_run_start,
-	.plan = op_plan,
+	.look_ahead = op_look_ahead,
 	.run_cancel = op_run_cancel,
 	.refresh = op_refresh,
 	.reload = op_reload,

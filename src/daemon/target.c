@@ -41,35 +41,31 @@ note_oldest_pending(struct target *target, const struct plan *plan)
 		target->status.oldest_pending_seen_us = clock_now_us();
 }
 
-/* What runs every time is pending in a run alone: else nothing would ever be current. */
-static struct plan_policy
-policy_of(const struct target *target, enum phase phase)
+static struct plan *
+build_plan(struct target *target, enum phase phase, struct plan_policy policy,
+    const struct run_request *request, const void *ctx)
 {
-	struct plan_policy policy = phase_policy(phase, &target->params->policy);
-
-	if (policy.rerun == RERUN_ALWAYS)
-		policy.rerun = RERUN_CHANGED;
-	return policy;
-}
-
-static void
-make_plan(struct target *target, enum phase phase)
-{
-	struct target_phase *of = &target->phases[phase];
+	const struct target_phase *of = &target->phases[phase];
 	const struct run *run = target->run;
 	const struct run *parked = run_list_parked(&target->runs);
 	void *scratch = mem_context(NULL, "plan");
 	struct plan_input input = {
 		.folder = of->folder,
 		.history = of->history,
-		.policy = policy_of(target, phase),
+		.policy = policy,
+		.operation = request->operation,
+		.target = request->up_to,
+		.force = request->force,
+		.steps = request->steps,
+		.only = request->only,
 		.pooled = target->status.database.pooled,
 		.dialect = target->status.database.dialect,
 	};
+	struct plan *plan = NULL;
 
 	/* what a rollback has undone is recorded still, as far as the history goes */
 	if (run != NULL && run->operation != PLAN_ROLLBACK &&
-	    run->operation != PLAN_REPAIR) {
+	    run->operation != PLAN_REPAIR && request->operation != PLAN_ROLLBACK) {
 		input.running = run->phase == phase ? run->current : NULL;
 		input.committed = committed_ids(scratch, run, phase, &input.n_committed);
 	}
@@ -78,8 +74,21 @@ make_plan(struct target *target, enum phase phase)
 		input.failed_checksum = parked->failed_checksum;
 		input.in_doubt = parked->in_doubt;
 	}
-	of->plan = plan_build(target, &input);
+	plan = plan_build(ctx, &input);
 	talloc_free(scratch);
+	return plan;
+}
+
+/* What runs every time is pending in a run alone: else nothing would ever be current. */
+static struct plan *
+make_plan(struct target *target, enum phase phase)
+{
+	const struct run_request request = { .operation = PLAN_APPLY };
+	struct plan_policy policy = phase_policy(phase, &target->params->policy);
+
+	if (policy.rerun == RERUN_ALWAYS)
+		policy.rerun = RERUN_CHANGED;
+	return build_plan(target, phase, policy, &request, target);
 }
 
 const struct plan *
@@ -88,30 +97,23 @@ target_plan(struct target *target, enum phase phase)
 	struct target_phase *of = &target->phases[phase];
 
 	if (of->plan == NULL) {
-		make_plan(target, phase);
+		of->plan = make_plan(target, phase);
 		if (phase == PHASE_SCHEMA)
 			note_oldest_pending(target, of->plan);
 	}
 	return of->plan;
 }
 
-struct plan *
-target_plan_for(struct target *target, const struct run_request *request, const void *ctx)
+void
+target_look_ahead(struct target *target, const struct run_request *request,
+    const void *ctx, struct outlook *outlook)
 {
-	const struct target_phase *of = &target->phases[PHASE_SCHEMA];
-	const struct plan_input input = {
-		.folder = of->folder,
-		.history = of->history,
-		.policy = policy_of(target, PHASE_SCHEMA),
-		.operation = request->operation,
-		.target = request->up_to,
-		.force = request->force,
-		.steps = request->steps,
-		.only = request->only,
-		.pooled = target->status.database.pooled,
-	};
-
-	return plan_build(ctx, &input);
+	*outlook = (struct outlook){ 0 };
+	for (unsigned p = 0; p < PHASE_COUNT; p++)
+		if (target->phases[p].folder != NULL &&
+		    phase_is_asked(request->phases, p))
+			outlook->plans[p] = build_plan(target, p,
+			    phase_policy(p, &target->params->policy), request, ctx);
 }
 
 const struct migration *

@@ -46,8 +46,8 @@ const struct run *target_run(const struct target *target);
 const struct folder *target_folder(const struct target *target, enum phase phase);
 
 /* See struct api_ops. */
-struct plan *target_plan_for(
-    struct target *target, const struct run_request *request, const void *ctx);
+void target_look_ahead(struct target *target, const struct run_request *request,
+    const void *ctx, struct outlook *outlook);
 struct run *target_run_start(struct target *target, const struct run_request *request,
     bool *joined, struct err *err);
 struct run *target_cancel(

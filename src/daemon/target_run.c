@@ -188,8 +188,7 @@ has_present_folders(struct target *target)
 	target->compared_at_ms = uv_now(target->loop);
 	target->compared_equal = true;
 	for (unsigned p = 0; p < PHASE_COUNT; p++) {
-		if (target->run_folders[p] == NULL ||
-		    (asked != 0 && (asked & PHASE_BIT(p)) == 0))
+		if (target->run_folders[p] == NULL || !phase_is_asked(asked, p))
 			continue;
 		struct folder *now = config_load_folder(target->config, p);
 

@@ -58,13 +58,12 @@ static unsigned
 find_next(const struct runner *runner)
 {
 	const struct run *run = runner->run;
-	unsigned asked = run->asked_phases != 0 ? run->asked_phases : PHASES_ALL;
 	unsigned phase = run->phases[run->phase].begun ? run->phase + 1 : 0;
 
 	if (runner->repaired)
 		return PHASE_COUNT;
 	while (phase < PHASE_COUNT &&
-	    (runner->folders[phase] == NULL || (asked & PHASE_BIT(phase)) == 0))
+	    (runner->folders[phase] == NULL || !phase_is_asked(run->asked_phases, phase)))
 		phase++;
 	return phase;
 }

@@ -37,8 +37,8 @@ struct api_ops {
 	struct run *(*run_start)(
 	    void *app, const struct run_request *request, bool *joined, struct err *err);
 	/* What a run of that request would do, by what is known now; owned by `ctx`. */
-	struct plan *(*plan)(
-	    void *app, const struct run_request *request, const void *ctx);
+	void (*look_ahead)(void *app, const struct run_request *request, const void *ctx,
+	    struct outlook *outlook);
 	/*
 	 * End the run in progress of that id: after the migration in hand, or `now`. One
 	 * reference is the caller's. NULL with err: no such run (404), or not in progress
@@ -80,12 +80,13 @@ void api_get_status(struct request *request);
 void api_get_migrations(struct request *request);
 void api_get_migration(struct request *request);
 void api_get_plan(struct request *request);
+/* The answer of /plan and of a dry run. */
+void api_reply_plan(struct request *request, struct run_request *wanted);
 /*
- * The answer of /plan and of a dry run; `up_to` is an id, file or version, NULL: all.
+ * Each phase that is asked for has a folder; and where the run is to end at a migration,
+ * there is but one. -1: refused.
  */
-void api_reply_plan(struct request *request, const char *up_to);
-/* The same of a request for another run than an apply. */
-void api_reply_plan_for(struct request *request, const struct run_request *wanted);
+int api_check_phases(struct request *request, struct run_request *wanted) MUST_CHECK;
 void api_get_check(struct request *request); /* api_check.c */
 void api_get_runs(struct request *request);
 void api_get_run(struct request *request);

@@ -206,50 +206,50 @@ api_get_migration(struct request *request)
 	reply_text(request, &out);
 }
 
-void
-api_reply_plan(struct request *request, const char *up_to)
+/* Whether the run is to end at a migration that no folder of it has. */
+static bool
+has_no_end(const struct status *status, const struct run_request *wanted)
 {
-	const struct status *status = status_of(request);
-	const struct plan_item *item = up_to ? plan_find(status->plan, up_to) : NULL;
-	struct text out;
-
-	if (up_to && (!item || !item->migration)) {
-		request_refuse(request, 404, CAT_RESOURCE_NOT_FOUND,
-		    "GET /migrations lists them by id, file and version",
-		    "there is no migration %s", up_to);
-		return;
+	for (unsigned p = 0; wanted->up_to && p < PHASE_COUNT; p++) {
+		if (status->phases[p].folder && phase_is_asked(wanted->phases, p) &&
+		    folder_find(status->phases[p].folder, wanted->up_to))
+			return false;
 	}
-	if (!request_wants_text(request)) {
-		request_reply_json(
-		    request, 200, json_plan(status, item ? item->migration : NULL));
-		return;
-	}
-	start_text(request, &out);
-	plain_plan(&out, status, item ? item->migration : NULL);
-	reply_text(request, &out);
+	return wanted->up_to != NULL;
 }
 
 void
-api_reply_plan_for(struct request *request, const struct run_request *wanted)
+api_reply_plan(struct request *request, struct run_request *wanted)
 {
-	const struct plan *plan =
-	    request->api->ops->plan(request->api->app, wanted, request);
+	const struct status *status = status_of(request);
+	struct outlook outlook;
 	struct text out;
 
+	if (api_check_phases(request, wanted) < 0)
+		return;
+	if (has_no_end(status, wanted)) {
+		request_refuse(request, 404, CAT_RESOURCE_NOT_FOUND,
+		    "GET /migrations lists them by id, file and version",
+		    "there is no migration %s", wanted->up_to);
+		return;
+	}
+	request->api->ops->look_ahead(request->api->app, wanted, request, &outlook);
 	if (!request_wants_text(request)) {
-		request_reply_json(request, 200,
-		    json_plan_for(status_of(request), plan, wanted->operation));
+		request_reply_json(request, 200, json_plan(status, wanted, &outlook));
 		return;
 	}
 	start_text(request, &out);
-	plain_plan_for(&out, plan, wanted->operation);
+	plain_plan(&out, wanted->operation, &outlook);
 	reply_text(request, &out);
 }
 
 void
 api_get_plan(struct request *request)
 {
-	api_reply_plan(request, request_query(request, "target"));
+	struct run_request wanted = { .operation = PLAN_APPLY,
+		.up_to = request_query(request, "target") };
+
+	api_reply_plan(request, &wanted);
 }
 
 /* ---- runs ---- */

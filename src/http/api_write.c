@@ -204,9 +204,8 @@ run_and_wait(struct request *request, struct run_request *wanted)
 		    (int64_t)patience.wait_seconds * 1000);
 }
 
-/* Each has a folder; and where the run is to end at a migration, there is but one. */
-static int
-check_phases(struct request *request, struct run_request *wanted)
+int
+api_check_phases(struct request *request, struct run_request *wanted)
 {
 	const struct status *status = request->api->ops->status(request->api->app);
 
@@ -230,8 +229,8 @@ static void
 run_or_show(struct request *request, struct run_request *wanted, bool dry_run)
 {
 	if (dry_run)
-		api_reply_plan_for(request, wanted);
-	else
+		api_reply_plan(request, wanted);
+	else if (api_check_phases(request, wanted) == 0)
 		run_and_wait(request, wanted);
 }
 
@@ -243,14 +242,9 @@ api_post_apply(struct request *request)
 
 	if (body_parse(request, BODY_OF_APPLY, &body) < 0)
 		return;
-	if (body.dry_run) {
-		api_reply_plan(request, body.target);
-		return;
-	}
 	wanted.up_to = body.target;
 	wanted.phases = body.phases;
-	if (check_phases(request, &wanted) == 0)
-		run_and_wait(request, &wanted);
+	run_or_show(request, &wanted, body.dry_run);
 }
 
 void
@@ -279,8 +273,7 @@ api_post_baseline(struct request *request)
 		    "verify is for a baseline of the schema that is no dry run");
 		return;
 	}
-	if (check_phases(request, &wanted) == 0)
-		run_or_show(request, &wanted, body.dry_run);
+	run_or_show(request, &wanted, body.dry_run);
 }
 
 void

@@ -176,15 +176,13 @@ json_migrations(const struct status *status, const char *state)
 }
 
 static json_t *
-plan_steps(const struct plan *plan, const struct migration *up_to)
+plan_steps(const struct plan *plan)
 {
 	json_t *steps = json_array();
 
-	for (size_t i = 0; i < plan->n_steps; i++) {
+	for (size_t i = 0; plan && i < plan->n_steps; i++) {
 		const struct migration *m = plan->steps[i].migration;
 
-		if (up_to && m->position > up_to->position)
-			continue;
 		json_array_append_new(steps,
 		    json_pack("{s:o, s:o, s:o, s:o, s:o, s:b}", "id", json_text(m->id),
 			"version", json_text(m->version), "file", json_text(m->file),
@@ -194,56 +192,66 @@ plan_steps(const struct plan *plan, const struct migration *up_to)
 	return steps;
 }
 
-static json_t *
-plan_document(const struct status *status, const struct plan *plan,
-    enum plan_operation operation, const struct migration *up_to)
+/* Of the schema, or of a phase behind it: what, or why not. */
+static void
+add_plan(json_t *object, const struct plan *plan)
 {
 	json_t *problems = json_array();
 
-	for (size_t i = 0; i < plan->n_problems; i++) {
+	for (size_t i = 0; plan && i < plan->n_problems; i++) {
 		const struct plan_problem *problem = &plan->problems[i];
 
 		json_array_append_new(problems,
 		    problem_line(problem->state, problem->blocks, &problem->err));
 	}
-	return json_pack("{s:o, s:s, s:b, s:o, s:b, s:o, s:o, s:o}", "target",
-	    json_text(status->target), "operation", run_operation_name(operation),
-	    "known", plan->known, "up_to", json_text(up_to ? up_to->id : NULL), "dry_run",
-	    1, "steps", plan_steps(plan, up_to), "refused",
-	    json_error_or_null(&plan->refusal, NULL), "problems", problems);
+	json_object_set_new(object, "steps", plan_steps(plan));
+	json_object_set_new(object, "refused",
+	    plan ? json_error_or_null(&plan->refusal, NULL) : json_null());
+	json_object_set_new(object, "problems", problems);
 }
 
-/* What is behind the schema needs all of it: there is none where the run ends before. */
 static json_t *
-plan_phases(const struct status *status, const struct migration *up_to)
+plan_phases(const struct outlook *outlook)
 {
 	json_t *list = json_array();
 
-	for (unsigned p = PHASE_SCHEMA + 1; p < PHASE_COUNT && !up_to; p++) {
-		const struct plan *plan = status->phases[p].plan;
+	for (unsigned p = PHASE_SCHEMA + 1; p < PHASE_COUNT; p++) {
+		const struct plan *plan = outlook->plans[p];
+		json_t *phase = NULL;
 
-		if (plan)
-			json_array_append_new(list,
-			    json_pack("{s:s, s:o, s:o}", "phase",
-				phase_name((enum phase)p), "steps",
-				plan_steps(plan, NULL), "refused",
-				json_error_or_null(&plan->refusal, NULL)));
+		if (!plan)
+			continue;
+		phase = json_pack("{s:s, s:b}", "phase", phase_name((enum phase)p),
+		    "known", plan->known);
+		add_plan(phase, plan);
+		json_array_append_new(list, phase);
 	}
 	return list;
 }
 
-json_t *
-json_plan(const struct status *status, const struct migration *up_to)
+/* The id of the migration that was named where the run is to end; NULL: nowhere. */
+static const char *
+end_of(const struct run_request *wanted, const struct outlook *outlook)
 {
-	json_t *document = plan_document(status, status->plan, PLAN_APPLY, up_to);
+	const struct plan_item *item = NULL;
 
-	json_object_set_new(document, "phases", plan_phases(status, up_to));
-	return document;
+	for (unsigned p = 0; wanted->up_to && !item && p < PHASE_COUNT; p++)
+		item = outlook->plans[p] ? plan_find(outlook->plans[p], wanted->up_to)
+					 : NULL;
+	return item ? item->id : wanted->up_to;
 }
 
 json_t *
-json_plan_for(
-    const struct status *status, const struct plan *plan, enum plan_operation operation)
+json_plan(const struct status *status, const struct run_request *wanted,
+    const struct outlook *outlook)
 {
-	return plan_document(status, plan, operation, NULL);
+	const struct plan *schema = outlook->plans[PHASE_SCHEMA];
+	json_t *document = json_pack("{s:o, s:s, s:b, s:o, s:b}", "target",
+	    json_text(status->target), "operation", run_operation_name(wanted->operation),
+	    "known", !schema || schema->known, "up_to",
+	    json_text(end_of(wanted, outlook)), "dry_run", 1);
+
+	add_plan(document, schema);
+	json_object_set_new(document, "phases", plan_phases(outlook));
+	return document;
 }

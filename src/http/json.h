@@ -39,15 +39,9 @@ json_t *json_run_phases(const struct run *run);
 json_t *json_counts(const struct plan *plan);
 json_t *json_migration_list(const struct plan *plan, const char *state);
 
-/*
- * What an apply would do; `up_to` (NULL: all) leaves out the steps behind that
- * migration.
- */
-json_t *json_plan(const struct status *status, const struct migration *up_to);
-
-/* The same of a plan for another operation, as of a dry run. */
-json_t *json_plan_for(
-    const struct status *status, const struct plan *plan, enum plan_operation operation);
+/* What a run would do: the schema's plan, and those of the phases behind it. */
+json_t *json_plan(const struct status *status, const struct run_request *wanted,
+    const struct outlook *outlook);
 
 /* `joined`: this caller found it in progress. */
 json_t *json_run(const struct run *run, bool joined);

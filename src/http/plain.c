@@ -338,45 +338,41 @@ plain_status(struct text *out, const struct status *status, const char *host)
 }
 
 static void
-add_plan(struct text *out, const struct plan *plan, enum plan_operation operation,
-    const struct migration *up_to)
+add_plan(struct text *out, const struct plan *plan, enum plan_operation operation)
 {
 	static const char *const verbs[PLAN_OPERATION_COUNT] = {
 		[PLAN_APPLY] = "apply",
 		[PLAN_BASELINE] = "record",
 		[PLAN_ROLLBACK] = "undo",
 	};
-	size_t n = 0;
 
 	add_problems(out, plan);
-	for (size_t i = 0; i < plan->n_steps; i++) {
-		const struct migration *m = plan->steps[i].migration;
-
-		if (up_to && m->position > up_to->position)
-			continue;
-		text_addf(out, "%4zu  %s\n", ++n, m->id);
-	}
+	for (size_t i = 0; i < plan->n_steps; i++)
+		text_addf(out, "%4zu  %s\n", i + 1, plan->steps[i].migration->id);
 	if (plan->known)
-		text_addf(out, "%zu to %s\n", n, verbs[operation]);
+		text_addf(out, "%zu to %s\n", plan->n_steps, verbs[operation]);
 	else
 		text_add(out, "the database has not been read yet: ask again\n");
 }
 
 void
-plain_plan(struct text *out, const struct status *status, const struct migration *up_to)
+plain_plan(struct text *out, enum plan_operation operation, const struct outlook *outlook)
 {
-	add_plan(out, status->plan, PLAN_APPLY, up_to);
-	for (unsigned p = PHASE_SCHEMA + 1; p < PHASE_COUNT && !up_to; p++) {
-		const struct plan *plan = status->phases[p].plan;
+	const struct plan *schema = outlook->plans[PHASE_SCHEMA];
 
-		for (size_t i = 0; plan && i < plan->n_steps; i++)
-			text_addf(out, "and   %s (%s)\n", plan->steps[i].migration->id,
-			    phase_name((enum phase)p));
+	if (schema)
+		add_plan(out, schema, operation);
+	for (unsigned p = PHASE_SCHEMA + 1; p < PHASE_COUNT; p++) {
+		const struct plan *plan = outlook->plans[p];
+		const char *name = phase_name((enum phase)p);
+
+		if (!plan)
+			continue;
+		add_problems(out, plan);
+		for (size_t i = 0; i < plan->n_steps; i++)
+			text_addf(out, "%s   %s (%s)\n", schema ? "and" : "   ",
+			    plan->steps[i].migration->id, name);
+		if (!plan->known)
+			text_addf(out, "the table of %s has not been read yet\n", name);
 	}
-}
-
-void
-plain_plan_for(struct text *out, const struct plan *plan, enum plan_operation operation)
-{
-	add_plan(out, plan, operation, NULL);
 }

@@ -19,11 +19,9 @@
 void plain_status(struct text *out, const struct status *status, const char *host);
 void plain_migrations(struct text *out, const struct status *status, const char *state);
 void plain_migration(struct text *out, const struct plan_item *item);
-/* A plan for another operation than an apply. */
-void plain_plan_for(
-    struct text *out, const struct plan *plan, enum plan_operation operation);
+/* What a run of that operation would do. */
 void plain_plan(
-    struct text *out, const struct status *status, const struct migration *up_to);
+    struct text *out, enum plan_operation operation, const struct outlook *outlook);
 
 /*
  * A line for each finding, "path/file:line: error: what is wrong [kind]" as compilers

@@ -268,6 +268,19 @@ def test_dry_run_and_plan(ctl_on, sample, database):
     assert not database.has_table("users")
 
 
+def test_a_dry_run_of_some_phases(ctl_on, sample, workdir):
+    data = workdir / "data"
+    data.mkdir()
+    (data / "2024-03-15_a.sql").write_text("SELECT 1;\n")
+    ctl = ctl_on(sample, options={"data": data})
+    for command in (["apply"], ["baseline", "--all"]):
+        done = ctl(*command, "--dry-run", "--phases", "data")
+        assert done.returncode == FINE, done.err
+        assert "2024-03-15_a (data)" in done.out
+        assert "0001_documents" not in done.out
+    assert "and   2024-03-15_a (data)" in lines(ctl("plan").out)
+
+
 def test_a_refused_plan_has_its_exit_code(ctl_on, drizzle):
     folder = drizzle([("0000_a", "SELECT 1;", 1000),
                       ("0002_c", "SELECT 1;", 3000)])

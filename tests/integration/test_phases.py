@@ -305,3 +305,31 @@ def test_connection_made_anew_between_phases_and_behind_a_failure(
               "2024-03-17_c": session})
     assert daemon.apply().status == 200
     assert len(notes(database)) == len(set(notes(database))) == 3
+
+
+def test_a_dry_run_is_about_the_phases_that_are_asked_for(phases, database):
+    daemon, _ = phases(data={NICK: note("data")}, seeds={"a_seed": note("s")},
+                       options={"seeds_when": "always"})
+    daemon.wait_verdict("pending")
+
+    def shown(path, **body):
+        got = daemon.post(path, json={"dry_run": True, **body}).json()
+        return ([s["id"] for s in got["steps"]],
+                [(p["phase"], p["known"], [s["id"] for s in p["steps"]])
+                 for p in got["phases"]])
+
+    assert shown("/baseline", all=True, phases=["data"]) == (
+        [], [("data", True, [NICK])])
+    assert shown("/apply", phases=["data"], target=NICK) == (
+        [], [("data", True, [NICK])])
+    assert shown("/apply", phases=["schema"]) == (["0000_users"], [])
+    text = daemon.post("/baseline?format=text", json={
+        "dry_run": True, "all": True, "phases": ["data"]}).text
+    assert f"{NICK} (data)" in text and "0000_users" not in text
+    daemon.post("/apply", json={"dry_run": True, "phases": ["repeatable"]}
+                ).problem(409, "CONFIGURATION")
+    assert daemon.apply().status == 200
+    # as a run would, not as the status has it: the seed runs every time
+    wait_until(lambda: shown("/apply") == (
+        [], [("data", True, []), ("seeds", True, ["a_seed"])]))
+    assert daemon.verdict() == "current"

@@ -32,6 +32,7 @@
 #include "core/plan.h"
 #include "http/api.h"
 #include "http/guard.h"
+#include "http/json.h"
 #include "http/request.h"
 #include "http/route.h"
 
@@ -112,17 +113,43 @@ fake_run_start(void *app, const struct run_request *wanted, bool *joined, struct
 	return run_ref(fake->run);
 }
 
-static inline struct plan *
-fake_plan_for(void *app, const struct run_request *wanted, const void *ctx)
+static inline void
+fake_look_ahead(
+    void *app, const struct run_request *wanted, const void *ctx, struct outlook *outlook)
 {
-	struct plan_input input = ((struct fake *)app)->input;
+	struct fake *fake = app;
+	struct plan_input input = fake->input;
 
 	input.operation = wanted->operation;
 	input.target = wanted->up_to;
 	input.steps = wanted->steps;
 	input.only = wanted->only;
 	input.force = wanted->force;
-	return plan_build(ctx, &input);
+	*outlook = (struct outlook){ 0 };
+	for (unsigned p = 0; p < PHASE_COUNT; p++)
+		if (fake->status.phases[p].folder != NULL &&
+		    phase_is_asked(wanted->phases, p))
+			outlook->plans[p] = plan_build(ctx, &input);
+}
+
+/* What an apply would do, up to that one (NULL: all). */
+static inline struct outlook
+fake_outlook(struct fake *fake, const char *up_to)
+{
+	struct run_request wanted = { .operation = PLAN_APPLY, .up_to = up_to };
+	struct outlook outlook;
+
+	fake_look_ahead(fake, &wanted, fake, &outlook);
+	return outlook;
+}
+
+static inline json_t *
+fake_plan_document(struct fake *fake, const char *up_to)
+{
+	struct run_request wanted = { .operation = PLAN_APPLY, .up_to = up_to };
+	struct outlook outlook = fake_outlook(fake, up_to);
+
+	return json_plan(&fake->status, &wanted, &outlook);
 }
 
 static inline struct run *
@@ -186,7 +213,7 @@ fake_token(void *app)
 static const struct api_ops fake_ops = {
 	.status = fake_status,
 	.run_start = fake_run_start,
-	.plan = fake_plan_for,
+	.look_ahead = fake_look_ahead,
 	.run_cancel = fake_run_cancel,
 	.refresh = fake_refresh,
 	.reload = fake_reload,
@@ -273,6 +300,7 @@ fake_new(void)
 	fake->status = (struct status){
 		.target = "default",
 		.folder = &fake->folder,
+		.phases[PHASE_SCHEMA].folder = &fake->folder,
 		.database = { .looked = true,
 		    .reachable = true,
 		    .name = "orders",

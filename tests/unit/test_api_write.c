@@ -445,6 +445,15 @@ test_a_dry_run_is_the_plan(void **state)
 
 	request = post(fake, "/apply", "{\"dry_run\": true, \"target\": \"0009_nix\"}");
 	assert_int_equal(request->status, 404);
+
+	request = post(fake, "/apply", "{\"dry_run\": true, \"phases\": [\"data\"]}");
+	assert_int_equal(request->status, 409);
+	fake->status.phases[PHASE_DATA].folder = &fake->folder;
+	request = post(fake, "/apply", "{\"dry_run\": true, \"phases\": [\"data\"]}");
+	document = fake_json(request);
+	assert_int_equal(json_array_size(json_object_get(document, "steps")), 0);
+	assert_int_equal(json_array_size(json_object_get(document, "phases")), 1);
+	json_decref(document);
 	assert_int_equal(fake->n_starts, 0);
 	talloc_free(fake);
 }

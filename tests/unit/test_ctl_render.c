@@ -167,22 +167,20 @@ static void
 test_plan(void **state)
 {
 	struct fake *fake = fake_new();
-	char *text = rendered(fake, render_plan, json_plan(&fake->status, NULL), false);
+	char *text = rendered(fake, render_plan, fake_plan_document(fake, NULL), false);
 
 	(void)state;
 	assert_string_equal(text, "   1  0001_files\n   2  0002_more\n2 to apply\n");
 	fake->input.policy.on_modified = ON_MODIFIED_REFUSE;
-	fake->input.target = "nix";
 	fake_plan(fake);
-	text = rendered(fake, render_plan, json_plan(&fake->status, NULL), false);
+	text = rendered(fake, render_plan, fake_plan_document(fake, "nix"), false);
 	expect(text, "error     ");
 	expect(text, "category  RESOURCE_NOT_FOUND\n");
 	assert_null(strstr(text, "to apply"));
 	/* the database was not read: no step is no promise */
-	fake->input.target = NULL;
 	fake->history = NULL;
 	fake_plan(fake);
-	text = rendered(fake, render_plan, json_plan(&fake->status, NULL), false);
+	text = rendered(fake, render_plan, fake_plan_document(fake, NULL), false);
 	assert_string_equal(text, "the database has not been read yet: ask again\n");
 	talloc_free(fake);
 }

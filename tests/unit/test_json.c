@@ -324,7 +324,7 @@ static void
 test_plan(void **state)
 {
 	struct fake *fake = fake_new();
-	json_t *document = json_plan(&fake->status, NULL);
+	json_t *document = fake_plan_document(fake, NULL);
 	const json_t *steps = at(document, "steps", NULL);
 
 	(void)state;
@@ -338,7 +338,7 @@ test_plan(void **state)
 	assert_true(json_is_true(at(document, "known", NULL)));
 	json_decref(document);
 
-	document = json_plan(&fake->status, fake->folder.migrations[0]);
+	document = fake_plan_document(fake, "0000_users");
 	assert_int_equal(json_array_size(at(document, "steps", NULL)), 0);
 	assert_string_equal(fake_text(document, "up_to"), "0000_users");
 	json_decref(document);
@@ -357,7 +357,7 @@ test_a_refused_plan(void **state)
 	fake->history->rows[1] = fake->history->rows[2];
 	fake->history->n_rows = 2;
 	fake_plan(fake);
-	document = json_plan(&fake->status, NULL);
+	document = fake_plan_document(fake, NULL);
 	assert_string_equal(fake_text(document, "refused.category"), "OUT_OF_ORDER");
 	assert_int_equal(json_array_size(at(document, "steps", NULL)), 0);
 	assert_true(json_array_size(at(document, "problems", NULL)) > 0);

@@ -136,6 +136,7 @@ test_a_refused_status(void **state)
 	struct fake *fake = fake_new();
 	struct text out = new_text(fake);
 	struct text plan = new_text(fake);
+	struct outlook outlook;
 
 	(void)state;
 	fake_set_applied(fake, 3);
@@ -146,7 +147,8 @@ test_a_refused_status(void **state)
 	assert_non_null(strstr(out.data, "\nproblem   "));
 	assert_non_null(strstr(out.data, "\nrefused   "));
 	assert_true(has_line(&out, "0001_files  out_of_order"));
-	plain_plan(&plan, &fake->status, NULL);
+	outlook = fake_outlook(fake, NULL);
+	plain_plan(&plan, PLAN_APPLY, &outlook);
 	assert_true(has_line(&plan, "0 to apply"));
 	talloc_free(fake);
 }
@@ -272,18 +274,22 @@ test_plan(void **state)
 {
 	struct fake *fake = fake_new();
 	struct text out = new_text(fake);
+	struct outlook outlook;
 
 	(void)state;
-	plain_plan(&out, &fake->status, NULL);
+	outlook = fake_outlook(fake, NULL);
+	plain_plan(&out, PLAN_APPLY, &outlook);
 	assert_string_equal(out.data, "   1  0001_files\n   2  0002_more\n2 to apply\n");
 	text_reset(&out);
-	plain_plan(&out, &fake->status, fake->folder.migrations[1]);
+	outlook = fake_outlook(fake, "0001");
+	plain_plan(&out, PLAN_APPLY, &outlook);
 	assert_string_equal(out.data, "   1  0001_files\n1 to apply\n");
 	/* nobody has looked: no step is no promise */
 	text_reset(&out);
 	fake->history = NULL;
 	fake_plan(fake);
-	plain_plan(&out, &fake->status, NULL);
+	outlook = fake_outlook(fake, NULL);
+	plain_plan(&out, PLAN_APPLY, &outlook);
 	assert_string_equal(out.data, "the database has not been read yet: ask again\n");
 	talloc_free(fake);
 }

@@ -69,7 +69,7 @@ build_plan(struct target *target, enum phase phase, struct plan_policy policy,
 		input.running = run->phase == phase ? run->current : NULL;
 		input.committed = committed_ids(scratch, run, phase, &input.n_committed);
 	}
-	if (parked != NULL) {
+	if (parked != NULL && parked->phase == phase) {
 		input.failed = parked->err.migration;
 		input.failed_checksum = parked->failed_checksum;
 		input.in_doubt = parked->in_doubt;

@@ -333,3 +333,15 @@ def test_a_dry_run_is_about_the_phases_that_are_asked_for(phases, database):
     wait_until(lambda: shown("/apply") == (
         [], [("data", True, []), ("seeds", True, ["a_seed"])]))
     assert daemon.verdict() == "current"
+
+
+def test_what_failed_in_one_phase_did_not_fail_in_another(phases):
+    bad = "SELECT nosuchcolumn;\n"
+    daemon, _ = phases(schema=[("0000_users", bad)],
+                       repeatable={"0000_users": bad})
+    daemon.wait_verdict("pending")
+    daemon.post("/apply", json={"phases": ["repeatable"]}).problem(422)
+    assert daemon.states() == {"0000_users": "pending"}
+    document = daemon.get("/migrations").json()
+    [item] = phase(document, "repeatable")["migrations"]
+    assert item["state"] == "failed"

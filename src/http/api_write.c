@@ -178,7 +178,8 @@ run_and_wait(struct request *request, struct run_request *wanted)
 
 	if (read_patience(request, &patience) < 0)
 		return;
-	if (api->parked >= BOUND_PARKED_REQUESTS) {
+	/* nobody who does not wait takes a place among those who do */
+	if (patience.wait_seconds != 0 && api->parked >= BOUND_PARKED_REQUESTS) {
 		request_refuse(request, 429, CAT_NONE,
 		    "try again, or use Prefer: respond-async",
 		    "%u requests are waiting already", api->parked);

@@ -417,6 +417,9 @@ test_too_many_callers(void **state)
 	assert_int_equal(request->status, 429);
 	assert_string_equal(fake_reply_header(request, "Retry-After"), "5");
 	assert_int_equal(fake->n_starts, 1);
+	/* who does not wait is in nobody's way */
+	assert_int_equal(post(fake, "/apply?async=1", NULL)->status, 202);
+	assert_int_equal(fake->n_starts, 2);
 	talloc_free(fake);
 }
 

@@ -144,7 +144,8 @@ def test_a_baseline_by_repair_outlives_the_daemon(serve, drizzle, database):
     daemon = serve(folder)
     repair(daemon, "0000_a", "applied")
     daemon.stop()
-    assert serve(folder).states() == {"0000_a": "baseline"}
+    again = serve(folder)
+    wait_until(lambda: again.states() == {"0000_a": "baseline"})
 
 
 def test_a_baseline_can_be_tried_first(serve, drizzle, database):

@@ -12,7 +12,6 @@ unit_tests = \
 	%D%/unit/test_base64 \
 	%D%/unit/test_clock \
 	%D%/unit/test_dialect \
-	%D%/unit/test_dialect \
 	%D%/unit/test_digest \
 	%D%/unit/test_duration \
 	%D%/unit/test_err \
@@ -61,7 +60,6 @@ unit_tests = \
 	%D%/unit/test_script \
 	%D%/unit/test_snapshot \
 	%D%/unit/test_sqlclass \
-	%D%/unit/test_sqleffect \
 	%D%/unit/test_sqleffect \
 	%D%/unit/test_sqlscan \
 	%D%/unit/test_status \
@@ -185,7 +183,7 @@ EXTRA_DIST += $(lint_tests) %D%/chaos %D%/lint/code.awk %D%/lint/coverage %D%/ma
 check-code: $(check_PROGRAMS)
 	$(MAKE) check-TESTS TESTS='$(check_PROGRAMS)' VERBOSE=yes
 
-lint:
+lint: $(sbin_PROGRAMS) $(bin_PROGRAMS)
 	$(MAKE) check-TESTS TESTS='$(lint_tests)' VERBOSE=yes
 
 if WITH_COVERAGE

@@ -66,7 +66,7 @@ def samples(daemon):
 def promtool():
     found = shutil.which("promtool") or CHECKOUT / "build/tools/promtool"
     if not shutil.which(str(found)):
-        pytest.skip("promtool is not installed (package prometheus)")
+        pytest.fail("promtool is not installed: ./bootstrap check fetches it")
     return found
 
 

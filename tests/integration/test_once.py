@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from harness.daemon import binary, environment, require_other_user, run
+from harness.daemon import binary, environment, run
 from harness.folder import journal, tables, write
 from harness.process import alive, die_with_parent
 from harness.wait import wait_until
@@ -279,7 +279,6 @@ def test_ephemeral_server_dies_with_a_killed_daemon(start_daemon, sample,
 
 
 def test_ephemeral_as_an_ordinary_user(sample, temporary):
-    require_other_user("postgres")
     done = run("--ephemeral", "--once", "--migrations", sample, timeout=120,
                user="postgres", env={"TMPDIR": temporary})
     assert done.returncode == FINE, done

@@ -192,11 +192,11 @@ def descendants(pid):
             continue
         parent = int(stat.rpartition(")")[2].split()[1])
         children.setdefault(parent, []).append(int(entry.name))
-    found, todo = [], [pid]
-    while todo:
-        new = children.get(todo.pop(), [])
+    found, parents = [], [pid]
+    while parents:
+        new = children.get(parents.pop(), [])
         found += new
-        todo += new
+        parents += new
     return found
 
 

@@ -8,8 +8,8 @@ program=$(realpath -m "${2:-src/migrationctl}")
 cd "${1:-${srcdir:-.}}"
 
 if [ ! -x "$program" ]; then
-	echo "skipped: $program is not built"
-	exit 77
+	echo "$program is not built"
+	exit 1
 fi
 failed=0
 temporary=$(mktemp -d)
@@ -37,12 +37,15 @@ BEGIN { command = "-" }
 diff -U0 --label "the program" --label man/migrationctl.1 \
 	<(LC_ALL=C sort "$temporary/program") <(LC_ALL=C sort "$temporary/manual") || failed=1
 
-# check SHELL COMMAND...: what COMMAND says about the completion for SHELL, where there is such a COMMAND
+# check SHELL COMMAND...: what COMMAND says about the completion for SHELL
 check() {
 	local shell=$1
 	shift
 	"$program" completion "$shell" >"$temporary/$shell"
-	if command -v "$1" >/dev/null; then
+	if ! command -v "$1" >/dev/null; then
+		echo "$1 is not installed, so nothing judges the completion for $shell: ./bootstrap installs it"
+		failed=1
+	else
 		"$@" "$temporary/$shell" || failed=1
 	fi
 }

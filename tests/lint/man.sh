@@ -31,7 +31,7 @@ told src/http/metrics_render.c "metric" "${metrics[@]}"
 [ $status -eq 0 ] || exit $status
 
 if ! command -v mandoc >/dev/null; then
-	echo "skipped: no mandoc on this machine"
-	exit 77
+	echo "mandoc is not installed: ./bootstrap installs it"
+	exit 1
 fi
 mandoc -Tlint -W warning man/*.[1-9]

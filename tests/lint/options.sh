@@ -8,8 +8,8 @@ program=$(realpath -m "${2:-src/migrationd}")
 cd "${1:-${srcdir:-.}}"
 
 if [ ! -x "$program" ]; then
-	echo "skipped: $program is not built"
-	exit 77
+	echo "$program is not built"
+	exit 1
 fi
 failed=0
 temporary=$(mktemp -d)

@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: PostgreSQL
 """migrationd, started and spoken to as a user would."""
 
+import atexit
+import functools
 import http.client
 import json
 import os
 import pathlib
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
-
-import pytest
 
 from harness.process import (CHECKOUT, as_user, die_with_parent, free_port,
                              is_root)
@@ -27,6 +29,21 @@ FOREIGN = ("PG", "MIGRATIOND_", "DATABASE_URL", "NOTIFY_SOCKET", "LISTEN_",
 def binary():
     return pathlib.Path(os.environ.get(
         "MIGRATIOND_BIN", CHECKOUT / "src" / "migrationd")).resolve()
+
+
+@functools.lru_cache(maxsize=None)
+def binary_for(user):
+    """The program where `user` gets at it: a copy, when the checkout is in a
+    home that it may not enter. Who is not root runs it as himself, and file
+    modes hold for him as they do for `user`."""
+    if user is None or subprocess.run(
+            ["/usr/bin/test", "-x", binary()], check=False,
+            **as_user(user)).returncode == 0:
+        return binary()
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="mgd-bin-"))
+    atexit.register(shutil.rmtree, folder)
+    folder.chmod(0o755)
+    return shutil.copy2(binary(), folder)
 
 
 def environment(extra=None):
@@ -67,22 +84,13 @@ def config_text(options):
 def run(*args, env=None, timeout=60, cwd=None, user=None):
     """The program to its end: --once, --check-config and the like."""
     done = subprocess.run(
-        [binary(), *map(str, args)], env=environment(env), cwd=cwd,
+        [binary_for(user), *map(str, args)], env=environment(env), cwd=cwd,
         stdin=subprocess.DEVNULL, capture_output=True, text=True,
         timeout=timeout, check=False, preexec_fn=die_with_parent(),
         **(as_user(user) if user else {}))
     assert_no_sanitizer_report(done.stderr)
     assert done.returncode >= 0, f"killed by a signal: {done}"
     return done
-
-
-def require_other_user(name):
-    """Skip, with the reason, where the daemon cannot be run as `name`."""
-    if not is_root():
-        pytest.skip("only root can act as another user")
-    if subprocess.run(["/usr/bin/test", "-x", binary()], check=False,
-                      **as_user(name)).returncode != 0:
-        pytest.skip(f"{name} cannot execute {binary()}")
 
 
 class Response:
@@ -156,7 +164,7 @@ class Daemon:
         self.options = dict(options or {})
 
     def command(self):
-        command = [str(binary())]
+        command = [str(binary_for(self.user))]
         if self.options:
             self.config_path.write_text(config_text(self.options),
                                         encoding="utf-8")

@@ -30,7 +30,7 @@ class PgBouncer:
     def __init__(self, postgres, mode, pool_size=4):
         binary = find_binary()
         if binary is None:
-            pytest.skip("pgbouncer is not installed")
+            pytest.fail("pgbouncer is not installed: ./bootstrap installs it")
         self.mode = mode
         self.port = free_port()
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="mgd-pgb-"))

@@ -11,41 +11,17 @@
 #include "torture.h"
 
 static void
-test_calls_fail(void **state)
-{
-	(void)state;
-	torture(BLOW_FAIL);
-}
-
-static void
 test_server_goes(void **state)
 {
 	(void)state;
 	torture(BLOW_LOSE);
 }
 
-static void
-test_commands_fail(void **state)
-{
-	(void)state;
-	torture(BLOW_ERROR);
-}
-
-static void
-test_locks(void **state)
-{
-	(void)state;
-	torture(BLOW_LOCK);
-}
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(test_calls_fail, torture_name_it),
 		cmocka_unit_test_teardown(test_server_goes, torture_name_it),
-		cmocka_unit_test_teardown(test_commands_fail, torture_name_it),
-		cmocka_unit_test_teardown(test_locks, torture_name_it),
 	};
 
 	log_init(STDERR_FILENO, LOG_FORMAT_TEXT, LOG_ERROR);

@@ -56,9 +56,7 @@ def wait_kinds(daemon, *expected, query=""):
 
 @pytest.fixture
 def checkout(workdir):
-    made = Checkout(workdir / "app")
-    made.generate("init", "name")
-    return made
+    return Checkout(workdir / "app").begin()
 
 
 @pytest.fixture
@@ -335,7 +333,7 @@ def assert_whole(database, checkout):
     assert [r[0] for r in database.query(
         "SELECT attname FROM pg_attribute WHERE attrelid = 'users'::regclass"
         " AND attnum > 0 ORDER BY 1")] == ["a", "b", "id", "name"]
-    assert "No schema changes" in checkout.shell("npx drizzle-kit generate")
+    assert "No schema changes" in checkout.kit("generate")
 
 
 def test_fork_and_its_way_out(serve, checkout, workdir, database):

@@ -446,8 +446,8 @@ def test_files_that_must_not_change(once, serve, database, workdir, files,
     assert "by immutable = 1-9" in error["detail"]
     assert run(once, folder, layout, "--immutable=020-030").returncode == FINE
     daemon = serve(folder, "--layout", layout, "--immutable=1-9")
+    daemon.wait_verdict("refused")
     assert daemon.states()[change[:change.index(".")]] == "modified"
-    assert daemon.verdict() == "refused"
     write(folder / change, files[change])
     daemon.wait_verdict("current")
 

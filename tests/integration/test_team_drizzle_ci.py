@@ -130,9 +130,8 @@ def test_database_that_was_pushed(team):
 
 
 def test_two_branches_are_merged(workdir, database, start_daemon):
-    checkout = Checkout(workdir / "app")
+    checkout = Checkout(workdir / "app").begin()
     checkout.shell("git init -q -b main . && echo node_modules > .gitignore")
-    checkout.generate("init", "name")
     colleague = checkout.branch("colleague")
     checkout.generate("theirs", "name", "phone")
     checkout.shell("git add -A && git commit -qm theirs"

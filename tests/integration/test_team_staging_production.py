@@ -97,8 +97,7 @@ def test_journal_and_files(team):
 
 
 def test_missing_snapshots(workdir, database, start_daemon):
-    checkout = Checkout(workdir / "app")
-    checkout.generate("init", "name")
+    checkout = Checkout(workdir / "app").begin()
     checkout.generate("nick", "name", "nick")
     (checkout.folder / "meta" / "0000_snapshot.json").unlink()
     team = Team(workdir, database, start_daemon, checkout.folder)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: PostgreSQL
 """A PostgreSQL of the tests' own, and one database of it."""
 
+import atexit
 import functools
 import os
 import pathlib
@@ -35,6 +36,7 @@ def find_bindir():
     return pathlib.Path(initdb).resolve().parent
 
 
+@functools.lru_cache(maxsize=None)
 def major_version(bindir):
     said = subprocess.run([bindir / "postgres", "--version"], check=True,
                           capture_output=True, text=True).stdout
@@ -97,6 +99,20 @@ ORDER BY 1
 """
 
 
+@functools.lru_cache(maxsize=None)
+def empty_cluster(bindir):
+    """What initdb makes, to be copied: that takes a fraction of its time."""
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="mgd-initdb-"))
+    atexit.register(shutil.rmtree, directory)
+    if is_root():
+        shutil.chown(directory, USER, USER)
+    subprocess.run(
+        [bindir / "initdb", "-A", "trust", "-U", USER, "-E", "UTF8",
+         "--locale=C", "--no-sync", "-D", directory / "data"],
+        check=True, capture_output=True, cwd="/", **as_user(USER))
+    return directory / "data"
+
+
 class Postgres:
     """A cluster in a directory of its own, on a loopback port and a unix
     socket in that directory. Runs as `postgres` when the tests run as root,
@@ -118,6 +134,7 @@ class Postgres:
             "port": str(self.port),
             "fsync": "on" if fsync else "off",
             "max_connections": "200",
+            "shared_buffers": "16MB",  # gone through for each new database
             "password_encryption": "scram-sha-256",  # 13: md5
             "log_statement": "all",
             "log_line_prefix": "%m [%p] %d %a ",
@@ -133,10 +150,8 @@ class Postgres:
                            check=True)
             (self.data / "standby.signal").touch()
             return
-        subprocess.run(
-            [self.bindir / "initdb", "-A", "trust", "-U", USER, "-E", "UTF8",
-             "--locale=C", "--no-sync", "-D", self.data],
-            check=True, capture_output=True, cwd="/", **as_user(USER))
+        subprocess.run(["cp", "-a", empty_cluster(self.bindir), self.data],
+                       check=True)
 
     def start(self):
         settings = [a for kv in self._settings.items()
@@ -184,7 +199,9 @@ class Postgres:
     def createdb(self, name=None):
         self._made += 1
         name = name or f"t{self._made}"
-        with_admin(self, f'CREATE DATABASE "{name}"')
+        # copied as files, as before 15: a third of the work of the other way
+        how = " STRATEGY file_copy" if major_version(self.bindir) >= 15 else ""
+        with_admin(self, f'CREATE DATABASE "{name}"{how}')
         return Database(self, name)
 
     def database(self, name):

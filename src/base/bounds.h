@@ -12,6 +12,7 @@
 #define BOUND_FILE_BYTES      (64u << 20)
 #define BOUND_FOLDER_BYTES    (512u << 20) /* all migrations of one folder */
 #define BOUND_FOLDER_FILES    20000u       /* directory entries looked at */
+#define BOUND_WATCHED_FOLDERS 256u /* in it; what changes in others, the timer finds */
 #define BOUND_JOURNAL_BYTES   (16u << 20)  /* meta/_journal.json */
 #define BOUND_SNAPSHOT_BYTES  (32u << 20)  /* one snapshot of a generator */
 #define BOUND_SNAPSHOTS_BYTES (256u << 20) /* all that one check looks at */

@@ -62,20 +62,6 @@ app_of(void *arg)
 
 static void on_watch(void *arg, enum metrics_scan trigger);
 
-/* Watch what was read: the folder, and "meta" of "meta/_journal.json". */
-static void
-app_rearm(struct watch *watch, const struct folder *folder)
-{
-	const char *slash = folder->list ? strrchr(folder->list, '/') : NULL;
-	char *sub = slash
-	    ? mem_strndup(NULL, folder->list, (size_t)(slash - folder->list))
-	    : NULL;
-
-	watch_rearm(watch, folder->device, folder->inode);
-	watch_list(watch, sub);
-	talloc_free(sub);
-}
-
 static void
 app_scan(struct app *app, enum metrics_scan trigger)
 {
@@ -86,7 +72,7 @@ app_scan(struct app *app, enum metrics_scan trigger)
 
 		if (folder == NULL)
 			continue;
-		app_rearm(app->watches[p], folder);
+		watch_rearm(app->watches[p], folder->device, folder->inode);
 		if (moving & PHASE_BIT(p))
 			watch_again(app->watches[p]);
 	}

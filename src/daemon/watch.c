@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/bounds.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -16,6 +18,21 @@
  */
 #define SETTLE_LIMIT 10
 
+#define SUB_MAGIC 0x77737562u
+
+/* A sub-folder: the journal's, or that of one migration. */
+struct sub {
+	unsigned magic;
+	struct sub *next;
+	struct watch *watch;
+	char *name;
+	uv_fs_event_t event;
+	dev_t
+	    device; /* which one `event` looks at; 0: none, or perhaps not that any more */
+	ino_t inode;
+	bool seen; /* by the look that is under way */
+};
+
 struct watch {
 	unsigned magic;
 	char *path; /* no '/' at its end */
@@ -24,9 +41,7 @@ struct watch {
 	void *arg;
 
 	uv_fs_event_t event;
-	uv_fs_event_t list_event; /* of the sub-folder of the list */
-	dev_t list_device;        /* which that is; 0: none */
-	ino_t list_inode;
+	struct sub *subs;
 	uv_timer_t settle; /* quiet for how long */
 	uv_timer_t rescan;
 	unsigned handles; /* open ones */
@@ -117,6 +132,18 @@ is_noise(const char *name)
 	return name[0] == '.' && strncmp(name, "..data", 6) != 0;
 }
 
+/* The sub-folder of that name may be another one by now, even where its inode is the same. */
+static void
+doubt_sub(struct watch *watch, const char *name)
+{
+	for (struct sub *sub = watch->subs; sub; sub = sub->next) {
+		if (strcmp(sub->name, name) == 0) {
+			sub->device = 0;
+			sub->inode = 0;
+		}
+	}
+}
+
 static void
 watch_event(struct watch *watch, const char *name, int status)
 {
@@ -134,6 +161,8 @@ watch_event(struct watch *watch, const char *name, int status)
 	} else if (name && is_noise(name)) {
 		return;
 	}
+	if (name)
+		doubt_sub(watch, name);
 	watch_again(watch);
 }
 
@@ -151,8 +180,8 @@ is_at(const struct watch *watch, dev_t device, ino_t inode)
 	return stat(watch->path, &st) == 0 && st.st_dev == device && st.st_ino == inode;
 }
 
-void
-watch_rearm(struct watch *watch, dev_t device, ino_t inode)
+static void
+arm(struct watch *watch, dev_t device, ino_t inode)
 {
 	int status = 0;
 
@@ -176,47 +205,150 @@ watch_rearm(struct watch *watch, dev_t device, ino_t inode)
 	watch_again(watch);
 }
 
-/* ---- the list's own folder ---- */
+/* ---- sub-folders ---- */
 
-static void
-disarm_list(struct watch *watch)
+static struct sub *
+sub_of(void *data)
 {
-	uv_fs_event_stop(&watch->list_event);
-	watch->list_device = 0;
-	watch->list_inode = 0;
+	struct sub *sub = data;
+
+	assert(sub->magic == SUB_MAGIC);
+	return sub;
 }
 
-/* Without events the timer finds it; and the folder above says when this one is swapped. */
 static void
-on_list_event(uv_fs_event_t *event, const char *name, int events UNUSED, int status)
+handle_closed(struct watch *watch)
 {
-	struct watch *watch = watch_of(event->data);
+	if (--watch->handles > 0)
+		return;
+	watch->magic = 0;
+	talloc_free(watch);
+}
+
+static void
+on_sub_closed(uv_handle_t *handle)
+{
+	struct sub *sub = sub_of(handle->data);
+	struct watch *watch = sub->watch;
+
+	sub->magic = 0;
+	talloc_free(sub);
+	handle_closed(watch);
+}
+
+/* Without events the timer finds what changes there. */
+static void
+on_sub_event(uv_fs_event_t *event, const char *name, int events UNUSED, int status)
+{
+	struct sub *sub = sub_of(event->data);
 
 	if (status < 0)
-		disarm_list(watch);
+		uv_fs_event_stop(&sub->event);
 	else if (name == NULL || !is_noise(name))
-		watch_again(watch);
+		watch_again(sub->watch);
+}
+
+static struct sub *
+sub_find(struct watch *watch, const char *name)
+{
+	struct sub *sub = watch->subs;
+
+	while (sub && strcmp(sub->name, name) != 0)
+		sub = sub->next;
+	return sub;
+}
+
+static struct sub *
+sub_new(struct watch *watch, const char *name)
+{
+	struct sub *sub = mem_zero(watch, struct sub);
+
+	sub->magic = SUB_MAGIC;
+	sub->watch = watch;
+	sub->name = mem_strdup(sub, name);
+	uv_fs_event_init(watch->settle.loop, &sub->event);
+	sub->event.data = sub;
+	sub->next = watch->subs;
+	watch->subs = sub;
+	watch->handles++;
+	return sub;
+}
+
+static void
+sub_arm(struct sub *sub, const char *path, const struct stat *st)
+{
+	int status = 0;
+
+	sub->seen = true;
+	if (sub->inode == st->st_ino && sub->device == st->st_dev)
+		return;
+	uv_fs_event_stop(&sub->event);
+	status = uv_fs_event_start(&sub->event, on_sub_event, path, 0);
+	if (status == UV_ENOENT)
+		return;
+	if (status < 0)
+		complain(sub->watch, status);
+	sub->device = st->st_dev;
+	sub->inode = st->st_ino;
+	watch_again(sub->watch);
+}
+
+/* Those that the look did not see are gone. */
+static void
+sweep_subs(struct watch *watch)
+{
+	struct sub **link = &watch->subs;
+
+	while (*link) {
+		struct sub *sub = *link;
+
+		if (sub->seen) {
+			sub->seen = false;
+			link = &sub->next;
+		} else {
+			*link = sub->next;
+			uv_close((uv_handle_t *)&sub->event, on_sub_closed);
+		}
+	}
+}
+
+/*
+ * An event names what is in the folder itself, but not what is in meta/ or in the folder of a
+ * migration. Of very many the last by name are watched: they are the newest, and the journal's.
+ */
+static void
+arm_subs(struct watch *watch)
+{
+	void *scratch = mem_context(NULL, "sub-folders");
+	struct file_dir *dir = NULL;
+	struct file_list list = { 0 };
+	struct err err = { 0 };
+	unsigned n = 0;
+
+	if (watch->inode == 0 || file_dir_open(scratch, watch->path, &dir, &err) < 0 ||
+	    file_dir_list(dir, scratch, "", &list, &err) < 0)
+		goto out; /* the folder's own problem, which the scan has told */
+	for (size_t i = list.n; i-- > 0 && n < BOUND_WATCHED_FOLDERS;) {
+		const char *name = list.names[i];
+		char *path = mem_printf(scratch, "%s/%s", watch->path, name);
+		struct sub *sub = sub_find(watch, name);
+		struct stat st;
+
+		if (stat(path, &st) < 0 || !S_ISDIR(st.st_mode))
+			continue;
+		sub_arm(sub ? sub : sub_new(watch, name), path, &st);
+		n++;
+	}
+out:
+	sweep_subs(watch);
+	talloc_free(scratch);
 }
 
 void
-watch_list(struct watch *watch, const char *sub)
+watch_rearm(struct watch *watch, dev_t device, ino_t inode)
 {
-	char *path = sub ? mem_printf(watch, "%s/%s", watch->path, sub) : NULL;
-	struct stat st = { 0 };
-
-	if (path && stat(path, &st) < 0)
-		st = (struct stat){ 0 };
-	if (st.st_dev == watch->list_device && st.st_ino == watch->list_inode)
-		goto out;
-	disarm_list(watch);
-	if (st.st_ino != 0 &&
-	    uv_fs_event_start(&watch->list_event, on_list_event, path, 0) == 0) {
-		watch->list_device = st.st_dev;
-		watch->list_inode = st.st_ino;
-		watch_again(watch);
-	}
-out:
-	talloc_free(path);
+	arm(watch, device, inode);
+	arm_subs(watch);
 }
 
 struct watch *
@@ -233,12 +365,10 @@ watch_new(uv_loop_t *loop, const char *path, int64_t settle_ms, int64_t rescan_m
 	watch->settle_ms = (uint64_t)settle_ms;
 	watch->fn = fn;
 	watch->arg = arg;
-	watch->handles = 4;
+	watch->handles = 3;
 	uv_fs_event_init(loop, &watch->event);
-	uv_fs_event_init(loop, &watch->list_event);
 	uv_timer_init(loop, &watch->settle);
 	uv_timer_init(loop, &watch->rescan);
-	watch->list_event.data = watch;
 	watch->event.data = watch->settle.data = watch->rescan.data = watch;
 	uv_timer_start(
 	    &watch->rescan, on_rescan, (uint64_t)rescan_ms, (uint64_t)rescan_ms);
@@ -248,12 +378,7 @@ watch_new(uv_loop_t *loop, const char *path, int64_t settle_ms, int64_t rescan_m
 static void
 on_closed(uv_handle_t *handle)
 {
-	struct watch *watch = watch_of(handle->data);
-
-	if (--watch->handles > 0)
-		return;
-	watch->magic = 0;
-	talloc_free(watch);
+	handle_closed(watch_of(handle->data));
 }
 
 void
@@ -261,8 +386,8 @@ watch_close(struct watch *watch)
 {
 	if (!watch)
 		return;
+	sweep_subs(watch);
 	uv_close((uv_handle_t *)&watch->event, on_closed);
-	uv_close((uv_handle_t *)&watch->list_event, on_closed);
 	uv_close((uv_handle_t *)&watch->settle, on_closed);
 	uv_close((uv_handle_t *)&watch->rescan, on_closed);
 }

@@ -2,11 +2,11 @@
 #pragma once
 
 /*
- * Watching the folder. An event is only a hint: after `settle_ms` of quiet the function
- * is called, which rescans; a timer calls it too, because a swapped link above the folder
- * (git-sync), NFS and overlay file systems give no events. After each scan the owner says
- * which directory it read (watch_rearm), so that a folder that was deleted and made
- * again, or whose link was swapped, is watched anew.
+ * Watching the folder, and the folders in it: of the journal, of each migration. An event is
+ * only a hint: after `settle_ms` of quiet the function is called, which rescans; a timer calls
+ * it too, because a swapped link above the folder (git-sync), NFS and overlay file systems give
+ * no events. After each scan the owner says which directory it read (watch_rearm), so that a
+ * folder that was deleted and made again, or whose link was swapped, is watched anew.
  *
  *	watch = watch_new(loop, path, settle_ms, rescan_ms, on_watch, me);
  *
@@ -33,16 +33,10 @@ typedef void watch_fn(void *arg, enum metrics_scan trigger);
 struct watch *watch_new(uv_loop_t *loop, const char *path, int64_t settle_ms,
     int64_t rescan_ms, watch_fn *fn, void *arg);
 
-/* The directory that the last scan read: watch that one. Cheap when it is the same; a new
- * one is scanned once more after settle_ms, for what changed before it was watched.
- * Device and inode 0: there was none. */
+/* The directory that the last scan read: watch that one, and at most BOUND_WATCHED_FOLDERS in
+ * it. Cheap when they are the same; for a new one there is one more scan after settle_ms, for
+ * what changed before it was watched. Device and inode 0: there was none. */
 void watch_rearm(struct watch *watch, dev_t device, ino_t inode);
-
-/*
- * The sub-folder in which the list of the migrations lies ("meta"), which may change alone;
- * NULL: there is none. To be told after each scan, as with watch_rearm.
- */
-void watch_list(struct watch *watch, const char *sub);
 
 /* Call again after settle_ms: the last scan saw files that were still moving. */
 void watch_again(struct watch *watch);

@@ -203,6 +203,29 @@ def test_journal_before_its_file(serve, drizzle):
     daemon.wait_verdict("pending")
 
 
+@pytest.mark.parametrize("file", ["migration.sql", "up.sql"])
+def test_edit_in_the_folder_of_a_migration(serve, workdir, file):
+    """drizzle-kit 1.0 and Diesel: a folder for each migration."""
+    folder = sequence_folder(workdir / "m", {
+        f"2024010{day}000000_{day}/{file}": f"CREATE TABLE t{day} (id int);"
+        for day in (1, 2)})
+    daemon = serve(folder)
+    assert daemon.apply().status == 200
+    for day in (1, 2):
+        write(folder / f"2024010{day}000000_{day}" / file,
+              f"CREATE TABLE t{day} (id bigint);")
+        wait_until(lambda: list(daemon.states().values()).count(
+            "modified") == day, EVENT_SECONDS)
+
+    # the folder first, its file a while later
+    late = folder / "20240103000000_3"
+    scans = scans_total(daemon)
+    late.mkdir()
+    wait_until(lambda: scans_total(daemon) > scans, EVENT_SECONDS)
+    write(late / file, "CREATE TABLE t3 (id int);")
+    wait_until(lambda: late.name in daemon.states(), EVENT_SECONDS)
+
+
 def test_edit_in_place_and_by_rename(serve, drizzle):
     folder = drizzle(tables(1))
     daemon = serve(folder)

@@ -57,7 +57,7 @@ tempdir_path(char buf[1024], const char *dir, const char *name)
 	return buf;
 }
 
-/* A file with these bytes, in place of what was there; the folder above it is made. */
+/* A file with these bytes, in place of what was there; the folders above it are made. */
 static inline void
 tempdir_write(const char *dir, const char *name, const void *data, size_t len)
 {
@@ -66,11 +66,13 @@ tempdir_write(const char *dir, const char *name, const void *data, size_t len)
 	int fd = -1;
 
 	tempdir_path(path, dir, name);
-	slash = strrchr(path, '/');
-	*slash = '\0';
-	if (mkdir(path, 0755) < 0)
-		assert_int_equal(access(path, F_OK), 0);
-	*slash = '/';
+	slash = strchr(path + strlen(dir) + 1, '/');
+	for (; slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (mkdir(path, 0755) < 0)
+			assert_int_equal(access(path, F_OK), 0);
+		*slash = '/';
+	}
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, data, len), len);

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "base/bounds.h"
 #include "base/mem.h"
 #include "daemon/watch.h"
 #include "tempdir.h"
@@ -20,9 +21,8 @@ struct owner {
 	uv_loop_t loop;
 	uv_timer_t deadline;
 	struct watch *watch;
-	char *dir;        /* the test's folder */
-	char path[1024];  /* what is watched */
-	const char *list; /* the sub-folder of the list */
+	char *dir;       /* the test's folder */
+	char path[1024]; /* what is watched */
 	unsigned scans[SCAN_TRIGGER_COUNT];
 	bool late;
 };
@@ -35,7 +35,6 @@ look(struct owner *owner)
 	if (stat(owner->path, &st) < 0)
 		st = (struct stat){ 0 };
 	watch_rearm(owner->watch, st.st_dev, st.st_ino);
-	watch_list(owner->watch, owner->list);
 }
 
 static void
@@ -137,7 +136,6 @@ test_folder_of_the_list(void **state)
 	struct owner *owner = *state;
 
 	tempdir_text(owner->dir, "m/meta", "no folder yet");
-	owner->list = "meta";
 	open_watch(owner, "m", NEVER_MS);
 	settle(owner);
 
@@ -155,19 +153,60 @@ test_folder_of_the_list(void **state)
 	assert_true(scanned_within(owner, DEADLINE_MS));
 	settle(owner);
 
-	move(owner, "m/meta", "m/old");
+	move(owner, "m/meta", "away");
 	settle(owner);
-	tempdir_text(owner->dir, "m/meta/journal", "3");
+	tempdir_text(owner->dir, "away/journal", "3");
+	assert_false(scanned_within(owner, 5 * SETTLE_MS));
+	move(owner, "away", "m/meta");
 	settle(owner);
 	tempdir_text(owner->dir, "m/meta/journal", "4");
 	assert_true(scanned_within(owner, DEADLINE_MS));
+}
 
-	owner->list = NULL;
+/* A folder for each migration: made anew, perhaps with the old inode, it is watched as before. */
+static void
+test_folders_of_migrations(void **state)
+{
+	struct owner *owner = *state;
+
+	tempdir_text(owner->dir, "m/1_a/up.sql", "1");
+	tempdir_text(owner->dir, "m/2_b/up.sql", "1");
+	open_watch(owner, "m", NEVER_MS);
 	settle(owner);
-	tempdir_text(owner->dir, "m/meta/journal", "5");
+	tempdir_text(owner->dir, "m/1_a/up.sql", "2");
+	assert_true(scanned_within(owner, DEADLINE_MS));
 	settle(owner);
-	tempdir_text(owner->dir, "m/meta/journal", "6");
+	for (int i = 0; i < 3; i++) {
+		remove_file(owner, "m/2_b/up.sql");
+		remove_file(owner, "m/2_b");
+		tempdir_text(owner->dir, "m/2_b/up.sql", "3");
+		settle(owner);
+		tempdir_text(owner->dir, "m/2_b/up.sql", "4");
+		assert_true(scanned_within(owner, DEADLINE_MS));
+		settle(owner);
+	}
+}
+
+/* More folders than are watched: the newest are. */
+static void
+test_very_many_folders(void **state)
+{
+	struct owner *owner = *state;
+	char name[32];
+
+	for (unsigned i = 0; i <= BOUND_WATCHED_FOLDERS; i++) {
+		snprintf(name, sizeof(name), "m/%04u/up.sql", i);
+		tempdir_text(owner->dir, name, "1");
+	}
+	open_watch(owner, "m", NEVER_MS);
+	settle(owner);
+	tempdir_text(owner->dir, "m/0000/up.sql", "2");
 	assert_false(scanned_within(owner, 5 * SETTLE_MS));
+	tempdir_text(owner->dir, "m/0001/up.sql", "2");
+	assert_true(scanned_within(owner, DEADLINE_MS));
+	settle(owner);
+	tempdir_text(owner->dir, name, "2");
+	assert_true(scanned_within(owner, DEADLINE_MS));
 }
 
 static void
@@ -394,6 +433,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WATCH_TEST(test_folder_of_the_list),
+		WATCH_TEST(test_folders_of_migrations),
+		WATCH_TEST(test_very_many_folders),
 		WATCH_TEST(test_new_file),
 		WATCH_TEST(test_path_ends_with_a_slash),
 		WATCH_TEST(test_events_are_gathered),

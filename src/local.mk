@@ -152,8 +152,10 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/db/tracking_guard.c \
 	%D%/db/tracking_kind.h \
 	%D%/db/tracking_migration_log.c \
+	%D%/db/tracking_read.c \
 	%D%/db/tracking_reruns.c \
 	%D%/db/tracking_schema_migrations.c \
+	%D%/db/tracking_sql.c \
 	%D%/db/tracking_sqlx.c \
 	%D%/db/verify.c %D%/db/verify.h \
 	%D%/db/verify_sql.c %D%/db/verify_sql.h

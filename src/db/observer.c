@@ -118,8 +118,7 @@ observer_enter(struct observer *observer, enum look_stage stage)
 		send_statement(observer, tracking_look(observer->look, &observer->table));
 		break;
 	case LOOK_ROWS:
-		send_statement(observer,
-		    observer->table.kind->read(observer->look, &observer->table));
+		send_statement(observer, tracking_read(observer->look, &observer->table));
 		break;
 	case LOOK_OTHERS:
 		send_others(observer);

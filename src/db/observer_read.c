@@ -174,7 +174,8 @@ read_baselined(struct observer *observer, const struct pgconn_reply *reply)
 		for (int i = 0; i < PQntuples(reply->result); i++)
 			history_mark_baseline(history, PQgetvalue(reply->result, i, 0));
 	if (history != NULL &&
-	    !tracking_find(observer->seen.tracking[PHASE_SCHEMA].kind)->keeps_checksums)
+	    tracking_find(observer->seen.tracking[PHASE_SCHEMA].kind)->row.checksum ==
+		NULL)
 		return LOOK_CHECKSUMS;
 	return observer->runs_read ? LOOK_REPORT : LOOK_RUNS;
 }

@@ -25,7 +25,7 @@ static enum run_state
 history_enter(struct runner *runner)
 {
 	struct pgconn_statement statement =
-	    runner->table.kind->read(runner->scratch, &runner->table);
+	    tracking_read(runner->scratch, &runner->table);
 
 	runner_send(runner, &statement);
 	return RUN_HISTORY;
@@ -73,7 +73,8 @@ wants_baselined(const struct runner *runner)
 static bool
 wants_checksums(const struct runner *runner)
 {
-	return runner->run->phase == PHASE_SCHEMA && !runner->table.kind->keeps_checksums;
+	return runner->run->phase == PHASE_SCHEMA &&
+	    runner->table.kind->row.checksum == NULL;
 }
 
 static enum run_state

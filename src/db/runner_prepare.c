@@ -62,7 +62,7 @@ prepare_table(struct runner *runner)
 	if (runner->look.table_exists)
 		return prepare_guard(runner);
 	create =
-	    runner->table.kind->create(runner->scratch, &runner->table, &runner->look);
+	    tracking_create(runner->scratch, &runner->table, runner->look.schema_exists);
 	runner->stage = PREPARE_CREATE;
 	runner_send_ddl(runner, &create);
 	return RUN_PREPARE;

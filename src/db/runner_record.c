@@ -228,7 +228,7 @@ add_to_history(const struct runner *runner, const struct plan_step *step)
 		    step->write == PLAN_ADD_ROW && runner->run->operation != PLAN_APPLY,
 		.has_order = true,
 		.order = m->order,
-		.applied_at_us = kind->keeps_time ? clock_now_us() : 0,
+		.applied_at_us = kind->row.time != NULL ? clock_now_us() : 0,
 	};
 
 	history_add(runner->history, &row);

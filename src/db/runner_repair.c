@@ -87,7 +87,7 @@ repair_row(struct runner *runner, const struct repair *repair)
 		repair_refuse(item, runner->run->action, &err);
 		return repair_refused(runner, &err);
 	}
-	if (repair->write == PLAN_BLESS_ROW && !kind->keeps_checksums) {
+	if (repair->write == PLAN_BLESS_ROW && kind->row.checksum == NULL) {
 		/* what it was applied with stands in our journal alone */
 		run_plan_phase(runner->run, 1);
 		run_add_applied(runner->run, item->migration, 0);

@@ -4,21 +4,20 @@
 /*
  * The tracking table: the team's own table of what was applied.
  *
- * Each kind is one file with SQL builders and a row reader, and one row in tracking.c;
- * nothing else knows what a kind writes. The rows are byte for byte what the kind's own
- * tool writes. Our own notes never go in there (db/journal.h).
+ * Each kind is one file, which says what its tool's table is (db/tracking_kind.h), and one row
+ * in tracking.c; nothing else knows what a kind writes. The rows are byte for byte what the
+ * kind's own tool writes. Our own notes never go in there (db/journal.h).
  *
  *	const struct tracking *kind = tracking_find("drizzle");
  *	struct tracking_table table = { .kind = kind, .schema = ..., .table = ... };
  *
  *	tracking_look(ctx, &table)            -> tracking_read_look(...), tracking_settle
- *	kind->create(ctx, &table, &look)      only what is absent
- *	kind->read(ctx, &table)               -> tracking_read_history(...)
+ *	tracking_create(ctx, &table, ...)     where there is no table
+ *	tracking_read(ctx, &table)            -> tracking_read_history(...)
  *	kind->record(ctx, &table, migration)  inside the migration's transaction
  *	kind->forget(ctx, &table, &gone)      inside that of its way back
  */
 
-#include "base/text.h"
 #include "core/history.h"
 #include "core/migration.h"
 #include "db/pgconn.h"
@@ -56,13 +55,27 @@ struct tracking_gone {
 	const struct migration *before;    /* the newest that stays; NULL: none */
 };
 
+/* What is read of each row: a column, or what SQL makes of some. */
+#define TRACKING_MORE 2
+struct tracking_row {
+	const char *key;      /* by which a migration is known: a column */
+	const char *name;     /* for people; NULL: rows have none */
+	const char *checksum; /* what was applied; NULL: our journal keeps that */
+	const char *more[TRACKING_MORE]; /* for `read_more` */
+	const char *time; /* when it was written, of any date type; NULL: not known */
+	const char *from; /* NULL: all rows of the table */
+	const char *order_by;
+};
+
+/*
+ * What a statement says of the table stands in braces: see tracking_sql in
+ * db/tracking_kind.h.
+ */
 struct tracking {
 	const char *name;
 	const char *default_schema; /* NULL: the session's current_schema() */
 	const char *default_table;
 	enum history_key key;
-	bool keeps_time;      /* rows say when they were written */
-	bool keeps_checksums; /* rows say what was applied; else our journal does */
 	/* The one layout whose migrations have what the rows hold; NULL: any has. */
 	const char *needs_layout;
 	const char *const *columns; /* that must be there, NULL-terminated */
@@ -85,15 +98,13 @@ struct tracking {
 	 */
 	const struct tracking *older;
 
-	/*
-	 * Statements for what is absent, as its own tool creates it; sql "" when
-	 * nothing is. Owned by ctx.
-	 */
-	struct pgconn_statement (*create)(const void *ctx,
-	    const struct tracking_table *table, const struct tracking_look *look);
-	struct pgconn_statement (*read)(
-	    const void *ctx, const struct tracking_table *table);
-	void (*read_row)(struct history *history, const PGresult *result, int row);
+	const char *create; /* statements, as its own tool has them */
+	struct tracking_row row;
+	/* The number in a key, to compare with migration.order; NULL: there is none. */
+	bool (*number)(const char *key, int64_t *number);
+	/* What the values of row.more say; NULL: nothing is asked for. */
+	void (*read_more)(
+	    struct history *history, struct history_row *row, const char *const *more);
 	/*
 	 * Insert the row of an applied migration, only if no row of that migration has
 	 * appeared (then no row is affected and the runner rolls back). `duration_us` is
@@ -188,14 +199,19 @@ struct pgconn_statement tracking_unguard(
  */
 void tracking_guard_refused(const struct tracking_table *table, struct err *err);
 
+/* The table, and the schema where that is not there either. Owned by ctx. */
+struct pgconn_statement tracking_create(
+    const void *ctx, const struct tracking_table *table, bool schema_exists);
+
+/* All that counts of its rows, at most BOUND_HISTORY_ROWS and one. Owned by ctx. */
+struct pgconn_statement tracking_read(
+    const void *ctx, const struct tracking_table *table);
+
 /* The history of a table that is not there yet: no rows. */
 struct history *tracking_new_history(
     const void *ctx, const struct tracking_table *table, int64_t now_us);
 
-/* All rows of a `read` answer. At most BOUND_HISTORY_ROWS, else CONFIGURATION. */
+/* All rows of the answer to tracking_read. At most BOUND_HISTORY_ROWS, else CONFIGURATION. */
 int tracking_read_history(const void *ctx, const struct tracking_table *table,
     const PGresult *result, int64_t now_us, struct history **out,
     struct err *err) MUST_CHECK;
-
-/* "schema"."table", for SQL. */
-void tracking_add_name(struct text *sql, const struct tracking_table *table);

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: PostgreSQL */
-#include <stdlib.h>
-
-#include "base/bounds.h"
 #include "db/tracking_kind.h"
 
 /*
@@ -19,51 +16,12 @@ static const char *const columns[] = {
 	NULL,
 };
 
-static struct pgconn_statement
-create(
-    const void *ctx, const struct tracking_table *table, const struct tracking_look *look)
-{
-	struct text sql;
-
-	text_init(&sql, ctx, BOUND_SQL);
-	tracking_add_create_schema(&sql, table, look);
-	text_add(&sql, "CREATE TABLE IF NOT EXISTS ");
-	tracking_add_name(&sql, table);
-	text_add(&sql,
-	    " (id pg_catalog.text PRIMARY KEY, description pg_catalog.text, "
-	    "executed_at TIMESTAMP WITH TIME ZONE DEFAULT pg_catalog.now(), "
-	    "success BOOLEAN NOT NULL DEFAULT true, error pg_catalog.text)");
-	return (struct pgconn_statement){ .sql = sql.data };
-}
-
-static struct pgconn_statement
-read_all(const void *ctx, const struct tracking_table *table)
-{
-	struct text sql;
-
-	text_init(&sql, ctx, BOUND_SQL);
-	text_add(&sql, "SELECT id, description, success, error, ");
-	tracking_add_epoch(&sql, "executed_at");
-	text_add(&sql, " FROM ");
-	tracking_add_name(&sql, table);
-	text_addf(&sql, " ORDER BY id LIMIT %u", BOUND_HISTORY_ROWS + 1);
-	return (struct pgconn_statement){ .sql = sql.data };
-}
-
 static void
-read_row(struct history *history, const PGresult *result, int row)
+read_more(
+    struct history *history UNUSED, struct history_row *row, const char *const *more)
 {
-	const char *success = tracking_value(result, row, 2);
-	const char *executed_at = tracking_value(result, row, 4);
-	struct history_row r = {
-		.key = tracking_value(result, row, 0),
-		.name = tracking_value(result, row, 1),
-		.failed = !success || success[0] != 't',
-		.error = tracking_value(result, row, 3),
-		.applied_at_us = executed_at ? strtoll(executed_at, NULL, 10) : 0,
-	};
-
-	history_add(history, &r);
+	row->failed = !tracking_is_true(more[0]);
+	row->error = more[1];
 }
 
 /* The row of a try that failed becomes that of the one that did not. */
@@ -71,19 +29,14 @@ static struct pgconn_statement
 upsert(const void *ctx, const struct tracking_table *table,
     const struct migration *migration, const char *error)
 {
-	struct text sql;
-
-	text_init(&sql, ctx, BOUND_SQL);
-	text_add(&sql, "INSERT INTO ");
-	tracking_add_name(&sql, table);
-	text_add(&sql,
-	    " AS t (id, description, executed_at, success, error) VALUES "
-	    "($1::pg_catalog.text, $2::pg_catalog.text, pg_catalog.now(), "
-	    "$3::pg_catalog.text IS NULL, $3::pg_catalog.text) "
-	    "ON CONFLICT (id) DO UPDATE SET executed_at = excluded.executed_at, "
-	    "success = excluded.success, error = excluded.error WHERE NOT t.success");
 	return (struct pgconn_statement){
-		.sql = sql.data,
+		.sql = tracking_sql(ctx, table,
+		    "INSERT INTO {table} AS t (id, description, executed_at, success, error) "
+		    "VALUES ($1::pg_catalog.text, $2::pg_catalog.text, pg_catalog.now(), "
+		    "$3::pg_catalog.text IS NULL, $3::pg_catalog.text) "
+		    "ON CONFLICT (id) DO UPDATE SET executed_at = excluded.executed_at, "
+		    "success = excluded.success, error = excluded.error "
+		    "WHERE NOT t.success"),
 		.n_params = 3,
 		.params = { migration->id, migration->name, error },
 	};
@@ -99,12 +52,18 @@ record(const void *ctx, const struct tracking_table *table,
 const struct tracking tracking_data_migrations = {
 	.name = "data_migrations",
 	.default_table = "data_migrations",
-	.keeps_time = true,
 	.key = HISTORY_BY_FILE,
 	.columns = columns,
-	.create = create,
-	.read = read_all,
-	.read_row = read_row,
+	.create = "CREATE TABLE IF NOT EXISTS {table} "
+		  "(id pg_catalog.text PRIMARY KEY, description pg_catalog.text, "
+		  "executed_at TIMESTAMP WITH TIME ZONE DEFAULT pg_catalog.now(), "
+		  "success BOOLEAN NOT NULL DEFAULT true, error pg_catalog.text)",
+	.row = { .key = "id",
+	    .name = "description",
+	    .more = { "success", "error" },
+	    .time = "executed_at",
+	    .order_by = "id" },
+	.read_more = read_more,
 	.record = record,
 	.record_failure = upsert,
 };

@@ -1,80 +1,12 @@
 /* SPDX-License-Identifier: PostgreSQL */
-#include "base/bounds.h"
 #include "db/tracking_kind.h"
 
 /*
  * dbmate 2 (pkg/driver/postgres): (version varchar), the digits in front of the file name as they
- * stand there.
+ * stand there. dbmate rollback deletes the row.
  */
 
 static const char *const columns[] = { "version", NULL };
-
-static struct pgconn_statement
-create(
-    const void *ctx, const struct tracking_table *table, const struct tracking_look *look)
-{
-	struct text sql;
-
-	text_init(&sql, ctx, BOUND_SQL);
-	tracking_add_create_schema(&sql, table, look);
-	if (!look->table_exists) {
-		text_add(&sql, "CREATE TABLE IF NOT EXISTS ");
-		tracking_add_name(&sql, table);
-		text_add(&sql, " (version varchar primary key)");
-	}
-	return (struct pgconn_statement){ .sql = sql.data };
-}
-
-static struct pgconn_statement
-read_all(const void *ctx, const struct tracking_table *table)
-{
-	struct text sql;
-
-	text_init(&sql, ctx, BOUND_SQL);
-	text_add(&sql, "SELECT version FROM ");
-	tracking_add_name(&sql, table);
-	text_addf(&sql, " ORDER BY version LIMIT %u", BOUND_HISTORY_ROWS + 1);
-	return (struct pgconn_statement){ .sql = sql.data };
-}
-
-static void
-read_row(struct history *history, const PGresult *result, int row)
-{
-	struct history_row r = { .key = tracking_value(result, row, 0) };
-
-	r.has_order = tracking_leading_number(r.key, &r.order);
-	history_add(history, &r);
-}
-
-static struct pgconn_statement
-record(const void *ctx, const struct tracking_table *table,
-    const struct migration *migration, int64_t duration_us UNUSED)
-{
-	struct text sql;
-
-	text_init(&sql, ctx, BOUND_SQL);
-	text_add(&sql, "INSERT INTO ");
-	tracking_add_name(&sql, table);
-	text_add(&sql,
-	    " (version) SELECT $1::pg_catalog.varchar WHERE NOT EXISTS (SELECT 1 FROM ");
-	tracking_add_name(&sql, table);
-	text_add(&sql,
-	    " AS t WHERE t.version::pg_catalog.text OPERATOR(pg_catalog.=) "
-	    "$1::pg_catalog.text)");
-	return (struct pgconn_statement){
-		.sql = sql.data,
-		.n_params = 1,
-		.params = { migration->version },
-	};
-}
-
-/* As dbmate rollback does it. */
-static struct pgconn_statement
-forget(
-    const void *ctx, const struct tracking_table *table, const struct tracking_gone *gone)
-{
-	return tracking_delete(ctx, table, "version", gone->row->key);
-}
 
 const struct tracking tracking_dbmate = {
 	.name = "dbmate",
@@ -83,9 +15,9 @@ const struct tracking tracking_dbmate = {
 	.columns = columns,
 	.foreign_column = "dirty",
 	.foreign_hint = "this is golang-migrate's table: use tracking = golang-migrate",
-	.create = create,
-	.read = read_all,
-	.read_row = read_row,
-	.record = record,
-	.forget = forget,
+	.create = "CREATE TABLE IF NOT EXISTS {table} (version varchar primary key)",
+	.row = { .key = "version", .order_by = "version" },
+	.number = tracking_leading_number,
+	.record = tracking_record_version,
+	.forget = tracking_forget,
 };

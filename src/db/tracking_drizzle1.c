@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include <inttypes.h>
-#include <stdlib.h>
 
 #include "base/bounds.h"
-#include "base/failpoint.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "db/tracking_kind.h"
 
 /*
@@ -21,137 +20,29 @@ static const char *const older_columns[] = { "id", "hash", "created_at", NULL };
 #define DEFAULT_TABLE  "__drizzle_migrations"
 #define LAYOUT         "drizzle1" /* no other has a time and a name of folders */
 
-static struct pgconn_statement
-create(
-    const void *ctx, const struct tracking_table *table, const struct tracking_look *look)
-{
-	struct text sql;
-
-	text_init(&sql, ctx, BOUND_SQL);
-	tracking_add_create_schema(&sql, table, look);
-	if (!look->table_exists) {
-		text_add(&sql, "CREATE TABLE IF NOT EXISTS ");
-		tracking_add_name(&sql, table);
-		text_add(&sql,
-		    " (id SERIAL PRIMARY KEY, hash pg_catalog.text NOT NULL, "
-		    "created_at bigint, name pg_catalog.text, "
-		    "applied_at timestamp with time zone DEFAULT pg_catalog.now())");
-	}
-	return (struct pgconn_statement){ .sql = sql.data };
-}
-
-/* Through JSON a column that is not there is NULL. */
-static struct pgconn_statement
-read_all(const void *ctx, const struct tracking_table *table)
-{
-	struct text sql;
-
-	text_init(&sql, ctx, BOUND_SQL);
-	text_add(&sql, "SELECT t.name, t.hash, t.created_at, ");
-	tracking_add_epoch(
-	    &sql, "(pg_catalog.row_to_json(t) OPERATOR(pg_catalog.->>) 'applied_at')");
-	text_add(&sql, " FROM ");
-	tracking_add_name(&sql, table);
-	text_addf(&sql, " AS t ORDER BY t.id LIMIT %u", BOUND_HISTORY_ROWS + 1);
-	return (struct pgconn_statement){ .sql = sql.data };
-}
-
 static void
-read_row(struct history *history, const PGresult *result, int row)
+read_more(
+    struct history *history UNUSED, struct history_row *row, const char *const *more)
 {
-	const char *created_at = tracking_value(result, row, 2);
-	const char *applied_at = tracking_value(result, row, 3);
-	struct history_row r = {
-		.key = tracking_value(result, row, 0),
-		.checksum = tracking_value(result, row, 1),
-		.has_order = created_at != NULL,
-		.order = created_at ? strtoll(created_at, NULL, 10) : 0,
-		.applied_at_us = applied_at ? strtoll(applied_at, NULL, 10) : 0,
-	};
-
-	history_add(history, &r);
+	row->has_order = tracking_whole_number(more[0], &row->order);
 }
 
-/* INSERT ... SELECT draws no number from the sequence where the row is there already. */
 static struct pgconn_statement
 record(const void *ctx, const struct tracking_table *table,
     const struct migration *migration, int64_t duration_us UNUSED)
 {
-	struct text sql;
-
-	text_init(&sql, ctx, BOUND_SQL);
-	text_add(&sql, "INSERT INTO ");
-	tracking_add_name(&sql, table);
-	text_add(&sql,
-	    " (\"hash\", \"created_at\", \"name\") SELECT $1::pg_catalog.text, "
-	    "$2::pg_catalog.int8, $3::pg_catalog.text WHERE ");
-	text_add(&sql, MUTANT("no-fence") ? "true OR " : "");
-	text_add(&sql, "NOT EXISTS (SELECT 1 FROM ");
-	tracking_add_name(&sql, table);
-	text_add(&sql, " AS t WHERE t.name OPERATOR(pg_catalog.=) $3::pg_catalog.text)");
 	return (struct pgconn_statement){
-		.sql = sql.data,
+		.sql = tracking_insert_absent(ctx, table,
+		    "\"hash\", \"created_at\", \"name\"",
+		    "$1::pg_catalog.text, $2::pg_catalog.int8, $3::pg_catalog.text",
+		    "t.name OPERATOR(pg_catalog.=) $3::pg_catalog.text"),
 		.n_params = 3,
 		.params = { migration->checksum,
 		    mem_printf(ctx, "%" PRId64, migration->order), migration->version },
 	};
 }
 
-/* drizzle-orm has no way back. */
-static struct pgconn_statement
-forget(
-    const void *ctx, const struct tracking_table *table, const struct tracking_gone *gone)
-{
-	struct text sql;
-
-	text_init(&sql, ctx, BOUND_SQL);
-	text_add(&sql, "DELETE FROM ");
-	tracking_add_name(&sql, table);
-	text_add(&sql,
-	    " AS t WHERE t.hash OPERATOR(pg_catalog.=) $1::pg_catalog.text "
-	    "AND (t.name OPERATOR(pg_catalog.=) $2::pg_catalog.text "
-	    "OR (t.name IS NULL AND $2::pg_catalog.text IS NULL))");
-	return (struct pgconn_statement){
-		.sql = sql.data,
-		.n_params = 2,
-		.params = { gone->row->checksum, gone->row->key },
-	};
-}
-
-static struct pgconn_statement
-bless(
-    const void *ctx, const struct tracking_table *table, const struct tracking_gone *gone)
-{
-	struct text sql;
-
-	text_init(&sql, ctx, BOUND_SQL);
-	text_add(&sql, "UPDATE ");
-	tracking_add_name(&sql, table);
-	text_add(&sql,
-	    " AS t SET hash = $3::pg_catalog.text "
-	    "WHERE t.hash OPERATOR(pg_catalog.=) $1::pg_catalog.text "
-	    "AND t.name OPERATOR(pg_catalog.=) $2::pg_catalog.text");
-	return (struct pgconn_statement){
-		.sql = sql.data,
-		.n_params = 3,
-		.params = { gone->row->checksum, gone->row->key,
-		    gone->migration->checksum },
-	};
-}
-
 /* ---- the table of 0.x ---- */
-
-static struct pgconn_statement
-read_older(const void *ctx, const struct tracking_table *table)
-{
-	return tracking_drizzle.read(ctx, table);
-}
-
-static void
-read_older_row(struct history *history, const PGresult *result, int row)
-{
-	tracking_drizzle.read_row(history, result, row);
-}
 
 /* (created_at, hash, name) of each row; those that are there twice get the same name. */
 static void
@@ -180,9 +71,10 @@ add_update(struct text *sql, const struct tracking_table *table,
 {
 	if (history->n_rows == 0)
 		return;
-	text_add(sql, "; UPDATE ");
-	tracking_add_name(sql, table);
-	text_add(sql, " AS t SET \"name\" = v.name, \"applied_at\" = NULL FROM (VALUES ");
+	text_add(sql,
+	    tracking_sql(sql->ctx, table,
+		"; UPDATE {table} AS t SET \"name\" = v.name, \"applied_at\" = NULL "
+		"FROM (VALUES "));
 	add_names(sql, history, owner);
 	text_add(sql,
 	    ") AS v (created_at, hash, name) WHERE t.hash OPERATOR(pg_catalog.=) v.hash "
@@ -201,20 +93,17 @@ upgrade(const void *ctx, const struct tracking_table *table,
 	struct text sql;
 
 	text_init(&sql, ctx, BOUND_UPGRADE_BYTES);
-	text_add(&sql, "BEGIN; SET LOCAL lock_timeout = '5s'; LOCK TABLE ");
-	tracking_add_name(&sql, table);
-	text_add(&sql, " IN ACCESS EXCLUSIVE MODE; ALTER TABLE ");
-	tracking_add_name(&sql, table);
-	text_add(
-	    &sql, " ADD COLUMN IF NOT EXISTS \"name\" pg_catalog.text; ALTER TABLE ");
-	tracking_add_name(&sql, table);
 	text_add(&sql,
-	    " ADD COLUMN IF NOT EXISTS \"applied_at\" timestamp with time zone "
-	    "DEFAULT pg_catalog.now()");
+	    tracking_sql(ctx, table,
+		"BEGIN; SET LOCAL lock_timeout = '5s'; "
+		"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE; "
+		"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS \"name\" pg_catalog.text; "
+		"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS \"applied_at\" "
+		"timestamp with time zone DEFAULT pg_catalog.now()"));
 	add_update(&sql, table, history, owner);
-	text_add(&sql, "; SELECT NOT EXISTS (SELECT 1 FROM ");
-	tracking_add_name(&sql, table);
-	text_add(&sql, " AS t WHERE t.name IS NULL)");
+	text_add(&sql,
+	    tracking_sql(ctx, table,
+		"; SELECT NOT EXISTS (SELECT 1 FROM {table} AS t WHERE t.name IS NULL)"));
 	return (struct pgconn_statement){ .sql = sql.data };
 }
 
@@ -223,11 +112,10 @@ static const struct tracking older = {
 	.default_schema = DEFAULT_SCHEMA,
 	.default_table = DEFAULT_TABLE,
 	.key = HISTORY_BY_SECOND,
-	.keeps_checksums = true,
 	.needs_layout = LAYOUT,
 	.columns = older_columns,
-	.read = read_older,
-	.read_row = read_older_row,
+	.row = { .key = "created_at", .checksum = "hash", .order_by = "id" },
+	.number = tracking_whole_number,
 	.upgrade = upgrade,
 };
 
@@ -236,16 +124,23 @@ const struct tracking tracking_drizzle1 = {
 	.default_schema = DEFAULT_SCHEMA,
 	.default_table = DEFAULT_TABLE,
 	.key = HISTORY_BY_NAME,
-	.keeps_time = true,
-	.keeps_checksums = true,
 	.needs_layout = LAYOUT,
 	.columns = columns,
 	.guard_columns = "created_at,hash",
 	.older = &older,
-	.create = create,
-	.read = read_all,
-	.read_row = read_row,
+	.create = "CREATE TABLE IF NOT EXISTS {table} (id {serial} PRIMARY KEY, "
+		  "hash pg_catalog.text NOT NULL, created_at bigint, "
+		  "name pg_catalog.text, "
+		  "applied_at timestamp with time zone DEFAULT pg_catalog.now())",
+	/* through JSON a column that is not there is NULL */
+	.row = { .key = "name",
+	    .checksum = "hash",
+	    .more = { "created_at" },
+	    .time = "(pg_catalog.row_to_json(t) OPERATOR(pg_catalog.->>) 'applied_at')",
+	    .from = "{table} AS t",
+	    .order_by = "id" },
+	.read_more = read_more,
 	.record = record,
-	.forget = forget,
-	.bless = bless,
+	.forget = tracking_forget_drizzle,
+	.bless = tracking_bless_drizzle,
 };

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "db/tracking_kind.h"
 
 struct tracking_elsewhere {
@@ -71,8 +72,7 @@ tracking_elsewhere(const void *ctx, const struct tracking_table *table, bool tab
 	text_init(&sql, ctx, BOUND_SQL);
 	text_add(&sql, catalog);
 	if (table_exists)
-		text_addf(
-		    &sql, "AND NOT EXISTS (%s) ", table->kind->read(ctx, table).sql);
+		text_addf(&sql, "AND NOT EXISTS (%s) ", tracking_read(ctx, table).sql);
 	text_add(&sql, "ORDER BY n.nspname, c.relname LIMIT 32");
 	return (struct pgconn_statement){
 		.sql = sql.data,
@@ -148,7 +148,7 @@ tracking_elsewhere_ask(const struct tracking_elsewhere *others, const void *ctx,
 
 	if (others->at == others->n)
 		return false;
-	*statement = table->kind->read(ctx, table);
+	*statement = tracking_read(ctx, table);
 	return true;
 }
 

@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "base/bounds.h"
-#include "base/mem.h"
-#include "db/tracking.h"
+#include "base/text.h"
+#include "db/tracking_kind.h"
 
 #define SUFFIX "_migrationd_guard"
 
@@ -39,9 +39,8 @@ tracking_guard(const void *ctx, const struct tracking_table *table)
 	text_init(&sql, ctx, BOUND_SQL);
 	text_add(&sql, "SET LOCAL lock_timeout = '5s'; CREATE UNIQUE INDEX ");
 	add_index_name(&sql, table);
-	text_add(&sql, " ON ");
-	tracking_add_name(&sql, table);
-	text_addf(&sql, " (%s)", table->kind->guard_columns);
+	text_add(&sql, tracking_sql(ctx, table, " ON {table} "));
+	text_addf(&sql, "(%s)", table->kind->guard_columns);
 	return (struct pgconn_statement){ .sql = sql.data };
 }
 

@@ -13,7 +13,7 @@ older(struct scene *scene)
 	scene->folder->layout = &layout_drizzle1;
 	scene->params.tracking = "drizzle1";
 	model_rows(scene->folder, 1);
-	fakepq_rows(fakepq_on("SELECT t.name, t.hash"), 4, 1,
+	fakepq_rows(fakepq_on("SELECT name, hash"), 4, 1,
 	    (const char *const[]){ one->version, one->checksum, "1700000000001", NULL });
 	script_table("id,hash,created_at,name,applied_at");
 	fakepq_rows(fakepq_once("a.attname"), 4, 1,

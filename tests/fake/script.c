@@ -202,7 +202,7 @@ script_server(void)
 	fakepq_rows(fakepq_on("SELECT id, description"), 5, 0, NULL);
 	fakepq_rows(fakepq_on("SELECT id, checksum"), 3, 0, NULL);
 	fakepq_rows(fakepq_on("SELECT created_at"), 2, 0, NULL);
-	fakepq_rows(fakepq_on("SELECT t.name, t.hash"), 4, 0, NULL);
+	fakepq_rows(fakepq_on("SELECT name, hash"), 4, 0, NULL);
 	answer("IN ACCESS EXCLUSIVE MODE", "t");
 	fakepq_rows(fakepq_on("SELECT DISTINCT s.version"), 1, 0, NULL);
 	fakepq_rows(fakepq_on("SELECT version, name"), 3, 0, NULL);
@@ -250,7 +250,7 @@ static const struct {
 	{ "CREATE TABLE IF NOT EXISTS migrationd.batches", "batches+", 0 },
 	{ "CREATE TABLE IF NOT EXISTS", "create", 0 },
 	{ "SELECT created_at", "rows", 0 },
-	{ "SELECT t.name, t.hash", "rows", 0 },
+	{ "SELECT name, hash", "rows", 0 },
 	{ "IN ACCESS EXCLUSIVE MODE", "upgrade", 0 },
 	{ "SELECT DISTINCT s.version", "begun?", 0 },
 	{ "SELECT version, name", "rows", 0 },

@@ -21,6 +21,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/base/log.c %D%/base/log.h \
 	%D%/base/macros.h \
 	%D%/base/mem.c %D%/base/mem.h \
+	%D%/base/names.c %D%/base/names.h \
 	%D%/base/secret.c %D%/base/secret.h \
 	%D%/base/spelling.c %D%/base/spelling.h \
 	%D%/base/text.c %D%/base/text.h \

@@ -20,6 +20,7 @@ unit_tests = \
 	%D%/unit/test_file_write \
 	%D%/unit/test_log \
 	%D%/unit/test_mem \
+	%D%/unit/test_names \
 	%D%/unit/test_secret \
 	%D%/unit/test_spelling \
 	%D%/unit/test_text \

@@ -6,6 +6,7 @@
 #include "base/bounds.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/names.h"
 
 #define MEBIBYTE (1u << 20)
 
@@ -181,7 +182,7 @@ open_folder(
 
 static const struct layout *
 choose_layout(const struct folder *folder, struct file_dir *dir,
-    const struct file_list *root, const char *name, struct err *err)
+    const struct file_list *root, const char *name, const void *scratch, struct err *err)
 {
 	const struct layout *layout = NULL;
 
@@ -190,7 +191,8 @@ choose_layout(const struct folder *folder, struct file_dir *dir,
 		if (!layout) {
 			err_set(
 			    err, CAT_CONFIGURATION, "there is no layout \"%s\"", name);
-			err_hint(err, "the layouts are %s, or auto", layout_names());
+			err_hint(err, "the layouts are %s, or auto",
+			    names_list(scratch, layout_name));
 		}
 		return layout;
 	}
@@ -209,7 +211,7 @@ choose_layout(const struct folder *folder, struct file_dir *dir,
 		err_hint(err,
 		    "known layouts: %s; "
 		    "an empty folder that is to be filled later needs its layout named",
-		    layout_samples());
+		    layout_samples(scratch));
 	}
 	return layout;
 }
@@ -226,7 +228,7 @@ read_folder(
 		return -1;
 	if (file_dir_list(dir, scratch, "", &root, err) < 0)
 		return -1;
-	folder->layout = choose_layout(folder, dir, &root, layout, err);
+	folder->layout = choose_layout(folder, dir, &root, layout, scratch, err);
 	if (!folder->layout)
 		return -1;
 	rc = folder->layout->load(folder, dir, &root, err);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include "core/layout.h"
 
-#include <stdio.h>
 #include <string.h>
+
+#include "base/text.h"
 
 /* In the order in which a folder is asked what it is: the most particular first. */
 static const struct layout *const layouts[] = {
@@ -58,25 +59,19 @@ layout_detect(struct file_dir *dir, const struct file_list *root)
 }
 
 const char *
-layout_names(void)
+layout_name(size_t i)
 {
-	static char names[256];
-	size_t len = 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(layouts); i++)
-		len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s",
-		    i ? ", " : "", layouts[i]->name);
-	return names;
+	return i < ARRAY_SIZE(layouts) ? layouts[i]->name : NULL;
 }
 
-const char *
-layout_samples(void)
+char *
+layout_samples(const void *ctx)
 {
-	static char samples[1024];
-	size_t len = 0;
+	struct text samples;
 
+	text_init(&samples, ctx, SIZE_MAX);
 	for (size_t i = 0; i < ARRAY_SIZE(layouts); i++)
-		len += (size_t)snprintf(samples + len, sizeof(samples) - len, "%s%s (%s)",
-		    i ? ", " : "", layouts[i]->name, layouts[i]->sample);
-	return samples;
+		text_addf(&samples, "%s%s (%s)", i > 0 ? ", " : "", layouts[i]->name,
+		    layouts[i]->sample);
+	return samples.data;
 }

@@ -99,8 +99,8 @@ const struct layout *layout_find_tracking(const char *tracking);
 /* The first row that recognises the folder, or NULL. */
 const struct layout *layout_detect(struct file_dir *dir, const struct file_list *root);
 
-/* "drizzle, sequence": for messages and --help. Static. */
-const char *layout_names(void);
+/* The name of each row that may be chosen: a names_fn (base/names.h). */
+const char *layout_name(size_t i);
 
-/* "drizzle (meta/_journal.json), sequence (0001_description.sql)". Static. */
-const char *layout_samples(void);
+/* "drizzle (meta/_journal.json), sequence (0001_description.sql)". Owned by ctx. */
+char *layout_samples(const void *ctx);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include "core/phase.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static const struct phase_row {
@@ -18,9 +17,9 @@ static const struct phase_row {
 };
 
 const char *
-phase_name(enum phase phase)
+phase_name(size_t phase)
 {
-	return rows[phase].name;
+	return phase < PHASE_COUNT ? rows[phase].name : NULL;
 }
 
 enum phase
@@ -31,18 +30,6 @@ phase_find(const char *name)
 	while (phase < PHASE_COUNT && strcmp(rows[phase].name, name) != 0)
 		phase++;
 	return (enum phase)phase;
-}
-
-const char *
-phase_names(void)
-{
-	static char names[64];
-	size_t len = 0;
-
-	for (size_t i = 0; i < PHASE_COUNT; i++)
-		len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s",
-		    i ? ", " : "", rows[i].name);
-	return names;
 }
 
 const char *

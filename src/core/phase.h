@@ -28,12 +28,11 @@ enum phase {
 #define PHASE_BIT(phase) (1u << (phase))
 #define PHASES_ALL       (PHASE_BIT(PHASE_COUNT) - 1)
 
-/* "data" */
-const char *phase_name(enum phase phase);
+/* "data", for PHASE_DATA: a names_fn (base/names.h). */
+const char *phase_name(size_t phase);
 
-/* The phase of that name, or PHASE_COUNT; and all names, "schema, data, ...": static. */
+/* The phase of that name, or PHASE_COUNT. */
 enum phase phase_find(const char *name);
-const char *phase_names(void);
 
 /* How its folder is laid out; NULL: as configured, or as it looks. */
 const char *phase_layout(enum phase phase);

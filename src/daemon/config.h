@@ -44,9 +44,9 @@ struct config {
 	const char *manifest;
 	const char *immutable;             /* "001-009" */
 	struct plan_range immutable_range; /* of it */
-	int layout; /* 0: auto; else the layout of that number in layout_names, from 1 */
-	int tracking; /* 0: auto; else likewise in tracking_names */
-	int engine;   /* 0: auto; else likewise in engine_names */
+	int layout;   /* 0: auto; else the number of layout_name, from 1 */
+	int tracking; /* 0: auto; else likewise of tracking_name */
+	int engine;   /* 0: auto; else likewise of engine_name */
 	const char *tracking_schema;
 	const char *tracking_table;
 	const char *instance;

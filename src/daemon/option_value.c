@@ -7,14 +7,7 @@
 #include "base/bounds.h"
 #include "base/duration.h"
 #include "base/mem.h"
-#include "base/text.h"
 #include "daemon/options.h"
-
-/* Names of choices lie in a row one after the other, wherever they come from. */
-struct choice {
-	const char *name;
-	size_t len;
-};
 
 static const struct {
 	const char *name;
@@ -42,24 +35,13 @@ const_field_of(const struct option_row *row, const void *base)
 	return (const char *)base + row->offset;
 }
 
-/* The index-th choice of a row; false when there are not that many. */
-static bool
-choice_at(const struct option_row *row, int index, struct choice *out)
+/* The index-th choice of a row; NULL when there are not that many. */
+static const char *
+choice_at(const struct option_row *row, int index)
 {
-	const char *at = NULL;
-
-	if (row->choices) {
-		at = row->choices[index];
-		*out = (struct choice){ at, at ? strlen(at) : 0 };
-		return at != NULL;
-	}
-	at = index == 0 ? "auto" : row->names();
-	for (int i = 1; i < index && at; i++) {
-		at = strchr(at, ',');
-		at = at ? at + strspn(at, ", ") : NULL;
-	}
-	*out = (struct choice){ at, at ? strcspn(at, ",") : 0 };
-	return at != NULL;
+	if (row->choices)
+		return row->choices[index];
+	return index == 0 ? "auto" : row->names((size_t)index - 1);
 }
 
 /* Shown in the longest unit that divides it. */
@@ -80,18 +62,18 @@ print_duration(int64_t ms, char *buf, size_t size)
 }
 
 static char *
-allowed_choices(const void *ctx, const struct option_row *row)
+list_text(const void *ctx, const char *const *list)
 {
-	struct choice choice;
-	struct text text;
+	char *text = mem_strdup(ctx, "");
 
-	text_init(&text, ctx, BOUND_CONFIG_VALUE);
-	for (int i = 0; choice_at(row, i, &choice); i++) {
-		if (i > 0)
-			text_add(&text, ", ");
-		text_add_bytes(&text, choice.name, choice.len);
+	for (size_t i = 0; list && list[i]; i++) {
+		char *longer =
+		    mem_printf(ctx, "%s%s%s", text, i > 0 ? ", " : "", list[i]);
+
+		talloc_free(text);
+		text = longer;
 	}
-	return text.data;
+	return text;
 }
 
 char *
@@ -104,7 +86,9 @@ option_allowed(const void *ctx, const struct option_row *row)
 	case OPTION_BOOL:
 		return mem_strdup(ctx, "on, off");
 	case OPTION_CHOICE:
-		return allowed_choices(ctx, row);
+		return row->choices
+		    ? list_text(ctx, row->choices)
+		    : mem_printf(ctx, "auto, %s", names_list(ctx, row->names));
 	case OPTION_DURATION:
 		return mem_printf(ctx,
 		    "a whole number with ms, s, min, h or d, from %s to %s",
@@ -147,11 +131,10 @@ set_bool(const struct option_row *row, bool *field, const char *text, struct err
 static int
 set_choice(const struct option_row *row, int *field, const char *text, struct err *err)
 {
-	struct choice choice;
-	size_t len = strlen(text);
+	const char *choice = NULL;
 
-	for (int i = 0; choice_at(row, i, &choice); i++) {
-		if (choice.len == len && memcmp(choice.name, text, len) == 0) {
+	for (int i = 0; (choice = choice_at(row, i)) != NULL; i++) {
+		if (strcmp(choice, text) == 0) {
 			*field = i;
 			return 0;
 		}
@@ -269,26 +252,10 @@ option_set(const void *ctx, const struct option_row *row, void *base, const char
 	return 0;
 }
 
-static char *
-list_text(const void *ctx, const char *const *list)
-{
-	char *text = mem_strdup(ctx, "");
-
-	for (size_t i = 0; list && list[i]; i++) {
-		char *longer =
-		    mem_printf(ctx, "%s%s%s", text, i > 0 ? ", " : "", list[i]);
-
-		talloc_free(text);
-		text = longer;
-	}
-	return text;
-}
-
 char *
 option_text(const void *ctx, const struct option_row *row, const void *base)
 {
 	const void *field = const_field_of(row, base);
-	struct choice choice = { 0 };
 	char buf[32];
 
 	switch (row->type) {
@@ -302,8 +269,7 @@ option_text(const void *ctx, const struct option_row *row, const void *base)
 	case OPTION_BOOL:
 		return mem_strdup(ctx, *(const bool *)field ? "on" : "off");
 	case OPTION_CHOICE:
-		choice_at(row, *(const int *)field, &choice);
-		return mem_strndup(ctx, choice.name, choice.len);
+		return mem_strdup(ctx, choice_at(row, *(const int *)field));
 	case OPTION_DURATION:
 		return mem_strdup(
 		    ctx, print_duration(*(const int64_t *)field, buf, sizeof(buf)));

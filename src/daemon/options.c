@@ -34,7 +34,7 @@ const struct option_row option_table[] = {
 	  .flags = OPTION_RELOAD, .fallback = "migrations", .argument = "DIR", .group = 'm',
 	  .help = "The folder with the migrations." },
 	{ .name = "layout", .type = OPTION_CHOICE, .offset = FIELD(layout),
-	  .flags = OPTION_RELOAD, .fallback = "auto", .names = layout_names,
+	  .flags = OPTION_RELOAD, .fallback = "auto", .names = layout_name,
 	  .argument = "LAYOUT", .group = 'm',
 	  .help = "How the folder is laid out; auto looks what is there." },
 	{ .name = "manifest", .type = OPTION_STRING, .offset = FIELD(manifest),
@@ -105,7 +105,7 @@ const struct option_row option_table[] = {
 	  .help = "How old a run's connection may be when the next statement of a file that runs "
 		  "in segments, or the next file, begins; 0 is what the engine asks for." },
 	{ .name = "engine", .type = OPTION_CHOICE, .offset = FIELD(engine),
-	  .flags = OPTION_RELOAD, .fallback = "auto", .names = engine_names,
+	  .flags = OPTION_RELOAD, .fallback = "auto", .names = engine_name,
 	  .argument = "auto|NAME", .group = 'd',
 	  .help = "Which server it is, where what it says of itself misleads." },
 	{ .name = "refresh_interval", .type = OPTION_DURATION,
@@ -119,7 +119,7 @@ const struct option_row option_table[] = {
 
 	/* Tracking */
 	{ .name = "tracking", .type = OPTION_CHOICE, .offset = FIELD(tracking),
-	  .flags = OPTION_RELOAD, .fallback = "auto", .names = tracking_names,
+	  .flags = OPTION_RELOAD, .fallback = "auto", .names = tracking_name,
 	  .argument = "KIND", .group = 't',
 	  .help = "Kind of table that records what was applied; auto takes the layout's own." },
 	{ .name = "tracking_schema", .type = OPTION_STRING, .offset = FIELD(tracking_schema),

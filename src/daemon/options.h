@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/names.h"
 
 /*
  * The field of struct config that a type fills. A list is repeated as a flag, has commas in the
@@ -53,10 +54,10 @@ struct option_row {
 
 	/*
 	 * Of OPTION_CHOICE: a NULL-terminated list; or, where another module has the list,
-	 * "auto" and then what this function names, as "a, b, c".
+	 * "auto" and then what this function names.
 	 */
 	const char *const *choices;
-	const char *(*names)(void);
+	names_fn *names;
 
 	/* Of OPTION_DURATION, in ms, and of OPTION_NUMBER. */
 	int64_t min;

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/macros.h"
-#include "base/text.h"
 
 #define MINUTE_MS INT64_C(60000)
 
@@ -68,18 +67,6 @@ const char *
 engine_name(size_t i)
 {
 	return i < ARRAY_SIZE(profiles) ? profiles[i].name : NULL;
-}
-
-const char *
-engine_names(void)
-{
-	static char names[256];
-	size_t used = 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(profiles); i++)
-		used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s",
-		    i > 0 ? ", " : "", profiles[i].name);
-	return names;
 }
 
 static const struct engine_profile *

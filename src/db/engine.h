@@ -67,9 +67,8 @@ struct engine {
 	char inherited[192];
 };
 
-/* The names that the option engine may have: "a, b, c", and each by its number from 0. */
-const char *engine_names(void);
-const char *engine_name(size_t i); /* NULL behind the last */
+/* The names that the option engine may have: a names_fn (base/names.h). */
+const char *engine_name(size_t i);
 
 /* Any server answers it. Static. */
 const struct pgconn_statement *engine_ask(void);

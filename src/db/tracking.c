@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include "db/tracking.h"
 
-#include <stdio.h>
 #include <string.h>
 
-#include "base/bounds.h"
 #include "base/mem.h"
+#include "base/names.h"
 #include "db/tracking_kind.h"
 
 static const struct tracking *const kinds[] = {
@@ -45,15 +44,9 @@ tracking_find(const char *name)
 }
 
 const char *
-tracking_names(void)
+tracking_name(size_t i)
 {
-	static char names[128];
-	size_t used = 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
-		used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s",
-		    i ? ", " : "", kinds[i]->name);
-	return names;
+	return i < ARRAY_SIZE(kinds) ? kinds[i]->name : NULL;
 }
 
 /*
@@ -142,6 +135,17 @@ refuse(struct err *err)
 	return -1;
 }
 
+static void
+hint_at_kinds(struct err *err)
+{
+	char *kinds_known = names_list(NULL, tracking_name);
+
+	err_hint(err,
+	    "choose another tracking table or kind (%s), or see who made this table",
+	    kinds_known);
+	talloc_free(kinds_known);
+}
+
 int
 tracking_check(
     const struct tracking_table *table, const struct tracking_look *look, struct err *err)
@@ -156,9 +160,7 @@ tracking_check(
 		err_set(err, CAT_CONFIGURATION,
 		    "table %s.%s has no column \"%s\", so it is no %s tracking table",
 		    table->schema, table->table, missing, kind->name);
-		err_hint(err,
-		    "choose another tracking table or kind (%s), or see who made this table",
-		    tracking_names());
+		hint_at_kinds(err);
 		return refuse(err);
 	}
 	if (!kind->foreign_column || !has_column(look, kind->foreign_column))

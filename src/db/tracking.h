@@ -159,9 +159,11 @@ extern const struct tracking tracking_diesel;
 extern const struct tracking tracking_data_migrations;
 extern const struct tracking tracking_reruns;
 
-/* The row of that name, or NULL; all names "a, b, c". */
+/* The row of that name, or NULL. */
 const struct tracking *tracking_find(const char *name);
-const char *tracking_names(void);
+
+/* The name of each row that may be chosen: a names_fn (base/names.h). */
+const char *tracking_name(size_t i);
 
 /* Does the table exist, with which columns? Reads pg_catalog only: no right is needed. */
 struct pgconn_statement tracking_look(

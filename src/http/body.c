@@ -6,6 +6,7 @@
 
 #include "base/bounds.h"
 #include "base/mem.h"
+#include "base/names.h"
 #include "core/phase.h"
 
 enum body_type {
@@ -101,10 +102,9 @@ static int
 take_phases(
     struct request *request, const char *name, const json_t *value, unsigned *phases)
 {
-	char known[128];
+	const char *known = mem_printf(request, "must be a list of one or more of %s",
+	    names_list(request, phase_name));
 
-	snprintf(
-	    known, sizeof(known), "must be a list of one or more of %s", phase_names());
 	for (size_t i = 0; i < json_array_size(value); i++) {
 		const char *given = json_string_value(json_array_get(value, i));
 		enum phase phase = given ? phase_find(given) : PHASE_COUNT;

@@ -179,8 +179,8 @@ test_names(void **state)
 	size_t n = 0;
 
 	(void)state;
-	for (; engine_name(n) != NULL; n++)
-		assert_non_null(strstr(engine_names(), engine_name(n)));
+	while (engine_name(n) != NULL)
+		n++;
 	assert_int_equal(n, 9);
 	assert_string_equal(engine_name(0), "postgresql");
 }

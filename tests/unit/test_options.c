@@ -291,9 +291,11 @@ test_choices_of_other_modules(void **state)
 
 	(void)state;
 	allowed = option_allowed(ctx, option_find("layout"));
-	assert_string_equal(allowed, mem_printf(ctx, "auto, %s", layout_names()));
+	assert_string_equal(
+	    allowed, mem_printf(ctx, "auto, %s", names_list(ctx, layout_name)));
 	allowed = option_allowed(ctx, option_find("tracking"));
-	assert_string_equal(allowed, mem_printf(ctx, "auto, %s", tracking_names()));
+	assert_string_equal(
+	    allowed, mem_printf(ctx, "auto, %s", names_list(ctx, tracking_name)));
 	set(ctx, "tracking", "schema_migrations", &config, &err);
 	assert_ptr_equal(
 	    tracking_find(option_text(ctx, option_find("tracking"), &config)),

@@ -6,13 +6,19 @@
 
 #include <cmocka.h>
 
+#include "base/mem.h"
+#include "base/names.h"
 #include "core/phase.h"
 
 static void
 test_names(void **state)
 {
+	void *ctx = mem_context(NULL, "test");
+
 	(void)state;
-	assert_string_equal(phase_names(), "schema, data, repeatable, seeds");
+	assert_string_equal(
+	    names_list(ctx, phase_name), "schema, data, repeatable, seeds");
+	talloc_free(ctx);
 	for (unsigned p = 0; p < PHASE_COUNT; p++)
 		assert_int_equal(phase_find(phase_name(p)), p);
 	assert_int_equal(phase_find("seed"), PHASE_COUNT);

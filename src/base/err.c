@@ -84,15 +84,22 @@ append(char *buf, size_t size, const char *s)
 }
 
 int
+err_vset(struct err *err, enum category category, const char *fmt, va_list ap)
+{
+	if (err_is_set(err))
+		return -1;
+	err->category = category;
+	fill(err->text, sizeof(err->text), fmt, ap);
+	return -1;
+}
+
+int
 err_set(struct err *err, enum category category, const char *fmt, ...)
 {
 	va_list ap;
 
-	if (err_is_set(err))
-		return -1;
-	err->category = category;
 	va_start(ap, fmt);
-	fill(err->text, sizeof(err->text), fmt, ap);
+	err_vset(err, category, fmt, ap);
 	va_end(ap);
 	return -1;
 }

@@ -82,6 +82,8 @@ struct err {
  */
 int err_set(struct err *err, enum category category, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
+int err_vset(struct err *err, enum category category, const char *fmt, va_list ap)
+    PRINTF_LIKE(3, 0);
 
 /* As err_set, with ": " and strerror(errnum) behind the text. ENOENT and the like choose
  * the category: ENOENT and ENOTDIR RESOURCE_NOT_FOUND, EACCES and EPERM PERMISSION_DENIED,

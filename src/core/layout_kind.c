@@ -135,13 +135,11 @@ layout_pass_over(
     struct folder *folder, const char *file, const char *hint, const char *fmt, ...)
 {
 	struct err err = { 0 };
-	char text[sizeof(err.text)];
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	err_vset(&err, CAT_CONFIGURATION, fmt, ap);
 	va_end(ap);
-	err_set(&err, CAT_CONFIGURATION, "%s", text);
 	err_hint(&err, "%s", hint);
 	err_where(&err, file, 0);
 	folder_add_unregistered(folder, file);
@@ -153,13 +151,11 @@ layout_refuse(
     struct folder *folder, const char *file, const char *hint, const char *fmt, ...)
 {
 	struct err err = { .exit_code = EXIT_FILES };
-	char text[sizeof(err.text)];
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	err_vset(&err, CAT_CONFIGURATION, fmt, ap);
 	va_end(ap);
-	err_set(&err, CAT_CONFIGURATION, "%s", text);
 	err_hint(&err, "%s", hint);
 	err_where(&err, file, 0);
 	folder_add_problem(folder, MIGRATION_INVALID, true, &err);
@@ -170,13 +166,11 @@ layout_refuse_migration(struct folder *folder, struct migration *m, unsigned lin
     const char *hint, const char *fmt, ...)
 {
 	struct err err = { 0 };
-	char text[sizeof(err.text)];
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	err_vset(&err, CAT_SQL_SYNTAX_ERROR, fmt, ap);
 	va_end(ap);
-	err_set(&err, CAT_SQL_SYNTAX_ERROR, "%s", text);
 	err_hint(&err, "%s", hint);
 	err_where(&err, m->file, line);
 	folder_refuse(folder, m, &err);

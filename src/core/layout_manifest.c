@@ -34,13 +34,11 @@ static void
 refuse(struct manifest *manifest, unsigned line, const char *hint, const char *fmt, ...)
 {
 	struct err err = { .exit_code = EXIT_FILES };
-	char text[sizeof(err.text)];
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	err_vset(&err, CAT_CONFIGURATION, fmt, ap);
 	va_end(ap);
-	err_set(&err, CAT_CONFIGURATION, "%s", text);
 	err_hint(&err, "%s", hint);
 	err_where(&err, manifest->folder->list, line);
 	folder_add_problem(manifest->folder, MIGRATION_INVALID, true, &err);

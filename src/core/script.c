@@ -44,13 +44,11 @@ problem_at(struct builder *builder, const struct found *found, enum category cat
 {
 	const struct migration *m = builder->migration;
 	struct err *err = mem_zero(builder->script, struct err);
-	char text[sizeof(err->text)];
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	err_vset(err, category, fmt, ap);
 	va_end(ap);
-	err_set(err, category, "%s", text);
 	err_hint(err, "%s", hint);
 	err->exit_code = EXIT_REFUSED;
 	snprintf(err->migration, sizeof(err->migration), "%s", m->id);

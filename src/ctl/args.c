@@ -17,13 +17,11 @@ static int misused(struct err *err, const struct ctl_command *command, const cha
 static int
 misused(struct err *err, const struct ctl_command *command, const char *fmt, ...)
 {
-	char text[256];
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	err_vset(err, CAT_CONFIGURATION, fmt, ap);
 	va_end(ap);
-	err_set(err, CAT_CONFIGURATION, "%s", text);
 	err->exit_code = EXIT_USAGE;
 	err_hint(err, "see migrationctl %s%s--help", command ? command->name : "",
 	    command ? " " : "");

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/bounds.h"
-#include "base/mem.h"
 #include "base/text.h"
 #include "db/tracking_kind.h"
 
@@ -151,14 +150,11 @@ void
 tracking_stop(struct history *history, const char *hint, const char *fmt, ...)
 {
 	struct err err = { .http_status = 409, .exit_code = EXIT_REFUSED };
-	char *text = NULL;
 	va_list ap;
 
 	va_start(ap, fmt);
-	text = mem_vprintf(history, fmt, ap);
+	err_vset(&err, CAT_CONFIGURATION, fmt, ap);
 	va_end(ap);
-	err_set(&err, CAT_CONFIGURATION, "%s", text);
 	err_hint(&err, "%s", hint);
 	history_stop(history, &err);
-	talloc_free(text);
 }

@@ -2,7 +2,6 @@
 #include "http/request.h"
 
 #include <assert.h>
-#include <stdio.h>
 
 #include "base/bounds.h"
 #include "base/mem.h"
@@ -136,9 +135,8 @@ request_refuse(struct request *request, unsigned status, enum category category,
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(err.text, sizeof(err.text), fmt, ap);
+	err_vset(&err, category, fmt, ap);
 	va_end(ap);
-	err.category = category;
 	if (hint)
 		err_hint(&err, "%s", hint);
 	request_reply_problem(request, status, &err);

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: PostgreSQL
 #
-# The manual and the sample file have each option of the program, none more, and its default. What the program has it
-# says itself: --help the flags, --print-config the settings. Usage: options.sh [TOP] [PROGRAM]
+# The manual and the sample file have each option of the program, none more, and its default; and the manual each word
+# that an option takes. What the program has it says itself: --help the flags, --print-config the settings, and a flag
+# the words that it takes in place of a wrong one. Usage: options.sh [TOP] [PROGRAM]
 set -euo pipefail
 program=$(realpath -m "${2:-src/migrationd}")
 cd "${1:-${srcdir:-.}}"
@@ -42,6 +43,16 @@ same "what man/migrationd.conf.5 marks with Restart" restart conf.5.restart
 
 sed -n 's/^\.It Fl Fl \([a-z-]*\).*/--\1/p' man/migrationd.8 >"$temporary/8"
 same man/migrationd.8 flags 8
+
+while read -r flag; do
+	awk -v key="${flag//-/_}" '/^\.It Ic / { here = $3 == key } here' man/migrationd.conf.5 >"$temporary/paragraph"
+	{ env -i "$program" "--$flag" '?' --check-config || true; } >"$temporary/answer" 2>&1
+	words=$(sed -n 's/.*"?" is not allowed: \([a-z0-9_-]*, .*\)/\1/p' "$temporary/answer" | tr -d ,)
+	for word in $words; do
+		grep -qE "(^\.|[ ,])Cm ([^.]*[ ,])?$word( |$)" "$temporary/paragraph" ||
+			{ echo "man/migrationd.conf.5:1: ${flag//-/_} may be $word, which is not said" && failed=1; }
+	done
+done < <("$program" --help | sed -n 's/^  --\([a-z-]*\) .*/\1/p')
 
 sed -n 's/^#\([a-z_]* = .*\)/\1/p' etc/migrationd.conf >"$temporary/sample"
 same etc/migrationd.conf settings sample

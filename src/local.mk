@@ -32,6 +32,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 %C%_libmigrationd_a_SOURCES += \
 	%D%/core/author.c %D%/core/author.h \
 	%D%/core/author_drizzle.c \
+	%D%/core/author_kind.h \
 	%D%/core/author_manifest.c \
 	%D%/core/author_name.c %D%/core/author_name.h \
 	%D%/core/check.c %D%/core/check.h \

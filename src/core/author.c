@@ -7,6 +7,7 @@
 #include "base/file_write.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "core/author_kind.h"
 #include "core/author_name.h"
 #include "core/rollback_comment.h"
 #include "core/script.h"
@@ -37,10 +38,9 @@ add_head(struct text *out, const char *number, const char *description, const ch
 }
 
 static void
-add_file(
-    const void *ctx, struct author_made *made, const char *path, const struct text *text)
+add_file(struct author_made *made, const char *path, const struct text *text)
 {
-	made->files = mem_zero(ctx, struct author_file);
+	made->files = mem_zero(made, struct author_file);
 	made->n_files = 1;
 	made->files[0] =
 	    (struct author_file){ .path = path, .text = text->data, .len = text->len };
@@ -72,24 +72,25 @@ add_sql(struct text *out, const void *ctx, const char *sql, size_t len)
 		text_add(out, WAY_BACK);
 }
 
-static int
-make_numbered(const void *ctx, const struct folder *folder, const char *description,
-    const char *sql, size_t len, int64_t now_us, struct author_made *made,
-    struct err *err)
+int
+author_numbered(
+    const struct author_request *request, struct author_made *made, struct err *err)
 {
-	struct author_style style = author_style_of(folder, 1);
-	char *number = author_number(ctx, &style, now_us);
+	struct author_style style = author_style_of(request->folder, 1);
+	char *number = author_number(made, &style, request->now_us);
+	const char *sql = request->sql;
 	char *slug = NULL;
 	struct text out;
 
-	if (author_slug(ctx, description, style.separator, &slug, err) < 0)
+	if (author_slug(made, request->description, style.separator, &slug, err) < 0)
 		return -1;
-	made->id = mem_printf(ctx, "%s%c%s", number, style.separator, slug);
-	text_init(&out, ctx, BOUND_FILE_BYTES + BOUND_CONFIG_VALUE);
+	made->id = mem_printf(made, "%s%c%s", number, style.separator, slug);
+	text_init(&out, made, BOUND_FILE_BYTES + BOUND_CONFIG_VALUE);
 	if (sql == NULL || strncmp(sql, "-- Migration ", strlen("-- Migration ")) != 0)
-		add_head(&out, number, description, author_day(ctx, now_us));
-	add_sql(&out, ctx, sql != NULL ? sql : "", len);
-	add_file(ctx, made, mem_printf(ctx, "%s.sql", made->id), &out);
+		add_head(&out, number, request->description,
+		    author_day(made, request->now_us));
+	add_sql(&out, made, sql != NULL ? sql : "", request->len);
+	add_file(made, mem_printf(made, "%s.sql", made->id), &out);
 	made->advice = sql != NULL
 	    ? "look it through; migrationctl check says whether it can be run"
 	    : "write the SQL, and behind ROLLBACK SQL, as comments, what takes "
@@ -108,8 +109,7 @@ check_folder(const struct folder *folder, struct err *err)
 		*err = blocker->err;
 		return -1;
 	}
-	if (folder->layout == &layout_sequence || folder->layout == &layout_manifest ||
-	    folder->layout == &layout_drizzle)
+	if (folder->layout->author != NULL)
 		return 0;
 	err_set(err, CAT_CONFIGURATION, "no new migration is written into a %s folder",
 	    folder->layout->name);
@@ -118,30 +118,27 @@ check_folder(const struct folder *folder, struct err *err)
 }
 
 static int
-make(const void *ctx, const struct folder *folder, const char *description,
-    const char *sql, size_t len, int64_t now_us, struct author_made **made,
+make(const void *ctx, const struct author_request *request, struct author_made **made,
     struct err *err)
 {
 	struct author_made *result = mem_zero(ctx, struct author_made);
-	int rc;
 
-	if (check_folder(folder, err) < 0)
+	if (check_folder(request->folder, err) < 0 ||
+	    request->folder->layout->author(request, result, err) < 0)
 		return -1;
-	rc = folder->layout == &layout_drizzle
-	    ? author_drizzle(result, folder, description, sql, len, now_us, result, err)
-	    : make_numbered(result, folder, description, sql, len, now_us, result, err);
-	if (rc == 0 && folder->layout == &layout_manifest)
-		rc = author_list(result, folder, result, err);
-	if (rc == 0)
-		*made = result;
-	return rc;
+	*made = result;
+	return 0;
 }
 
 int
 author_create(const void *ctx, const struct folder *folder, const char *description,
     int64_t now_us, struct author_made **made, struct err *err)
 {
-	return make(ctx, folder, description, NULL, 0, now_us, made, err);
+	const struct author_request request = {
+		.folder = folder, .description = description, .now_us = now_us
+	};
+
+	return make(ctx, &request, made, err);
 }
 
 /* What a run would refuse, said before it is in the folder. */
@@ -167,9 +164,17 @@ author_prepare(const void *ctx, const struct folder *folder, const char *descrip
     const char *file, const char *text, size_t len, int64_t now_us,
     struct author_made **made, struct err *err)
 {
+	const struct author_request request = {
+		.folder = folder,
+		.description = description,
+		.sql = text,
+		.len = len,
+		.now_us = now_us,
+	};
+
 	if (check_sql(file, text, len, err) < 0)
 		return -1;
-	return make(ctx, folder, description, text, len, now_us, made, err);
+	return make(ctx, &request, made, err);
 }
 
 int
@@ -191,7 +196,7 @@ author_new_data(const void *ctx, const char *description, int64_t now_us,
 	    "-- Runs once, after the schema. Write it so that it may run "
 	    "again: it is\n"
 	    "-- tried anew when it has failed.\n\n");
-	add_file(result, result, mem_printf(result, "%s.sql", result->id), &out);
+	add_file(result, mem_printf(result, "%s.sql", result->id), &out);
 	result->advice =
 	    "write the SQL; it runs once, behind the migrations of the schema";
 	*made = result;

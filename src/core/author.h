@@ -15,8 +15,8 @@
  * Numbers go on from the highest of the folder, as wide and with the separator that the
  * newest file has: 0043_, 043-, 20261120055812_. Where a list names the files, the name is
  * put at its end. A Drizzle folder gets the file, an entry in the journal and a snapshot, as
- * `drizzle-kit generate --custom` writes them. Other layouts are refused: their own tools
- * know their forms.
+ * `drizzle-kit generate --custom` writes them: each layout has its own way
+ * (core/author_kind.h). Those that have none are refused: their own tools know their forms.
  */
 
 #include <stdbool.h>

@@ -7,7 +7,7 @@
 #include "base/bounds.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "core/author.h"
+#include "core/author_kind.h"
 #include "core/author_name.h"
 #include "core/snapshot.h"
 
@@ -17,7 +17,6 @@
 #define MAX_FILES 3u
 
 struct drizzle {
-	const void *ctx;
 	const struct folder *folder;
 	struct file_dir *dir;
 	json_t *journal;
@@ -39,7 +38,7 @@ static void
 add_document(struct drizzle *d, const char *path, const json_t *document, bool replaces)
 {
 	char *dumped = json_dumps(document, JSON_INDENT(2));
-	char *text = mem_strdup(d->ctx, dumped);
+	char *text = mem_strdup(d->made, dumped);
 
 	free(dumped);
 	add_file(d, path, text, strlen(text), replaces);
@@ -78,7 +77,7 @@ read_document(
 static int
 add_snapshot(struct drizzle *d, struct err *err)
 {
-	const struct snapshot_list *list = snapshot_list_read(d->ctx, d->folder, NULL);
+	const struct snapshot_list *list = snapshot_list_read(d->made, d->folder, NULL);
 	const struct snapshot *last =
 	    list != NULL && list->n > 0 ? &list->snapshots[list->n - 1] : NULL;
 	json_t *document = NULL;
@@ -92,7 +91,7 @@ add_snapshot(struct drizzle *d, struct err *err)
 	json_object_set(document, "prevId", json_object_get(document, "id"));
 	json_object_set_new(document, "id", json_string(id));
 	add_document(
-	    d, mem_printf(d->ctx, "meta/%s_snapshot.json", d->number), document, false);
+	    d, mem_printf(d->made, "meta/%s_snapshot.json", d->number), document, false);
 	json_decref(document);
 	return 0;
 }
@@ -140,30 +139,26 @@ add_entry(struct drizzle *d)
 }
 
 int
-author_drizzle(const void *ctx, const struct folder *folder, const char *description,
-    const char *text, size_t len, int64_t now_us, struct author_made *made,
-    struct err *err)
+author_drizzle(
+    const struct author_request *request, struct author_made *made, struct err *err)
 {
+	const struct folder *folder = request->folder;
 	struct author_style style = author_style_of(folder, 0);
-	struct drizzle d = {
-		.ctx = ctx, .folder = folder, .now_us = now_us, .made = made
-	};
+	struct drizzle d = { .folder = folder, .now_us = request->now_us, .made = made };
+	bool is_custom = request->sql == NULL;
 	char *slug = NULL;
 	int rc = -1;
 
-	if (author_slug(ctx, description, '_', &slug, err) < 0 ||
-	    file_dir_open(ctx, folder->path, &d.dir, err) < 0 ||
+	if (author_slug(made, request->description, '_', &slug, err) < 0 ||
+	    file_dir_open(made, folder->path, &d.dir, err) < 0 ||
 	    read_document(&d, folder->list, BOUND_JOURNAL_BYTES, &d.journal, err) < 0)
 		goto out;
-	d.number = author_number(ctx, &style, now_us);
-	made->id = mem_printf(ctx, "%s_%s", d.number, slug);
-	made->files = mem_array(ctx, struct author_file, MAX_FILES);
-	if (text == NULL)
-		add_file(&d, mem_printf(ctx, "%s.sql", made->id), CUSTOM, strlen(CUSTOM),
-		    false);
-	else
-		add_file(&d, mem_printf(ctx, "%s.sql", made->id),
-		    mem_strndup(ctx, text, len), len, false);
+	d.number = author_number(made, &style, request->now_us);
+	made->id = mem_printf(made, "%s_%s", d.number, slug);
+	made->files = mem_array(made, struct author_file, MAX_FILES);
+	add_file(&d, mem_printf(made, "%s.sql", made->id),
+	    is_custom ? CUSTOM : mem_strndup(made, request->sql, request->len),
+	    is_custom ? strlen(CUSTOM) : request->len, false);
 	if (add_snapshot(&d, err) < 0)
 		goto out;
 	add_entry(&d);

@@ -5,8 +5,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "core/author.h"
-#include "core/author_name.h"
+#include "core/author_kind.h"
 
 #define BLANKS " \t\r\n"
 
@@ -67,27 +66,29 @@ add_to_lines(struct text *out, const char *data, size_t len, const char *name)
 }
 
 int
-author_list(const void *ctx, const struct folder *folder, struct author_made *made,
-    struct err *err)
+author_listed(
+    const struct author_request *request, struct author_made *made, struct err *err)
 {
-	const char *name = made->files[0].path;
-	struct author_file *files = mem_array(ctx, struct author_file, 2);
+	const struct folder *folder = request->folder;
+	struct author_file *files = mem_array(made, struct author_file, 2);
 	struct file_dir *dir = NULL;
 	char *data = NULL;
 	struct text out;
 	size_t len = 0;
 	int rc = -1;
 
-	text_init(&out, ctx, 2 * BOUND_JOURNAL_BYTES);
-	if (file_dir_open(ctx, folder->path, &dir, err) < 0 ||
-	    file_dir_read(dir, ctx, folder->list, BOUND_JOURNAL_BYTES, &data, &len, err) <
-		0)
+	if (author_numbered(request, made, err) < 0)
+		return -1;
+	text_init(&out, made, 2 * BOUND_JOURNAL_BYTES);
+	if (file_dir_open(made, folder->path, &dir, err) < 0 ||
+	    file_dir_read(
+		dir, made, folder->list, BOUND_JOURNAL_BYTES, &data, &len, err) < 0)
 		goto out;
 	rc = 0;
 	if (strcmp(folder->list + strlen(folder->list) - strlen(".json"), ".json") == 0)
-		rc = add_to_json(&out, data, len, name, err);
+		rc = add_to_json(&out, data, len, made->files[0].path, err);
 	else
-		add_to_lines(&out, data, len, name);
+		add_to_lines(&out, data, len, made->files[0].path);
 	files[0] = made->files[0];
 	files[1] = (struct author_file){
 		.path = folder->list, .text = out.data, .len = out.len, .replaces = true

@@ -34,24 +34,3 @@ int author_slug(const void *ctx, const char *description, char separator, char *
 
 /* "2026-11-20", owned by `ctx`. */
 char *author_day(const void *ctx, int64_t now_us);
-
-/* ---- author_drizzle.c ---- */
-
-struct author_made;
-
-/*
- * What drizzle-kit 0.31 `generate --custom` writes: file, snapshot, journal. `text` NULL:
- * its own template.
- */
-int author_drizzle(const void *ctx, const struct folder *folder, const char *description,
-    const char *text, size_t len, int64_t now_us, struct author_made *made,
-    struct err *err) MUST_CHECK;
-
-/* ---- author_manifest.c ---- */
-
-/*
- * The one file of `made` becomes the last of the list: the list with its name is the second
- * file to write.
- */
-int author_list(const void *ctx, const struct folder *folder, struct author_made *made,
-    struct err *err) MUST_CHECK;

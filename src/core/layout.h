@@ -25,6 +25,8 @@
 #include "base/file.h"
 #include "base/macros.h"
 
+struct author_made;
+struct author_request;
 struct folder;
 struct migration;
 
@@ -74,6 +76,13 @@ struct layout {
 	 * problem of the folder. */
 	int (*load)(struct folder *folder, struct file_dir *dir,
 	    const struct file_list *root, struct err *err);
+
+	/*
+	 * The files of a new migration (core/author_kind.h). NULL: none is written, its own
+	 * tool knows the form.
+	 */
+	int (*author)(const struct author_request *request, struct author_made *made,
+	    struct err *err);
 };
 
 extern const struct layout layout_drizzle;

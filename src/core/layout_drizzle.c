@@ -8,6 +8,7 @@
 
 #include "base/bounds.h"
 #include "base/mem.h"
+#include "core/author_kind.h"
 #include "core/folder.h"
 #include "core/layout_kind.h"
 #include "core/rollback_comment.h"
@@ -408,4 +409,5 @@ const struct layout layout_drizzle = {
 	.snapshot_folder = META,
 	.detect = drizzle_detect,
 	.load = drizzle_load,
+	.author = author_drizzle,
 };

@@ -5,6 +5,7 @@
 
 #include "base/bounds.h"
 #include "base/mem.h"
+#include "core/author_kind.h"
 #include "core/layout_kind.h"
 #include "core/rollback_comment.h"
 
@@ -338,5 +339,6 @@ const struct layout layout_manifest = {
 	    "list it behind the newest applied one; or run with out_of_order = apply",
 	.detect = manifest_detect,
 	.load = manifest_load,
+	.author = author_listed,
 	.place = manifest_place,
 };

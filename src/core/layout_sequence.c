@@ -3,6 +3,7 @@
 #include <strings.h>
 
 #include "base/mem.h"
+#include "core/author_kind.h"
 #include "core/layout_kind.h"
 #include "core/rollback_comment.h"
 
@@ -154,4 +155,5 @@ const struct layout layout_sequence = {
 	    "give it a number above the newest applied one; or run with out_of_order = apply",
 	.detect = sequence_detect,
 	.load = sequence_load,
+	.author = author_numbered,
 };

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "core/author.h"
+#include "core/author_kind.h"
 #include "core/snapshot.h"
 #include "tempdir.h"
 
@@ -201,6 +202,29 @@ test_write_twice(void **state)
 	assert_int_equal(author_write(place->dir, place->made, &place->err), 0);
 	assert_int_equal(author_write(place->dir, place->made, &place->err), -1);
 	assert_has(place->err.text, "0001_a.sql is there already");
+}
+
+static int
+write_weekday(
+    const struct author_request *request, struct author_made *made, struct err *err)
+{
+	(void)err;
+	made->id = mem_printf(made, "friday-%s", request->description);
+	return 0;
+}
+
+/* A layout says itself how its files are made. */
+static void
+test_own_author(void **state)
+{
+	static const struct layout weekdays = { .name = "weekdays",
+		.author = write_weekday };
+	struct place *place = *state;
+
+	load(place, "sequence");
+	place->folder->layout = &weekdays;
+	assert_int_equal(create(place, "tidy"), 0);
+	assert_string_equal(place->made->id, "friday-tidy");
 }
 
 static void
@@ -396,6 +420,7 @@ main(void)
 		TEST(test_list),
 		TEST(test_list_that_goes_away),
 		TEST(test_write_twice),
+		TEST(test_own_author),
 		TEST(test_refused),
 		TEST(test_prepare),
 		TEST(test_new_data),

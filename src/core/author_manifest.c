@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "core/author_kind.h"
+#include "core/layout_kind.h"
 
 #define BLANKS " \t\r\n"
 
@@ -85,7 +86,7 @@ author_listed(
 		dir, made, folder->list, BOUND_JOURNAL_BYTES, &data, &len, err) < 0)
 		goto out;
 	rc = 0;
-	if (strcmp(folder->list + strlen(folder->list) - strlen(".json"), ".json") == 0)
+	if (layout_ends_with(folder->list, ".json"))
 		rc = add_to_json(&out, data, len, made->files[0].path, err);
 	else
 		add_to_lines(&out, data, len, made->files[0].path);

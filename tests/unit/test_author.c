@@ -172,6 +172,22 @@ test_list(void **state)
 	}
 }
 
+/* The end of a name that is no longer than one letter: what stands before it is not its own. */
+static void
+test_list_of_one_letter(void **state)
+{
+	static const char name[] = ".json";
+	struct place *place = *state;
+
+	tempdir_text(place->dir, "n", "");
+	folder_unref(place->folder);
+	place->folder = folder_load_listed(place->dir, NULL, "n", 0);
+	place->folder->list = name + strlen(".jso");
+	assert_int_equal(create(place, "new"), 0);
+	assert_string_equal(place->made->files[1].path, "n");
+	assert_string_equal(place->made->files[1].text, "0001_new.sql\n");
+}
+
 /* It is read once more, and may be another by then. */
 static void
 test_list_that_goes_away(void **state)
@@ -418,6 +434,7 @@ main(void)
 		TEST(test_names),
 		TEST(test_template),
 		TEST(test_list),
+		TEST(test_list_of_one_letter),
 		TEST(test_list_that_goes_away),
 		TEST(test_write_twice),
 		TEST(test_own_author),

@@ -53,11 +53,22 @@ refuse(struct reader *r, const char *why)
 	return -1;
 }
 
-/* An id or a version; what is too long for one is none. */
+/* Those of a UUID, and of the short names that people give. */
+#define ID_LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-"
+
+/*
+ * An id or a version; what is too long for one is none, and neither is what has other
+ * letters: it goes into commands that a person is told to type, and any branch may bring it.
+ */
 static const char *
 keep(struct reader *r, const struct span *value)
 {
-	return value->len <= MAX_ID ? mem_strndup(r->ctx, value->text, value->len) : NULL;
+	char *id;
+
+	if (value->len > MAX_ID)
+		return NULL;
+	id = mem_strndup(r->ctx, value->text, value->len);
+	return id[strspn(id, ID_LETTERS)] == '\0' ? id : NULL;
 }
 
 static void

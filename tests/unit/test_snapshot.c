@@ -98,6 +98,10 @@ test_parse_what_is_none(void **state)
 		{ "{\"prevId\": \"a\"}", "no \"id\" and \"prevId\"", 1 },
 		{ "{\"prevId\": \"a\", \"id\": \"" LONG "\"}", "no \"id\" and \"prevId\"",
 		    1 },
+		{ "{\"id\": \"a\", \"prevId\": \"b'; touch x; '\"}",
+		    "no \"id\" and \"prevId\"", 1 },
+		{ "{\"id\": \"a\\\"\", \"prevId\": \"b\"}", "no \"id\" and \"prevId\"",
+		    1 },
 		{ "{\"a\": " TEN TEN TEN TEN TEN TEN TEN TEN, "nested too deeply", 1 },
 		{ "{\n<<<<<<< HEAD\n\"id\": \"a\",", "merge conflict", 2 },
 	};

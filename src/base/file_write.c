@@ -3,12 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/digest.h"
 #include "base/mem.h"
 
 /* The folder of a path: "." where it names none. */
@@ -73,16 +75,18 @@ write_file(const char *path, const void *data, size_t len, bool over, struct err
 	const char *folder = folder_of(scratch, path);
 	const char *slash = strrchr(path, '/');
 	const char *name = slash != NULL ? slash + 1 : path;
-	const char *beside =
-	    mem_printf(scratch, "%s/.%s.%ld.tmp", folder, name, (long)getpid());
+	/* by chance, not by pid: in a container that of one that crashed comes again */
+	const char *beside = mem_printf(
+	    scratch, "%s/.%s.%08" PRIx32 ".tmp", folder, name, digest_random(UINT32_MAX));
 	struct stat old;
 	mode_t mode = over && stat(path, &old) == 0 ? old.st_mode & 07777 : 0644;
-	int rc = write_beside(beside, mode, data, len);
+	bool written = write_beside(beside, mode, data, len) == 0;
+	int rc = -1;
 
 	/* link(2) refuses a name that is taken, which rename(2) does not */
-	if (rc == 0)
+	if (written)
 		rc = over ? rename(beside, path) : link(beside, path);
-	if (rc < 0 && errno == EEXIST && !over) {
+	if (rc < 0 && written && errno == EEXIST) {
 		err_set(err, CAT_CONFIGURATION, "%s is there already", path);
 		err->exit_code = EXIT_FILES;
 	} else if (rc < 0) {

@@ -89,6 +89,22 @@ test_over(void **state)
 	assert_int_equal(count_entries(*state), 1);
 }
 
+/* A crash left it, in a container whose processes have the same numbers each time. */
+static void
+test_what_a_crash_left(void **state)
+{
+	struct err err = { 0 };
+	char name[64], path[1024];
+
+	snprintf(name, sizeof(name), ".0001_a.sql.%ld.tmp", (long)getpid());
+	tempdir_text(*state, name, "half");
+	tempdir_path(path, *state, "0001_a.sql");
+	assert_int_equal(file_write_new(path, "one", 3, &err), 0);
+	assert_int_equal(file_write_over(path, "two", 3, &err), 0);
+	assert_holds(path, "two");
+	assert_int_equal(count_entries(*state), 2);
+}
+
 static void
 test_relative(void **state)
 {
@@ -134,6 +150,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_new, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_over, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_what_a_crash_left, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_relative, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_failures, setup, teardown),
 	};

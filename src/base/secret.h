@@ -22,8 +22,9 @@
 const char *secret_take(char *data, size_t len);
 
 /*
- * Overwrite with '*' each of the `n` secrets wherever it stands in `text`. Those that are shorter
- * than SECRET_COVERED are left: they would be found in ordinary words.
+ * Overwrite with '*' each of the `n` secrets wherever it stands in `text`, and at its end, where
+ * more may have been cut off, the beginning of one. What is shorter than SECRET_COVERED is left:
+ * it would be found in ordinary words.
  */
 #define SECRET_COVERED 4
 void secret_cover(char *text, const char *const *secrets, size_t n);

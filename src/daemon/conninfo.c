@@ -72,6 +72,26 @@ static const char *const covered[] = {
 	"sslpassword",
 };
 
+/* A connection string as it may be shown, and what of it may not. */
+struct mask {
+	const void *ctx;
+	struct text out;
+	const char **covered; /* as written, quotes around it left out */
+	size_t n;
+};
+
+static void
+cover(struct mask *mask, const char *value, size_t len)
+{
+	text_add(&mask->out, MASK);
+	if (len > 1 && value[0] == '\'') {
+		value++;
+		len -= 2;
+	}
+	mask->covered = mem_grow(mask->ctx, mask->covered, const char *, mask->n + 1);
+	mask->covered[mask->n++] = mem_strndup(mask->ctx, value, len);
+}
+
 static bool
 is_among(const char *const *names, size_t n, const char *key, size_t len)
 {
@@ -84,7 +104,7 @@ is_among(const char *const *names, size_t n, const char *key, size_t len)
 
 /* False when the name is not known. */
 static bool
-add_parameter(struct text *out, const char *key, size_t key_len, const char *value,
+add_parameter(struct mask *mask, const char *key, size_t key_len, const char *value,
     size_t value_len)
 {
 	bool is_shown = is_among(harmless, ARRAY_SIZE(harmless), key, key_len);
@@ -94,16 +114,19 @@ add_parameter(struct text *out, const char *key, size_t key_len, const char *val
 	/* libpq takes a whole URI for the name of a database */
 	if (memmem(value, value_len, "://", 3))
 		is_shown = false;
-	text_add_bytes(out, key, key_len);
-	text_add_char(out, '=');
-	text_add_bytes(out, is_shown ? value : MASK, is_shown ? value_len : strlen(MASK));
+	text_add_bytes(&mask->out, key, key_len);
+	text_add_char(&mask->out, '=');
+	if (is_shown)
+		text_add_bytes(&mask->out, value, value_len);
+	else
+		cover(mask, value, value_len);
 	return true;
 }
 
 /* The parameters behind the '?' of a URI. False when one is not understood, or its name
  * is escaped. */
 static bool
-mask_query(struct text *out, const char *at)
+mask_query(struct mask *mask, const char *at)
 {
 	char lead = '?';
 
@@ -113,8 +136,9 @@ mask_query(struct text *out, const char *at)
 
 		if (key_len == len)
 			return false;
-		text_add_char(out, lead);
-		if (!add_parameter(out, at, key_len, at + key_len + 1, len - key_len - 1))
+		text_add_char(&mask->out, lead);
+		if (!add_parameter(
+			mask, at, key_len, at + key_len + 1, len - key_len - 1))
 			return false;
 		at += len;
 		at += *at == '&';
@@ -148,7 +172,7 @@ has_only_ports(const char *hosts, size_t len)
  * same. An '@' behind a '?' may belong to either, so that is not understood.
  */
 static bool
-mask_uri(struct text *out, const char *at)
+mask_uri(struct mask *mask, const char *at)
 {
 	const char *end = strrchr(at, '@');
 	const char *colon = end ? memchr(at, ':', (size_t)(end - at)) : NULL;
@@ -159,13 +183,13 @@ mask_uri(struct text *out, const char *at)
 	if (!end && !has_only_ports(at, strcspn(at, "/?")))
 		return false;
 	if (colon) {
-		text_add_bytes(out, at, (size_t)(colon + 1 - at));
-		text_add(out, MASK);
+		text_add_bytes(&mask->out, at, (size_t)(colon + 1 - at));
+		cover(mask, colon + 1, (size_t)(end - colon - 1));
 		at = end;
 	}
 	len = strcspn(at, "?");
-	text_add_bytes(out, at, len);
-	return at[len] != '?' || mask_query(out, at + len + 1);
+	text_add_bytes(&mask->out, at, len);
+	return at[len] != '?' || mask_query(mask, at + len + 1);
 }
 
 /* Length of a value in a keyword string, quotes and backslashes included; false: it does
@@ -187,7 +211,7 @@ value_length(const char *value, size_t *len)
 }
 
 static bool
-mask_keywords(struct text *out, const char *at)
+mask_keywords(struct mask *mask, const char *at)
 {
 	static const char space[] = " \t\n\r\f\v";
 
@@ -204,37 +228,60 @@ mask_keywords(struct text *out, const char *at)
 		at += strspn(at, space);
 		if (!value_length(at, &value_len))
 			return false;
-		if (out->len > 0)
-			text_add_char(out, ' ');
-		if (!add_parameter(out, key, key_len, at, value_len))
+		if (mask->out.len > 0)
+			text_add_char(&mask->out, ' ');
+		if (!add_parameter(mask, key, key_len, at, value_len))
 			return false;
 		at += value_len;
 	}
 	return true;
 }
 
-char *
-conninfo_mask(const void *ctx, const char *conninfo)
+static void
+mask_all(struct mask *mask, const void *ctx, const char *conninfo)
 {
 	static const char *const schemes[] = { "postgresql://", "postgres://" };
-	struct text out;
 	bool understood = false;
 
-	text_init(&out, ctx, MASKED_BYTES);
+	*mask = (struct mask){ .ctx = ctx };
+	text_init(&mask->out, ctx, MASKED_BYTES);
 	for (size_t i = 0; i < ARRAY_SIZE(schemes); i++) {
 		size_t len = strlen(schemes[i]);
 
 		if (strncmp(conninfo, schemes[i], len) == 0) {
-			text_add(&out, schemes[i]);
-			understood = mask_uri(&out, conninfo + len);
+			text_add(&mask->out, schemes[i]);
+			understood = mask_uri(mask, conninfo + len);
 			break;
 		}
 	}
-	if (out.len == 0)
-		understood = mask_keywords(&out, conninfo);
-	if (!understood || text_failed(&out)) {
-		text_reset(&out);
-		text_add(&out, MASK);
+	if (mask->out.len == 0)
+		understood = mask_keywords(mask, conninfo);
+	if (!understood || text_failed(&mask->out)) {
+		text_reset(&mask->out);
+		cover(mask, conninfo, strlen(conninfo));
 	}
-	return out.data;
+}
+
+char *
+conninfo_mask(const void *ctx, const char *conninfo)
+{
+	void *scratch = mem_context(NULL, "mask");
+	struct mask mask;
+	char *shown;
+
+	mask_all(&mask, scratch, conninfo);
+	shown = mem_strdup(ctx, mask.out.data);
+	talloc_free(scratch);
+	return shown;
+}
+
+const char **
+conninfo_covered(const void *ctx, const char *conninfo, size_t *n)
+{
+	struct mask mask;
+
+	mask_all(&mask, ctx, conninfo);
+	talloc_free(mask.out.data);
+	*n = mask.n;
+	return mask.covered;
 }

@@ -2,6 +2,7 @@
 """Commands around a run: what they are told, and that they hold up nobody who
 did not ask for it."""
 
+import base64
 import concurrent.futures
 import json
 import os
@@ -369,6 +370,37 @@ def test_hook_that_prints_secrets(start_daemon, drizzle, database, workdir):
     assert any("****" in str(line) for line in daemon.log_lines())
     assert SECRET not in daemon.stderr()
     assert SECRET not in daemon.get("/config").text
+
+
+def test_hook_that_prints_secrets_as_they_are_written(
+        start_daemon, drizzle, database, workdir):
+    """The line of a connection string, each of two webhook secrets, and what
+    password_command prints."""
+    webhooks = [
+        "whsec_" + base64.b64encode(bytes([n] * 24)).decode() for n in (1, 2)]
+    url = database.url_as("postgres", "with%20a%20blank%3a" + SECRET)
+    for name, text in (("url", url), ("webhooks", " ".join(webhooks))):
+        (workdir / name).write_text(text + "\n")
+        (workdir / name).chmod(0o600)
+    ask = script(workdir / "ask", "echo from-the-vault\n")
+    hook = script(workdir / "hook",
+                  f"set -x\npsql=$(cat {workdir}/url)\n"
+                  f"for word in $(cat {workdir}/webhooks); do echo $word; done\n"
+                  f"echo token is $({ask})\n")
+    daemon = start_daemon(
+        "--migrations", drizzle(tables(1)),
+        options={"hook_after": hook, "database_url_file": workdir / "url",
+                 "password_command": ask,
+                 "webhook_secret_file": workdir / "webhooks"})
+    assert daemon.apply().status == 200
+    wait_until(lambda: metric(
+        daemon, 'migrationd_hooks_total{hook="after"}') == 1)
+    said = [line.get("stdout") or line.get("stderr")
+            for line in daemon.log_lines() if line["message"] == "hook says"]
+    assert len(said) > 6
+    secrets = webhooks + ["with%20a%20blank", "from-the-vault"]
+    assert not [(secret, line) for line in said for secret in secrets
+                if secret in line]
 
 
 def test_stop_waits_for_the_last_hook(serve, drizzle, workdir):

@@ -105,6 +105,38 @@ test_mask(void **state)
 	}
 }
 
+/* As a shell prints it that is told to print what it runs. */
+static void
+test_covered(void **state)
+{
+	static const struct {
+		const char *given;
+		const char *covered[3];
+	} rows[] = {
+		{ "postgres://u@h/db", { NULL } },
+		{ "postgres://u:p%40w@h/db", { "p%40w" } },
+		{ "postgres://u:pw@h/db?sslpassword=a%26b&sslmode=x&options=o",
+		    { "pw", "a%26b", "o" } },
+		{ "password='p\\'w' host=h options=-c", { "p\\'w", "-c" } },
+		{ "password='", { "password='" } },
+		{ "postgres://u:p?w@h/db", { "postgres://u:p?w@h/db" } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		void *ctx = mem_context(NULL, "test");
+		size_t n = 99, k = 0;
+		const char **covered = conninfo_covered(ctx, rows[i].given, &n);
+
+		for (; k < 3 && rows[i].covered[k]; k++) {
+			assert_true(k < n);
+			assert_string_equal(covered[k], rows[i].covered[k]);
+		}
+		assert_int_equal(n, k);
+		talloc_free(ctx);
+	}
+}
+
 /* Whatever comes, in front and behind: the secret is not shown. */
 static void
 test_secret_is_never_shown(void **state)
@@ -159,6 +191,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_mask),
+		cmocka_unit_test(test_covered),
 		cmocka_unit_test(test_secret_is_never_shown),
 		cmocka_unit_test(test_long_value),
 	};

@@ -50,7 +50,8 @@ test_take(void **state)
 static void
 test_cover(void **state)
 {
-	static const char *const secrets[] = { "hunter2", "abc", "****x" };
+	static const char *const secrets[] = { "hunter2", "abc", "****x",
+		"hunter2-and-more", "er2-x" };
 	static const struct {
 		const char *text;
 		const char *covered;
@@ -59,7 +60,14 @@ test_cover(void **state)
 		{ "nothing here", "nothing here" },
 		{ "hunter2", "*******" },
 		{ "a hunter2, hunter2hunter2 b", "a *******, ************** b" },
-		{ "hunter", "hunter" },
+		{ "hunter ", "hunter " },
+		/* where the output was cut off */
+		{ "hunter", "******" },
+		{ "so hunt", "so ****" },
+		{ "so hun", "so hun" },
+		/* one that begins as another does, and one that begins in another */
+		{ "hunter2-and-more.", "****************." },
+		{ "hunter2-x hunter2-and", "********* ***********" },
 		{ "abc is too short to be told from words", /* of people */
 		    "abc is too short to be told from words" },
 	};

@@ -29,10 +29,11 @@ herald_new(
 }
 
 void
-herald_configure(struct herald *herald, const struct config *config)
+herald_configure(struct herald *herald, const struct config *config,
+    const struct password_memory *passwords)
 {
 	herald->config = config;
-	hooks_configure(herald->hooks, config);
+	hooks_configure(herald->hooks, config, passwords);
 	webhooks_configure(herald->webhooks, config);
 }
 

@@ -25,8 +25,9 @@ struct herald;
 struct herald *herald_new(
     uv_loop_t *loop, struct metrics *metrics, void (*on_change)(void *arg), void *arg);
 
-/* `config` must stay until the next call, or herald_close. */
-void herald_configure(struct herald *herald, const struct config *config);
+/* Both must stay until the next call, or herald_close; as in hooks_configure. */
+void herald_configure(struct herald *herald, const struct config *config,
+    const struct password_memory *passwords);
 
 /*
  * The run has something to do. True: it has to wait for `fn`, which is called once, from the loop,

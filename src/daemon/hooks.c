@@ -36,6 +36,7 @@ struct hooks {
 	void (*on_change)(void *arg);
 	void *arg;
 	const struct config *config;
+	const struct password_memory *passwords;
 	struct hook *first; /* it runs when there is a child */
 	struct child *child;
 };
@@ -96,7 +97,8 @@ log_output(
 {
 	void *scratch = mem_context(NULL, "hook output");
 	size_t n = 0;
-	const char *const *secrets = secrets_of(scratch, hooks->config, &n);
+	const char *const *secrets =
+	    secrets_of(scratch, hooks->config, hooks->passwords, &n);
 
 	secret_cover(end->output, secrets, n);
 	secret_cover(end->errors, secrets, n);
@@ -282,9 +284,11 @@ hooks_new(
 }
 
 void
-hooks_configure(struct hooks *hooks, const struct config *config)
+hooks_configure(struct hooks *hooks, const struct config *config,
+    const struct password_memory *passwords)
 {
 	hooks->config = config;
+	hooks->passwords = passwords;
 }
 
 static void

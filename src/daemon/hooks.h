@@ -8,7 +8,7 @@
  *
  *	struct hooks *hooks = hooks_new(loop, metrics, on_change, me);
  *
- *	hooks_configure(hooks, config);
+ *	hooks_configure(hooks, config, passwords);
  *	hooks_add(hooks, HOOK_AFTER, run, ids, n_ids, NULL, NULL);
  *	...
  *	hooks_close(hooks);
@@ -18,6 +18,7 @@
 
 #include "daemon/config.h"
 #include "daemon/hook_facts.h"
+#include "db/password.h"
 #include "http/metrics.h"
 
 struct hooks;
@@ -29,8 +30,12 @@ typedef void hooks_fn(void *arg, const struct err *err);
 struct hooks *hooks_new(
     uv_loop_t *loop, struct metrics *metrics, void (*on_change)(void *arg), void *arg);
 
-/* `config` must stay until the next call, or hooks_close. */
-void hooks_configure(struct hooks *hooks, const struct config *config);
+/*
+ * Both must stay until the next call, or hooks_close. What password_command has printed is
+ * covered where a hook prints it.
+ */
+void hooks_configure(struct hooks *hooks, const struct config *config,
+    const struct password_memory *passwords);
 
 /* Whether there is a command for it. */
 bool hooks_has(const struct hooks *hooks, enum hook_kind kind);

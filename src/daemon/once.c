@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "daemon/ephemeral.h"
 #include "daemon/herald.h"
+#include "db/password.h"
 #include "db/runner.h"
 #include "http/json.h"
 #include "http/plain.h"
@@ -21,6 +22,7 @@ struct once {
 	uv_signal_t signals[2];
 	struct folder *folders[PHASE_COUNT];
 	struct target_params params;
+	struct password_memory *passwords;
 	struct run *run;
 	struct runner *runner;
 	struct herald *herald;
@@ -113,7 +115,7 @@ once_apply(struct once *once, const struct config *config)
 	}
 	once->herald =
 	    herald_new(&once->loop, metrics_new(once, clock_now_us()), once_leave, once);
-	herald_configure(once->herald, config);
+	herald_configure(once->herald, config, once->passwords);
 	once_start(once);
 	uv_run(&once->loop, UV_RUN_DEFAULT);
 	int busy = uv_loop_close(&once->loop);
@@ -167,8 +169,10 @@ once_run(struct config *config)
 		}
 		config_use_ephemeral(config, ephemeral_url(ephemeral));
 	}
+	once->passwords = mem_zero(once, struct password_memory);
 	once_load(once, config);
 	once->params.name = "default";
+	once->params.password_memory = once->passwords;
 	once->run = run_new(&request, once->params.name, clock_now_us(), clock_mono_us());
 	once_apply(once, config);
 	once_print(once, config->log_format == LOG_FORMAT_JSON);

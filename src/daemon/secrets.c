@@ -67,7 +67,8 @@ read_file(const struct list *list, const char *path)
 }
 
 const char *const *
-secrets_of(const void *ctx, const struct config *config, size_t *n)
+secrets_of(const void *ctx, const struct config *config,
+    const struct password_memory *passwords, size_t *n)
 {
 	struct list list = { .ctx = ctx };
 
@@ -76,6 +77,7 @@ secrets_of(const void *ctx, const struct config *config, size_t *n)
 	add_url(&list, read_file(&list, config->database_url_file));
 	add_url(&list, read_file(&list, config->database_direct_url_file));
 	add(&list, read_file(&list, config->password_file));
+	add(&list, passwords->last);
 	add(&list, read_file(&list, config->token_file));
 	add_words(&list, read_file(&list, config->webhook_secret_file));
 	for (size_t i = 0; config->webhook_url && config->webhook_url[i]; i++)

@@ -8,6 +8,8 @@
 #include <stddef.h>
 
 #include "daemon/config.h"
+#include "db/password.h"
 
-/* Passwords of the connection strings and files, tokens; read now. Owned by `ctx`. */
-const char *const *secrets_of(const void *ctx, const struct config *config, size_t *n);
+/* Passwords of the connection strings, files and command, tokens; read now. Owned by `ctx`. */
+const char *const *secrets_of(const void *ctx, const struct config *config,
+    const struct password_memory *passwords, size_t *n);

@@ -229,6 +229,7 @@ target_observe(struct target *target)
 	config_target_params(
 	    target->config, layout != NULL ? layout->name : NULL, &params);
 	params.name = TARGET_NAME;
+	params.password_memory = target->passwords;
 	if (target->observer != NULL && target_params_equal(target->params, &params)) {
 		target_params_treat_as(target->params, &params);
 		return;
@@ -323,6 +324,7 @@ target_new(
 	target->metrics = metrics;
 	target->on_change = on_change;
 	target->arg = arg;
+	target->passwords = mem_zero(target, struct password_memory);
 	target->herald = herald_new(loop, metrics, on_change, arg);
 	target_init_settle(target);
 	return target;
@@ -334,7 +336,7 @@ target_configure(struct target *target, const struct config *config)
 	bool first = target->config == NULL;
 
 	target->config = config;
-	herald_configure(target->herald, config);
+	herald_configure(target->herald, config, target->passwords);
 	drop_folders(target); /* another path or layout is used at once */
 	target_scan(target, SCAN_RELOAD);
 	if (first && config->apply_on_start)

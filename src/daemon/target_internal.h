@@ -10,6 +10,7 @@
 #include "daemon/run_list.h"
 #include "daemon/target.h"
 #include "db/observer.h"
+#include "db/password.h"
 #include "db/runner.h"
 #include "db/verify.h"
 
@@ -41,7 +42,8 @@ struct target {
 	struct verify *verify;                   /* of the run in progress; NULL: none */
 	const struct plan *planned; /* what that run does once it is verified */
 	struct herald *herald;
-	struct run *run;   /* in progress */
+	struct password_memory *passwords; /* of its connections */
+	struct run *run;                   /* in progress */
 	struct run *next;  /* begins when that one is over; NULL: none waits */
 	char *stop_reason; /* why the one that has not begun is to end; NULL: it is not */
 	uv_timer_t settle_timer;

@@ -54,6 +54,7 @@ connect_start(struct pgconn *conn, const struct target_params *params,
 		.database = params->database,
 		.password = password,
 		.password_command = params->password_command,
+		.password_memory = params->password_memory,
 		.application_name = params->instance != NULL
 		    ? mem_printf(ctx, "migrationd %s", params->instance)
 		    : "migrationd",

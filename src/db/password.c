@@ -19,6 +19,7 @@ struct password {
 	uv_timer_t turn; /* an answer that is there at once waits for the loop */
 	struct child *child;
 	struct err err; /* why there is no child */
+	struct password_memory *memory;
 	password_fn *fn;
 	void *arg;
 };
@@ -49,25 +50,34 @@ answer(struct password *password, const char *secret, const struct err *err)
 	password->fn(password->arg, secret, err);
 }
 
-/* What it said last when there was no password: the same words every 5 s help nobody. */
-static int64_t last_said;
+static void
+remember(struct password_memory *memory, const char *secret)
+{
+	if (memory->last)
+		explicit_bzero(memory->last, strlen(memory->last));
+	talloc_free(memory->last);
+	memory->last = mem_strdup(memory, secret);
+}
 
 /* Each line that it printed may be the secret, also where there should be but one. */
 static void
-log_errors(enum log_level level, char *errors, const char *output)
+log_errors(struct password_memory *memory, enum log_level level, char *errors,
+    const char *output)
 {
+	int64_t said;
 	void *scratch = mem_context(NULL, "password");
 	char *lines = mem_strdup(scratch, output);
 	char *rest = lines;
 
 	for (const char *line = strsep(&rest, "\r\n"); line; line = strsep(&rest, "\r\n"))
 		secret_cover(errors, &line, 1);
+	said = digest_key64(errors, strlen(errors));
 	if (level == LOG_DEBUG)
-		last_said = 0;
-	else if (digest_key64(errors, strlen(errors)) == last_said)
+		memory->complaint = 0;
+	else if (said == memory->complaint)
 		level = LOG_DEBUG;
 	else
-		last_said = digest_key64(errors, strlen(errors));
+		memory->complaint = said;
 	if (errors[0] != '\0')
 		log_event(level, NULL, "password_command says",
 		    LOG_FIELDS(LOG_STR("stderr", errors)));
@@ -86,7 +96,10 @@ on_end(void *arg, const struct child_end *end)
 
 	if (!err_is_set(&err) && problem)
 		err_set(&err, CAT_CONFIGURATION, "its output %s", problem);
-	log_errors(err_is_set(&err) ? LOG_WARNING : LOG_DEBUG, end->errors, end->output);
+	if (!err_is_set(&err))
+		remember(password->memory, secret);
+	log_errors(password->memory, err_is_set(&err) ? LOG_WARNING : LOG_DEBUG,
+	    end->errors, end->output);
 	if (err_is_set(&err)) {
 		err_wrap(&err, "password_command");
 		err_hint(&err,
@@ -107,8 +120,8 @@ on_turn(uv_timer_t *timer)
 }
 
 struct password *
-password_ask(
-    uv_loop_t *loop, const char *command, int64_t timeout_ms, password_fn *fn, void *arg)
+password_ask(uv_loop_t *loop, const char *command, int64_t timeout_ms,
+    struct password_memory *memory, password_fn *fn, void *arg)
 {
 	struct password *password = mem_zero(NULL, struct password);
 	struct child_params params = {
@@ -119,6 +132,7 @@ password_ask(
 	char **argv = NULL;
 
 	password->magic = PASSWORD_MAGIC;
+	password->memory = memory;
 	password->fn = fn;
 	password->arg = arg;
 	(void)uv_timer_init(loop, &password->turn);

@@ -35,6 +35,7 @@
 
 #include "base/err.h"
 
+struct password_memory;
 struct pgconn;
 
 /* Where to connect. Strings are borrowed for the call. */
@@ -45,6 +46,7 @@ struct pgconn_params {
 	const char *password; /* overrides; NULL: as conninfo, PGPASSFILE ... say */
 	const char
 	    *password_command; /* run to get the password (db/password.h); or NULL */
+	struct password_memory *password_memory; /* for that; outlives the connection */
 	const char
 	    *application_name; /* shown in pg_stat_activity, unless conninfo has one */
 	int64_t connect_timeout_ms; /* of one pgconn_open, all hosts and addresses */

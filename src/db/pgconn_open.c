@@ -359,7 +359,8 @@ pgconn_open(struct pgconn *conn, const struct pgconn_params *params, pgconn_repl
 	if (conn->stage == stage_resolve && params->password_command) {
 		conn->stage = stage_password;
 		attempt->asking = password_ask(conn->loop, params->password_command,
-		    params->connect_timeout_ms, on_password, conn);
+		    params->connect_timeout_ms, params->password_memory, on_password,
+		    conn);
 	}
 	/* the loop's clock may be old after long work, and the deadline counts from it */
 	uv_update_time(conn->loop);

@@ -20,6 +20,8 @@ enum target_lock_mode {
 	LOCK_MODE_LEASE
 };
 
+struct password_memory;
+
 struct target_params {
 	const char *name;         /* "default" */
 	unsigned phases;          /* set of those that have a folder */
@@ -31,6 +33,7 @@ struct target_params {
 	const char *direct_url_file;   /* in the place of direct_url */
 	const char *password_file;
 	const char *password_command;
+	struct password_memory *password_memory; /* its owner's, and never copied */
 	const char *engine;          /* which server it is; NULL: it is looked */
 	const char *tracking;        /* kind, resolved: never "auto" */
 	const char *tracking_schema; /* NULL: the kind's default */

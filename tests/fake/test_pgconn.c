@@ -15,6 +15,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/macros.h"
+#include "base/mem.h"
+#include "db/password.h"
 #include "db/pgconn.h"
 #include "fakepq.h"
 
@@ -336,10 +338,12 @@ test_open_password(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct password_memory *memory = mem_zero(NULL, struct password_memory);
 		struct caller caller;
 		const struct pgconn_params params = {
 			.conninfo = "host=/run dbname=app",
 			.password_command = rows[i].command,
+			.password_memory = memory,
 			.connect_timeout_ms = rows[i].timeout_ms,
 		};
 
@@ -362,6 +366,7 @@ test_open_password(void **state)
 		pgconn_open(caller.conn, &params, on_reply, &caller);
 		end(&caller);
 		assert_int_equal(caller.n_replies, 0);
+		talloc_free(memory);
 	}
 }
 

@@ -27,6 +27,7 @@ struct seen {
 	char output[256];
 	char errors[256];
 	char password[64];
+	struct password_memory *memory;
 	bool cut;
 };
 
@@ -251,10 +252,11 @@ test_password(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct seen seen = { 0 };
+		struct seen seen = { .memory = mem_zero(NULL, struct password_memory) };
 
 		(void)uv_loop_init(&seen.loop);
-		(void)password_ask(&seen.loop, rows[i].command, 300, on_password, &seen);
+		(void)password_ask(
+		    &seen.loop, rows[i].command, 300, seen.memory, on_password, &seen);
 		assert_int_equal(seen.n, 0);
 		finish(&seen);
 		assert_int_equal(seen.n, 1);
@@ -262,7 +264,52 @@ test_password(void **state)
 		assert_int_equal(seen.err.category, rows[i].category);
 		assert_non_null(strstr(seen.err.text, rows[i].text));
 		assert_null(strstr(seen.err.text, "s3cret"));
+		/* of one that is none nothing is kept */
+		if (seen.err.category == CAT_NONE)
+			assert_string_equal(seen.memory->last, rows[i].password);
+		else
+			assert_null(seen.memory->last);
+		talloc_free(seen.memory);
 	}
+}
+
+/* Each target has its own, and what another has said before is news here. */
+static void
+test_password_complaints(void **state)
+{
+	static const char fails[] = "sh -c 'echo no vault >&2; exit 1'";
+	static const struct {
+		unsigned memory;
+		const char *command;
+		bool is_news;
+	} rows[] = {
+		{ 0, fails, true },
+		{ 0, fails, false },
+		{ 1, fails, true },
+		{ 1, "echo fine", false },
+		{ 0, fails, false },
+		{ 1, fails, true },
+		{ 1, "sh -c 'echo sealed >&2; exit 1'", true },
+	};
+	void *ctx = mem_context(NULL, "test");
+	struct password_memory *memories[] = { mem_zero(ctx, struct password_memory),
+		mem_zero(ctx, struct password_memory) };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct password_memory *memory = memories[rows[i].memory];
+		struct seen seen = { 0 };
+		int64_t before = memory->complaint;
+
+		(void)uv_loop_init(&seen.loop);
+		(void)password_ask(
+		    &seen.loop, rows[i].command, 20000, memory, on_password, &seen);
+		finish(&seen);
+		assert_int_equal(memory->complaint != 0, seen.err.category != CAT_NONE);
+		assert_int_equal(memory->complaint != 0 && memory->complaint != before,
+		    rows[i].is_news);
+	}
+	talloc_free(ctx);
 }
 
 static void
@@ -275,8 +322,8 @@ test_password_drop(void **state)
 		struct seen seen = { 0 };
 
 		(void)uv_loop_init(&seen.loop);
-		password_drop(
-		    password_ask(&seen.loop, commands[i], 60000, on_password, &seen));
+		password_drop(password_ask(
+		    &seen.loop, commands[i], 60000, NULL, on_password, &seen));
 		password_drop(NULL);
 		finish(&seen);
 		assert_int_equal(seen.n, 0);
@@ -299,6 +346,7 @@ main(void)
 		cmocka_unit_test(test_leaves_nothing),
 		cmocka_unit_test(test_close),
 		cmocka_unit_test(test_password),
+		cmocka_unit_test(test_password_complaints),
 		cmocka_unit_test(test_password_drop),
 	};
 

@@ -23,6 +23,7 @@
 struct scene {
 	uv_loop_t loop;
 	struct config config;
+	struct password_memory passwords;
 	struct metrics *metrics;
 	struct run *run;
 	unsigned n_changes;
@@ -99,7 +100,7 @@ test_hooks_wait_their_turn(void **state)
 	begin(&scene);
 	hooks = hooks_new(&scene.loop, scene.metrics, on_change, &scene);
 	scene.config.hook_after = "true";
-	hooks_configure(hooks, &scene.config);
+	hooks_configure(hooks, &scene.config, &scene.passwords);
 	assert_true(hooks_has(hooks, HOOK_AFTER));
 	assert_false(hooks_has(hooks, HOOK_BEFORE));
 	hooks_add(hooks, HOOK_BEFORE, scene.run, NULL, 0, on_end, &scene);
@@ -134,7 +135,7 @@ test_hooks_reload(void **state)
 		begin(&scene);
 		hooks = hooks_new(&scene.loop, scene.metrics, on_change, &scene);
 		scene.config.hook_failure = "true";
-		hooks_configure(hooks, &scene.config);
+		hooks_configure(hooks, &scene.config, &scene.passwords);
 		hooks_add(hooks, HOOK_FAILURE, scene.run, NULL, 0, on_end, &scene);
 		scene.config.hook_failure = commands[i];
 		turn_until(&scene, &scene.n_ended, 1);
@@ -157,7 +158,7 @@ test_hooks_forget(void **state)
 	hooks = hooks_new(&scene.loop, scene.metrics, on_change, &scene);
 	scene.config.hook_before = "sleep 60";
 	scene.config.hook_after = "true";
-	hooks_configure(hooks, &scene.config);
+	hooks_configure(hooks, &scene.config, &scene.passwords);
 	hooks_add(hooks, HOOK_BEFORE, scene.run, NULL, 0, on_end, &scene);
 	hooks_add(hooks, HOOK_AFTER, scene.run, NULL, 0, on_end, &began_us);
 	/* in the middle of the first, then the one behind it runs */
@@ -205,7 +206,7 @@ test_required(void **state)
 		herald = herald_new(&scene.loop, scene.metrics, on_change, &scene);
 		scene.config.hook_before = rows[i].command;
 		scene.config.hook_required = rows[i].required;
-		herald_configure(herald, &scene.config);
+		herald_configure(herald, &scene.config, &scene.passwords);
 		assert_int_equal(herald_planned(herald, scene.run, &plan, on_end, &scene),
 		    rows[i].waits);
 		assert_int_equal(scene.n_ended, 0);

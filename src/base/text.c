@@ -9,6 +9,9 @@
 
 #define FIRST_CAP 64u
 
+/* What means nothing else to a shell. */
+#define PLAIN_LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-/"
+
 void
 text_init(struct text *text, const void *ctx, size_t max)
 {
@@ -186,6 +189,23 @@ text_add_literal(struct text *text, const char *value)
 	}
 	text_add_char(text, 'E');
 	add_quoted(text, '\'', value, "'\\");
+}
+
+void
+text_add_word(struct text *text, const char *word)
+{
+	if (word[0] != '\0' && word[strspn(word, PLAIN_LETTERS)] == '\0') {
+		text_add(text, word);
+		return;
+	}
+	text_add_char(text, '\'');
+	for (const char *p = word; *p != '\0'; p++) {
+		if (*p == '\'')
+			text_add(text, "'\\''");
+		else
+			text_add_char(text, *p);
+	}
+	text_add_char(text, '\'');
 }
 
 void

@@ -58,6 +58,10 @@ void text_add_identifier(struct text *text, const char *name);
  * doubled, so it is right whatever standard_conforming_strings says. */
 void text_add_literal(struct text *text, const char *value);
 
+/* One word of a shell's command line: as it is where it is plain, else in single quotes. POSIX
+ * shell, section 2.2.2. */
+void text_add_word(struct text *text, const char *word);
+
 /* Make it empty again, ready for use; the memory is kept. */
 void text_reset(struct text *text);
 

@@ -10,33 +10,13 @@
 /* More than that in one go is not undone by copying lines. */
 #define MAX_REDONE 8u
 
-#define PLAIN_LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-/"
-
-/* In single quotes where a shell would make more of it than one word. */
-static void
-add_word(struct text *out, const char *word)
-{
-	if (word[0] != '\0' && word[strspn(word, PLAIN_LETTERS)] == '\0') {
-		text_add(out, word);
-		return;
-	}
-	text_add_char(out, '\'');
-	for (const char *p = word; *p != '\0'; p++) {
-		if (*p == '\'')
-			text_add(out, "'\\''");
-		else
-			text_add_char(out, *p);
-	}
-	text_add_char(out, '\'');
-}
-
 const char *
 check_path(struct check_draft *draft, const char *file)
 {
 	struct text out;
 
 	text_init(&out, draft->scratch, BOUND_SQL);
-	add_word(&out,
+	text_add_word(&out,
 	    file == NULL
 		? draft->folder->path
 		: mem_printf(draft->scratch, "%s/%s", draft->folder->path, file));

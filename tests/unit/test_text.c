@@ -163,6 +163,30 @@ test_sql_quoting(void **state)
 	}
 }
 
+static void
+test_shell_word(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *word;
+	} rows[] = {
+		{ "", "''" },
+		{ "/srv/x_1.2-b.sql", "/srv/x_1.2-b.sql" },
+		{ "two words", "'two words'" },
+		{ "$(id)", "'$(id)'" },
+		{ "it's", "'it'\\''s'" },
+		{ "'", "''\\'''" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct text text;
+
+		text_init(&text, *state, 100);
+		text_add_word(&text, rows[i].text);
+		assert_string_equal(text.data, rows[i].word);
+	}
+}
+
 int
 main(void)
 {
@@ -173,6 +197,7 @@ main(void)
 		    test_what_does_not_fit_empties_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_json_string, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_sql_quoting, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_shell_word, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -90,7 +90,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/core/sqltoken.c %D%/core/sqltoken.h \
 	%D%/core/sqlwords.c %D%/core/sqlwords.h \
 	%D%/core/status.c %D%/core/status.h \
-	%D%/core/status_commands.c
+	%D%/core/status_requests.c
 
 # libpq on the loop
 %C%_libmigrationd_a_SOURCES += \

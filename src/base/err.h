@@ -74,6 +74,8 @@ struct err {
 	unsigned column;     /* from 1, in characters; 0 when not known */
 	unsigned statement;  /* which statement of the file, from 1; 0 when not known */
 	char excerpt[256];   /* head of that statement, or "" */
+	/* where a person is asked: the actions of a repair that answer, "applied retry"; or "" */
+	char answers[32];
 };
 
 /*

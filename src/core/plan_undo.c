@@ -80,12 +80,11 @@ static const struct undo_rule {
 } rules[] = {
 	{ has_no_file, false, CAT_RESOURCE_NOT_FOUND,
 	    "recorded without a file, so that nobody knows the way back",
-	    "put the files back; or POST /repair with {\"migration\": \"...\", \"action\": "
-	    "\"forget\"} for each, if nothing of it is there any more" },
+	    "put the files back; or POST /repair (\"forget\") for each, if nothing of it is there "
+	    "any more" },
 	{ was_not_run, false, CAT_CONFIGURATION,
 	    "recorded by a baseline, and never run here",
-	    "undo by hand what is there of it, then POST /repair with {\"migration\": "
-	    "\"...\", \"action\": \"pending\"}" },
+	    "undo by hand what is there of it, then POST /repair (\"pending\")" },
 	{ has_no_way_back, false, CAT_RESOURCE_NOT_FOUND, "without a way back",
 	    "write one: comments under the line \"-- ROLLBACK SQL\" at the end of the file, "
 	    "or what else its layout has for it (a file .down.sql)" },

@@ -16,47 +16,55 @@ row_of(const struct resume_row *rows, size_t n, unsigned number)
 	return NULL;
 }
 
+static void ask(struct err *err, const char *answers, const char *fmt, ...)
+    PRINTF_LIKE(3, 4);
+
+/* What a person may say to it, for programs and in words. */
+static void
+ask(struct err *err, const char *answers, const char *fmt, ...)
+{
+	va_list ap;
+
+	snprintf(err->answers, sizeof(err->answers), "%s", answers);
+	va_start(ap, fmt);
+	vsnprintf(err->hint, sizeof(err->hint), fmt, ap);
+	va_end(ap);
+}
+
 /* What ran of a way back stays undone: it cannot begin anew. */
 static void
-hint_changed_back(const struct migration *migration, bool finished, struct err *err)
+ask_changed(bool finished, bool back, struct err *err)
 {
-	if (finished)
+	if (finished && back)
 		err_hint(err,
 		    "put the statements that ran back as they were, then POST /rollback");
+	else if (finished)
+		ask(err, "pending",
+		    "put the statements that ran back as they were, or begin the file anew "
+		    "by POST /repair (\"pending\"); then POST /apply");
 	else
-		err_hint(err,
-		    "look at the database, then POST /repair with {\"migration\": \"%s\", "
-		    "\"action\": \"retry\"} to run it as it is now, or \"applied\" if "
-		    "nothing is left to do; then POST /rollback",
-		    migration->id);
+		ask(err, back ? "applied retry" : "applied retry pending",
+		    "look at the database, then answer by POST /repair: \"retry\" to run it as "
+		    "it is now%s \"applied\" if nothing is left to do%s; then POST /%s",
+		    back ? ", or" : ",",
+		    back ? "" : ", or \"pending\" to begin the file anew",
+		    back ? "rollback" : "apply");
 }
 
 static int
 fail_changed(const struct migration *migration, const struct script_statement *statement,
     bool finished, bool back, struct err *err)
 {
-	if (back)
-		hint_changed_back(migration, finished, err);
-	if (finished) {
+	if (finished)
 		err_set(err, CAT_CHECKSUM_MISMATCH,
 		    "statement %u ran already, but it is another one now",
 		    statement->number);
-		err_hint(err,
-		    "put the statements that ran back as they were, or POST /repair with "
-		    "{\"migration\": \"%s\", \"action\": \"pending\"} to begin the file "
-		    "anew",
-		    migration->id);
-	} else {
+	else
 		err_set(err, CAT_CHECKSUM_MISMATCH,
 		    "statement %u was begun by a run that did not see its end, and it is "
 		    "another one now",
 		    statement->number);
-		err_hint(err,
-		    "look at the database, then POST /repair with {\"migration\": \"%s\", "
-		    "\"action\": \"retry\"} to run it as it is now, \"applied\" if nothing is "
-		    "left to do, or \"pending\" to begin the file anew; then POST /apply",
-		    migration->id);
-	}
+	ask_changed(finished, back, err);
 	err->exit_code = EXIT_REFUSED;
 	snprintf(err->migration, sizeof(err->migration), "%s", migration->id);
 	locate_statement(migration, statement, 0, err);
@@ -168,10 +176,10 @@ resume_ask(const struct migration *migration, const struct script_statement *sta
 	err_set(err, CAT_SQL_ERROR,
 	    "statement %u was begun by a run that did not see its end: did it run?",
 	    statement->number);
-	err_hint(err,
-	    "look at the database, then POST /repair with {\"migration\": \"%s\", \"action\": "
-	    "\"applied\"} if it ran, \"retry\" to run it again%s; then POST /%s",
-	    migration->id, back ? "" : ", or \"pending\" to begin the file anew",
+	ask(err, back ? "applied retry" : "applied retry pending",
+	    "look at the database, then answer by POST /repair: \"applied\" if it ran%s "
+	    "\"retry\" to run it again%s; then POST /%s",
+	    back ? ", or" : ",", back ? "" : ", or \"pending\" to begin the file anew",
 	    back ? "rollback" : "apply");
 	err->http_status = 409;
 	err->exit_code = EXIT_REFUSED;

@@ -133,17 +133,19 @@ const char *status_sentence(const struct status *status, char *buf, size_t size)
  */
 const char *status_advice(const struct status *status, char *buf, size_t size);
 
-/*
- * A POST that the advice speaks of, ready to be made. Ids are all that goes into it
- * (migration_check_id), so nothing needs quoting beyond what is there.
- */
-struct status_command {
+/* A POST that the advice speaks of, as data, ready to be made. */
+struct status_request {
 	char path[64];
-	char body[sizeof(((struct err *)NULL)->migration) + 64]; /* JSON; "": none */
+	const char *migration; /* members of its body, borrowed; NULL: it needs none */
+	const char *action;
 	const char *when; /* which case it is for, where one has to choose; else NULL */
 };
 
-/* What to type next, at most STATUS_COMMANDS; how many. */
-#define STATUS_COMMANDS 3
-size_t status_commands(
-    const struct status *status, struct status_command commands[STATUS_COMMANDS]);
+/* What to send next, at most STATUS_REQUESTS; how many. */
+#define STATUS_REQUESTS 3
+size_t status_requests(
+    const struct status *status, struct status_request requests[STATUS_REQUESTS]);
+
+/* The same of an error that asks a person; none where it does not. */
+size_t status_answers(
+    const struct err *err, struct status_request requests[STATUS_REQUESTS]);

@@ -52,6 +52,7 @@ show_status(struct ctl *ctl)
 	if (doc_text(status.document, "advice")[0]) {
 		paint_addf(&out, "\n");
 		paint_advice(&out, "next", doc_text(status.document, "advice"));
+		paint_requests(&out, "", status.document);
 	}
 	ctl_print(&out, stdout);
 	return status_exit_code(&status);

@@ -101,8 +101,10 @@ end(struct ctl *ctl, const struct answer *answer)
 	ctl_paint(ctl, stderr, &out);
 	render_problem(&out, error);
 	if (!doc_text(error, "hint")[0] &&
-	    ctl_ask_raw(ctl, "GET", "/status", NULL, &status) == 0)
+	    ctl_ask_raw(ctl, "GET", "/status", NULL, &status) == 0) {
 		paint_advice(&out, "next", doc_text(status.document, "advice"));
+		paint_requests(&out, "", status.document);
+	}
 	ctl_print(&out, stderr);
 	return ctl_exit_code_of(answer);
 }

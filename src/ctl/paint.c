@@ -6,6 +6,7 @@
 
 #include "base/bounds.h"
 #include "base/mem.h"
+#include "ctl/document.h"
 #include "ctl/words.h"
 #include "http/plain_line.h"
 
@@ -142,4 +143,23 @@ paint_advice(struct paint *paint, const char *label, const char *advice)
 	paint_label(paint, label);
 	paint_add_advice(paint, INK_BOLD, advice);
 	paint_addf(paint, "\n");
+}
+
+void
+paint_requests(struct paint *paint, const char *label, const json_t *document)
+{
+	const json_t *request;
+	size_t i;
+
+	doc_each(i, request, doc_get(document, "requests")) {
+		const char *when = doc_text(request, "when");
+		char *command = words_of_request(NULL, request);
+
+		paint_label(paint, label);
+		paint_add(paint, INK_BOLD, command);
+		paint_addf(paint, when[0] ? "  # " : "");
+		paint_add(paint, INK_DIM, when);
+		paint_addf(paint, "\n");
+		talloc_free(command);
+	}
 }

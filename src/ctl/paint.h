@@ -15,6 +15,8 @@
 
 #include <stdbool.h>
 
+#include <jansson.h>
+
 #include "base/macros.h"
 #include "base/text.h"
 
@@ -58,6 +60,12 @@ void paint_add_advice(struct paint *paint, enum ink ink, const char *advice);
 
 /* The same as a line, as paint_line has it. */
 void paint_advice(struct paint *paint, const char *label, const char *advice);
+
+/*
+ * What a document says to send next ("requests"), each as a command, behind that label or
+ * beneath what stands before.
+ */
+void paint_requests(struct paint *paint, const char *label, const json_t *document);
 
 /* Green for what is well, red for what is not: by state or outcome. */
 enum ink paint_ink_of(const char *word);

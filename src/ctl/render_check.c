@@ -49,7 +49,7 @@ add_remedy(struct paint *out, const json_t *finding, const json_t *next)
 	}
 	doc_each(i, command, doc_get(finding, "commands")) {
 		paint_addf(out, "    $ ");
-		paint_add_advice(out, INK_BOLD, json_string_value(command));
+		paint_add(out, INK_BOLD, json_string_value(command));
 		paint_addf(out, "\n");
 	}
 }

@@ -47,6 +47,7 @@ render_problem(struct paint *out, const json_t *document)
 	paint_line(out, "detail", INK_PLAIN, doc_text(document, "message_detail"));
 	paint_line(out, "context", INK_PLAIN, doc_text(document, "context"));
 	paint_advice(out, "hint", doc_text(document, "hint"));
+	paint_requests(out, "answer", document);
 }
 
 /* ---- a run ---- */

@@ -4,12 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <jansson.h>
-
 #include "base/bounds.h"
 #include "base/macros.h"
+#include "base/mem.h"
 #include "base/text.h"
 #include "ctl/command.h"
+#include "ctl/document.h"
 
 /* Letters of a path, and of the id in it; a full stop at the end is the sentence's. */
 #define PATH_LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-/"
@@ -44,34 +44,6 @@ matches(const char *request, const char *s, size_t len, const char **id, size_t 
 	*id = s + head;
 	*id_len = len - head - tail_len;
 	return memchr(*id, '/', *id_len) == NULL;
-}
-
-/* The operands out of the body at `s`, " with {...}"; how long that is, 0: there is none. */
-static size_t
-add_members(struct text *out, const struct ctl_command *command, const char *s)
-{
-	size_t with = strncmp(s, " with ", 6) == 0 ? 6 : strspn(s, " ");
-	size_t len = s[with] == '{' ? strcspn(s + with, "}") : 0;
-	json_t *body;
-
-	if (!command->members || len == 0 || !s[with + len])
-		return 0;
-	body = json_loadb(s + with, len + 1, 0, NULL);
-	if (!body)
-		return 0;
-	for (const char *p = command->members; *p; p += *p == ' ') {
-		size_t each = strcspn(p, " ");
-		char name[32];
-		const char *value;
-
-		snprintf(name, sizeof(name), "%.*s", (int)each, p);
-		value = json_string_value(json_object_get(body, name));
-		if (value)
-			text_addf(out, " %s", value);
-		p += each;
-	}
-	json_decref(body);
-	return with + len + 1;
 }
 
 /* A run is shown by the same command as a migration. */
@@ -113,7 +85,48 @@ add_command(struct text *out, const char *s)
 	text_addf(out, "migrationctl %s", command->name);
 	if (id_len > 0)
 		text_addf(out, " %.*s", (int)id_len, id);
-	return len + add_members(out, command, s + len);
+	return len;
+}
+
+/* The operands, out of the body. */
+static void
+add_members(struct text *out, const char *members, const json_t *body)
+{
+	for (const char *p = members; *p; p += *p == ' ') {
+		size_t len = strcspn(p, " ");
+		char name[32];
+		const char *value;
+
+		snprintf(name, sizeof(name), "%.*s", (int)len, p);
+		value = json_string_value(json_object_get(body, name));
+		if (value) {
+			text_add_char(out, ' ');
+			text_add_word(out, value);
+		}
+		p += len;
+	}
+}
+
+char *
+words_of_request(const void *ctx, const json_t *request)
+{
+	char *line = mem_printf(
+	    ctx, "%s %s", doc_text(request, "method"), doc_text(request, "path"));
+	const struct ctl_command *command;
+	const char *id = NULL;
+	size_t id_len = 0;
+	struct text out;
+
+	text_init(&out, ctx, BOUND_REPLY_BYTES);
+	if (add_command(&out, line) != strlen(line)) {
+		text_reset(&out);
+		text_add(&out, line);
+	}
+	command = find_command(line, strlen(line), &id, &id_len);
+	if (command && command->members)
+		add_members(&out, command->members, doc_get(request, "body"));
+	talloc_free(line);
+	return out.data;
 }
 
 char *

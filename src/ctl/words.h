@@ -2,13 +2,22 @@
 #pragma once
 
 /*
- * The advice of the API names its requests; who uses migrationctl types commands.
+ * The API speaks of its requests; who uses migrationctl types commands. What is to be sent
+ * comes as data, the sentences around it name requests:
  *
- *	POST /apply                                      migrationctl apply
- *	GET /runs/01a1f7f8-...                           migrationctl show 01a1f7f8-...
- *	POST /repair with {"migration": "0043",
- *	    "action": "retry"}                           migrationctl repair 0043 retry
+ *	{"method": "POST", "path": "/repair",
+ *	  "body": {"migration": "0043", "action": "retry"}}     migrationctl repair 0043 retry
+ *	"POST /apply runs them"                                 migrationctl apply runs them
+ *	"GET /runs/01a1f7f8-... has more"                       migrationctl show 01a1f7f8-...
  */
+
+#include <jansson.h>
+
+/*
+ * The command for an element of "requests"; the request as it is where no command stands for it.
+ * Owned by ctx.
+ */
+char *words_of_request(const void *ctx, const json_t *request);
 
 /*
  * `advice` with every request that a row of ctl_commands stands for said as that command;

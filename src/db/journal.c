@@ -55,6 +55,7 @@ static const struct {
 	FIELD(migration),
 	FIELD(file),
 	FIELD(excerpt),
+	FIELD(answers),
 };
 
 /* And those before them. */

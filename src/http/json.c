@@ -106,6 +106,8 @@ json_status(const struct status *status)
 {
 	char sentence[LONG_TEXT];
 	char advice[LONG_TEXT];
+	struct status_request requests[STATUS_REQUESTS];
+	size_t n_requests = status_requests(status, requests);
 	json_t *object = json_object();
 
 	json_object_set_new(object, "api_version", json_integer(API_VERSION));
@@ -130,6 +132,7 @@ json_status(const struct status *status)
 	    json_text(status_sentence(status, sentence, sizeof(sentence))));
 	json_object_set_new(object, "advice",
 	    json_text_or_null(status_advice(status, advice, sizeof(advice))));
+	json_object_set_new(object, "requests", json_requests(requests, n_requests));
 	json_object_set_new(object, "warnings", plan_warnings(status->plan));
 	return object;
 }

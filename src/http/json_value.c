@@ -56,6 +56,28 @@ json_count(size_t n)
 	return json_integer((json_int_t)n);
 }
 
+static json_t *
+request_body(const struct status_request *request)
+{
+	if (!request->action)
+		return json_null();
+	return json_pack("{s:o, s:o}", "migration", json_text(request->migration),
+	    "action", json_text(request->action));
+}
+
+json_t *
+json_requests(const struct status_request *requests, size_t n)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(list,
+		    json_pack("{s:s, s:o, s:o, s:o}", "method", "POST", "path",
+			json_text(requests[i].path), "body", request_body(&requests[i]),
+			"when", json_text(requests[i].when)));
+	return list;
+}
+
 static void
 set_text(json_t *object, const char *name, const char *value)
 {
@@ -84,6 +106,9 @@ statement(const struct err *err)
 void
 json_set_error(json_t *object, const struct err *err)
 {
+	struct status_request requests[STATUS_REQUESTS];
+	size_t n = status_answers(err, requests);
+
 	set_text(object, "category", category_name(err->category));
 	set_text(object, "sqlstate", err->sqlstate);
 	set_text(object, "message_detail", err->detail);
@@ -93,6 +118,8 @@ json_set_error(json_t *object, const struct err *err)
 	set_text(object, "file", err->file);
 	if (err->statement || err->line || err->excerpt[0])
 		json_object_set_new(object, "statement", statement(err));
+	if (n > 0)
+		json_object_set_new(object, "requests", json_requests(requests, n));
 }
 
 json_t *

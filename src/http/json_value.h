@@ -8,7 +8,7 @@
 
 #include <jansson.h>
 
-#include "base/err.h"
+#include "core/status.h"
 
 /* A string; null for NULL. Bytes that are not UTF-8 become U+FFFD. */
 json_t *json_text(const char *s);
@@ -27,9 +27,12 @@ json_t *json_seconds(int64_t us);
 
 json_t *json_count(size_t n);
 
+/* [{"method", "path", "body", "when"}]: what to send next. */
+json_t *json_requests(const struct status_request *requests, size_t n);
+
 /*
  * Add the members that say what is wrong, as far as they are known: category, sqlstate,
- * hint, statement ...
+ * hint, statement ..., and the requests that answer it.
  */
 void json_set_error(json_t *object, const struct err *err);
 

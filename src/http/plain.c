@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/bounds.h"
+#include "base/mem.h"
 #include "http/plain_line.h"
 
 #define LONG_TEXT 1024u
@@ -287,23 +289,24 @@ is_plain_host(const char *host)
 
 /* Under the advice, for the shell. */
 static void
-add_commands(struct text *out, const struct status *status, const char *host)
+add_requests(struct text *out, const struct status *status, const char *host)
 {
-	struct status_command commands[STATUS_COMMANDS];
-	size_t n = status_commands(status, commands);
+	struct status_request requests[STATUS_REQUESTS];
+	size_t n = status_requests(status, requests);
+	struct text body;
 
 	for (size_t i = 0; is_plain_host(host) && i < n; i++) {
-		const struct status_command *command = &commands[i];
-
+		text_init(&body, out->ctx, BOUND_CONFIG_VALUE);
+		plain_add_body(&body, &requests[i]);
 		text_add(out, "      curl ");
-		if (command->body[0])
-			text_addf(out, "--json '%s'", command->body);
-		else
-			text_add(out, "-X POST");
-		text_addf(out, " http://%s%s", host, command->path);
-		if (command->when)
-			text_addf(out, "  # %s", command->when);
+		text_add(out, body.len > 0 ? "--json " : "-X POST");
+		if (body.len > 0)
+			text_add_word(out, body.data);
+		text_addf(out, " http://%s%s", host, requests[i].path);
+		if (requests[i].when)
+			text_addf(out, "  # %s", requests[i].when);
 		text_add_char(out, '\n');
+		talloc_free(body.data);
 	}
 }
 
@@ -334,7 +337,7 @@ plain_status(struct text *out, const struct status *status, const char *host)
 	add_screenful(out, status->plan);
 	if (status_advice(status, line, sizeof(line))[0])
 		text_addf(out, "\nnext: %s\n", line);
-	add_commands(out, status, host);
+	add_requests(out, status, host);
 }
 
 static void

@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
-#include "core/run.h"
+#include "core/status.h"
 
 #define PLAIN_LABEL "%-10s"
 
@@ -20,6 +20,9 @@ void plain_add_clean(struct text *out, const char *s);
 
 /* "label     value"; nothing when the value is NULL or "". */
 void plain_add_line(struct text *out, const char *label, const char *value);
+
+/* The body of a request as JSON; nothing where it has none. */
+void plain_add_body(struct text *out, const struct status_request *request);
 
 /* "2026-11-20 05:58:12Z": seconds are enough for people. "" for 0. */
 const char *plain_time(int64_t us, char buf[CLOCK_TEXT]);

@@ -48,6 +48,30 @@ plain_time(int64_t us, char buf[CLOCK_TEXT])
 }
 
 void
+plain_add_body(struct text *out, const struct status_request *request)
+{
+	if (!request->action)
+		return;
+	text_add(out, "{\"migration\": ");
+	text_add_json_string(out, request->migration);
+	text_addf(out, ", \"action\": \"%s\"}", request->action);
+}
+
+/* What a person may say to it. */
+static void
+add_answers(struct text *out, const struct err *err)
+{
+	struct status_request requests[STATUS_REQUESTS];
+	size_t n = status_answers(err, requests);
+
+	for (size_t i = 0; i < n; i++) {
+		text_addf(out, PLAIN_LABEL "POST %s ", "answer", requests[i].path);
+		plain_add_body(out, &requests[i]);
+		text_addf(out, "  # %s\n", requests[i].when);
+	}
+}
+
+void
 plain_error(struct text *out, const struct err *err)
 {
 	char line[LONG_TEXT + sizeof(err->file) + 32];
@@ -65,6 +89,7 @@ plain_error(struct text *out, const struct err *err)
 	plain_add_line(out, "detail", err->detail);
 	plain_add_line(out, "context", err->context);
 	plain_add_line(out, "hint", err->hint);
+	add_answers(out, err);
 }
 
 static const char *

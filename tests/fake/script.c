@@ -215,7 +215,7 @@ script_server(void)
 	fakepq_rows(fakepq_on("SELECT s.number"), 3, 0, NULL);
 	answer("txid_status", NULL);
 	fakepq_rows(fakepq_on("jsonb_to_recordset"), 1, 0, NULL);
-	fakepq_rows(fakepq_on("jsonb_array_elements"), 25, 0, NULL);
+	fakepq_rows(fakepq_on("jsonb_array_elements"), 26, 0, NULL);
 }
 
 /* ---- what was said ---- */

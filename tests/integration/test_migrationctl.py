@@ -80,6 +80,7 @@ def test_status(ctl_on, sample):
     assert "verdict   pending: 7 migrations pending" in done.out
     assert "0006_document_rules" in done.out
     assert "migrationctl apply runs them" in done.out
+    assert done.out.endswith("\n          migrationctl apply\n")
     assert "\x1b" not in done.out and "POST" not in done.out
     assert done.err == ""
 

@@ -8,6 +8,7 @@ import re
 
 import pytest
 
+from harness import ctl
 from harness.folder import write
 from harness.wait import wait_until
 
@@ -272,20 +273,53 @@ def test_status_asks_and_what_it_says_works(serve, drizzle, database):
     status = daemon.wait_verdict("in_doubt")
     run = daemon.get(f"/runs/{status['last_run']['id']}").json()
     assert run["in_doubt"] and run["outcome"] == "refused"
-    body = '{"migration": "0000_a", "action": "applied"}'
-    assert f"POST /repair with {body}" in status["advice"]
+    assert "answer by POST /repair" in status["advice"]
+    requests = status["requests"]
+    assert [r["body"]["action"] for r in requests] == [
+        "applied", "retry", "pending"]
+    assert requests[0]["method"] == "POST"
+    assert requests[0]["body"]["migration"] == "0000_a"
+    assert run["error"]["requests"] == requests
+    body = json.dumps(requests[0]["body"])
+    assert (f"--json '{body}' http://" in
+            daemon.get("/status?format=text").text)
+    assert (f"answer    POST /repair {body}  # the statement ran" in
+            daemon.get(f"/runs/{run['id']}?format=text").text)
+    told = ctl.run("status", "--server", daemon.base_url).out
+    assert "          migrationctl repair 0000_a applied  # the" in told, told
+    assert "          migrationctl repair 0000_a pending  # the" in told, told
 
     # another daemon reads the question from the journal, and leaves it
     other = serve(folder, "--apply-on-start",
                   options={"refresh_interval": "1s"})
-    assert other.wait_verdict("in_doubt")["advice"] == status["advice"]
+    again = other.wait_verdict("in_doubt")
+    assert again["advice"] == status["advice"]
+    assert again["requests"] == requests
     assert database.query("SELECT count(*) FROM n") == [(1,)]
 
-    assert other.post("/repair", json={"migration": "0000_a",
-                                       "action": "applied"}).status == 200
+    assert other.post(requests[0]["path"],
+                      json=requests[0]["body"]).status == 200
     assert other.wait_verdict("pending")
     assert other.apply(timeout=30).status == 200
     assert other.states() == {"0000_a": "applied"}
+
+
+def test_what_ran_and_is_another_now_is_not_called_applied(
+        serve, drizzle, database):
+    """To record the whole migration would leave the rest of it undone."""
+    folder = drizzle([("0000_a", MIXED.replace("t (x)", "t (y)"))])
+    daemon = serve(folder)
+    daemon.apply(timeout=30).problem(422)
+    write(folder / "0000_a.sql", MIXED.replace("id int, x int", "x int"))
+    wait_until(lambda: daemon.apply(timeout=30).status == 409)
+    status = daemon.wait_verdict("in_doubt")
+    assert [r["body"] for r in status["requests"]] == [
+        {"migration": "0000_a", "action": "pending"}]
+    assert "applied" not in daemon.get("/status?format=text").text.split(
+        "next: ")[1]
+    told = ctl.run("apply", "--server", daemon.base_url)
+    assert told.returncode == 8
+    assert "answer    migrationctl repair 0000_a pending" in told.err, told.err
 
 
 def test_what_left_nothing_may_be_mended(serve, drizzle, database):

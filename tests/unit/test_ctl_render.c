@@ -315,6 +315,7 @@ test_odd_documents(void **state)
 		" \"counts\": {\"pending\": \"x\"}, \"settings\": {\"a\": 1},"
 		" \"libraries\": {\"b\": null}, \"checks\": {\"c\": []},"
 		" \"warnings\": [null], \"blockers\": [[]], \"progress\": 1,"
+		" \"requests\": [1, {\"path\": []}, {\"path\": \"/repair\"}],"
 		" \"error\": \"no\", \"refused\": 1, \"steps\": [1]}" };
 
 	(void)state;

@@ -28,13 +28,8 @@ test_words(void **state)
 		    "migrationctl cancel 0a-1b ends it" },
 		{ "GET /runs lists them.", "migrationctl history lists them." },
 		{ "it is POST /apply.", "it is migrationctl apply." },
-		{ "POST /repair with {\"migration\": \"0043\", \"action\": \"retry\"} to run it",
-		    "migrationctl repair 0043 retry to run it" },
-		{ "send {\"a\": 1} by POST /repair",
-		    "send {\"a\": 1} by migrationctl repair" },
-		{ "POST /repair with {\"migration\": no",
-		    "migrationctl repair with {\"migration\": no" },
-		{ "POST /repair with {broken}", "migrationctl repair with {broken}" },
+		{ "answer by POST /repair: \"retry\" to run it",
+		    "answer by migrationctl repair: \"retry\" to run it" },
 		{ "migrationctl apply, or POST /apply",
 		    "migrationctl apply, or POST /apply" },
 		{ "POST /reload", "POST /reload" },
@@ -52,11 +47,47 @@ test_words(void **state)
 	}
 }
 
+static void
+test_requests(void **state)
+{
+	static const struct {
+		const char *request;
+		const char *said;
+	} rows[] = {
+		{ "{\"method\": \"POST\", \"path\": \"/apply\", \"body\": null}",
+		    "migrationctl apply" },
+		{ "{\"method\": \"POST\", \"path\": \"/runs/0a-1b/cancel\"}",
+		    "migrationctl cancel 0a-1b" },
+		{ "{\"method\": \"POST\", \"path\": \"/repair\", \"body\": "
+		  "{\"action\": \"retry\", \"migration\": \"0043\", \"reason\": \"x\"}}",
+		    "migrationctl repair 0043 retry" },
+		{ "{\"method\": \"POST\", \"path\": \"/rollback\", \"body\": {\"to\": \"0\"}}",
+		    "migrationctl rollback 0" },
+		{ "{\"method\": \"POST\", \"path\": \"/repair\", \"body\": "
+		  "{\"action\": \"retry\", \"migration\": \"a'; b\"}}",
+		    "migrationctl repair 'a'\\''; b' retry" },
+		/* of a daemon that knows more than we do */
+		{ "{\"method\": \"POST\", \"path\": \"/reload\"}", "POST /reload" },
+		{ "{\"method\": \"POST\", \"path\": \"/apply?now\"}", "POST /apply?now" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		json_t *request = json_loads(rows[i].request, 0, NULL);
+		char *said = words_of_request(NULL, request);
+
+		assert_string_equal(said, rows[i].said);
+		talloc_free(said);
+		json_decref(request);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_words),
+		cmocka_unit_test(test_requests),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

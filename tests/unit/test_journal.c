@@ -201,6 +201,7 @@ test_insert_error(void **state)
 	err_where(&run->err, "0001_a.sql", 7);
 	err_hint(&run->err, "make one");
 	memcpy(run->err.sqlstate, "42P01", 6);
+	memcpy(run->err.answers, "applied retry", sizeof("applied retry"));
 	run->err.exit_code = EXIT_REFUSED;
 	run->err.column = 3;
 	run->err.statement = 2;
@@ -215,13 +216,13 @@ test_insert_error(void **state)
 	    "\"line\":7,\"column\":3,\"statement\":2,\"sqlstate\":\"42P01\","
 	    "\"text\":\"no table \\\"x\\\"\",\"detail\":\"\",\"hint\":\"make one\","
 	    "\"context\":\"\",\"migration\":\"\",\"file\":\"0001_a.sql\",\"excerpt\":\"\","
-	    "\"checksum\":\"abc\"}");
+	    "\"answers\":\"applied retry\",\"checksum\":\"abc\"}");
 	run_unref(run);
 	talloc_free(ctx);
 }
 
 /* What journal_recent asks for, in its order. */
-#define N_COLUMNS 25
+#define N_COLUMNS 26
 
 static void
 test_read_run(void **state)
@@ -239,6 +240,7 @@ test_read_run(void **state)
 		"3500000",
 		"17",
 		"0001_a 0001 1234567\n0002_b 0002 0\nhalf-a-line",
+		NULL,
 		NULL,
 		NULL,
 		NULL,
@@ -279,6 +281,7 @@ test_read_run(void **state)
 		"0001_a",
 		"0001_a.sql",
 		"SELECT",
+		"applied retry",
 		"abc",
 	    });
 	struct run *run = journal_read_run(result, 0);
@@ -317,6 +320,7 @@ test_read_run(void **state)
 	assert_int_equal(run->err.line, 7);
 	assert_int_equal(run->err.column, 3);
 	assert_int_equal(run->err.statement, 2);
+	assert_string_equal(run->err.answers, "applied retry");
 	assert_string_equal(run->err.sqlstate, "42P01");
 	assert_string_equal(run->err.text, "no table");
 	assert_string_equal(run->err.detail, "the detail");

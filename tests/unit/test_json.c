@@ -81,6 +81,7 @@ test_a_whole_problem(void **state)
 		.column = 31,
 		.statement = 2,
 		.excerpt = "CREATE INDEX ON orders (staus)",
+		.answers = "retry",
 	};
 	void *ctx = mem_context(NULL, "test");
 	json_t *problem = json_problem(&err, 422, "01890a5d-ac96-774b-bcce-b302099a8057");
@@ -88,7 +89,11 @@ test_a_whole_problem(void **state)
 	(void)state;
 	assert_string_equal(member_names(ctx, problem),
 	    "type title status detail instance category sqlstate message_detail hint "
-	    "context migration file statement run_id retryable");
+	    "context migration file statement requests run_id retryable");
+	assert_dumps(json_incref((json_t *)(uintptr_t)at(problem, "requests", NULL)),
+	    "[{\"method\":\"POST\",\"path\":\"/repair\",\"body\":{\"migration\":"
+	    "\"0044_orders\",\"action\":\"retry\"},\"when\":"
+	    "\"it did not: it is sent again\"}]");
 	assert_string_equal(
 	    fake_text(problem, "type"), "urn:migrationd:problem:sql-error");
 	assert_string_equal(fake_text(problem, "title"), "A migration failed");
@@ -141,7 +146,7 @@ test_status(void **state)
 	document = json_status(&fake->status);
 	assert_string_equal(member_names(fake, document),
 	    "api_version target verdict database folder tracking counts pending phases lock run "
-	    "last_run sentence advice warnings");
+	    "last_run sentence advice requests warnings");
 	assert_string_equal(member_names(fake, at(document, "database", NULL)),
 	    "reachable name server_version engine engine_note in_recovery pooled refreshed_at "
 	    "error");
@@ -158,6 +163,8 @@ test_status(void **state)
 	assert_int_equal(json_integer_value(at(document, "api_version", NULL)), 1);
 	assert_string_equal(fake_text(document, "target"), "default");
 	assert_string_equal(fake_text(document, "verdict"), "pending");
+	assert_dumps(json_incref((json_t *)(uintptr_t)at(document, "requests", NULL)),
+	    "[{\"method\":\"POST\",\"path\":\"/apply\",\"body\":null,\"when\":null}]");
 	assert_string_equal(fake_text(document, "database.name"), "orders");
 	assert_true(json_is_true(at(document, "database", "reachable")));
 	assert_true(json_is_null(at(document, "database", "error")));

@@ -431,7 +431,7 @@ test_an_error(void **state)
 
 /* What the advice says to send, ready for a shell. */
 static void
-test_commands(void **state)
+test_requests(void **state)
 {
 	static const char *const bad_hosts[] = { "db;reboot", "", NULL };
 	struct fake *fake = fake_new();
@@ -450,7 +450,7 @@ test_commands(void **state)
 
 /* Which of the three, only a look at the database tells. */
 static void
-test_commands_where_one_has_to_choose(void **state)
+test_requests_where_one_has_to_choose(void **state)
 {
 	struct fake *fake = fake_new();
 	struct run run = { .id = "0190", .state = RUN_DONE, .outcome = RUN_REFUSED };
@@ -459,6 +459,7 @@ test_commands_where_one_has_to_choose(void **state)
 	(void)state;
 	err_set(&run.err, CAT_SQL_ERROR, "did it run?");
 	snprintf(run.err.migration, sizeof(run.err.migration), "0001_files");
+	snprintf(run.err.answers, sizeof(run.err.answers), "applied retry");
 	fake->input.failed = "0001_files";
 	fake->input.failed_checksum = fake->folder.migrations[1]->checksum;
 	fake->input.in_doubt = true;
@@ -467,7 +468,15 @@ test_commands_where_one_has_to_choose(void **state)
 	plain_status(&out, &fake->status, "db");
 	assert_true(has_line(&out,
 	    "      curl --json '{\"migration\": \"0001_files\", \"action\": \"retry\"}' "
-	    "http://db/repair  # it did not: it is sent again; then apply"));
+	    "http://db/repair  # it did not: it is sent again"));
+	assert_null(strstr(out.data, "anew"));
+
+	text_reset(&out);
+	snprintf(run.err.migration, sizeof(run.err.migration), "it's");
+	plain_error(&out, &run.err);
+	assert_true(has_line(&out,
+	    "answer    POST /repair {\"migration\": \"it's\", \"action\": \"retry\"}  "
+	    "# it did not: it is sent again"));
 	talloc_free(fake);
 }
 
@@ -487,8 +496,8 @@ main(void)
 		cmocka_unit_test(test_runs),
 		cmocka_unit_test(test_a_run_that_waits),
 		cmocka_unit_test(test_an_error),
-		cmocka_unit_test(test_commands),
-		cmocka_unit_test(test_commands_where_one_has_to_choose),
+		cmocka_unit_test(test_requests),
+		cmocka_unit_test(test_requests_where_one_has_to_choose),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

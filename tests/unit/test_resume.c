@@ -110,7 +110,8 @@ test_find(void **state UNUSED)
 	talloc_free(world.ctx);
 }
 
-/* Each answer that may be typed is in the hint; which depends on whether it is done. */
+/* Each answer that may be given is there for programs and in words; which depends on whether it
+ * is done. */
 static void
 test_changed(void **state UNUSED)
 {
@@ -124,9 +125,10 @@ test_changed(void **state UNUSED)
 	    -1);
 	assert_string_equal(
 	    err.text, "statement 3 ran already, but it is another one now");
-	assert_non_null(
-	    strstr(err.hint, "{\"migration\": \"0007_mixed\", \"action\": \"pending\"}"));
-	assert_null(strstr(err.hint, "\"retry\""));
+	assert_string_equal(err.answers, "pending");
+	assert_string_equal(err.hint,
+	    "put the statements that ran back as they were, or begin the file anew by POST "
+	    "/repair (\"pending\"); then POST /apply");
 	assert_int_equal(err_http_status(&err), 409);
 	assert_int_equal(err_exit_code(&err), EXIT_REFUSED);
 	assert_string_equal(err.migration, "0007_mixed");
@@ -140,9 +142,11 @@ test_changed(void **state UNUSED)
 	assert_string_equal(err.text,
 	    "statement 3 was begun by a run that did not see its end, and it is another "
 	    "one now");
-	assert_non_null(
-	    strstr(err.hint, "{\"migration\": \"0007_mixed\", \"action\": \"retry\"}"));
-	assert_non_null(strstr(err.hint, "\"pending\""));
+	assert_string_equal(err.answers, "applied retry pending");
+	assert_string_equal(err.hint,
+	    "look at the database, then answer by POST /repair: \"retry\" to run it as it is "
+	    "now, \"applied\" if nothing is left to do, or \"pending\" to begin the file "
+	    "anew; then POST /apply");
 	talloc_free(world.ctx);
 }
 
@@ -254,10 +258,11 @@ test_ask(void **state UNUSED)
 	assert_int_equal(err_exit_code(&err), EXIT_REFUSED);
 	assert_string_equal(err.text,
 	    "statement 2 was begun by a run that did not see its end: did it run?");
-	assert_non_null(strstr(err.hint,
-	    "POST /repair with {\"migration\": \"0007_mixed\", \"action\": \"applied\"}"));
-	assert_non_null(strstr(err.hint, "\"retry\""));
-	assert_non_null(strstr(err.hint, "\"pending\""));
+	assert_string_equal(err.answers, "applied retry pending");
+	assert_string_equal(err.hint,
+	    "look at the database, then answer by POST /repair: \"applied\" if it ran, "
+	    "\"retry\" to run it again, or \"pending\" to begin the file anew; then POST "
+	    "/apply");
 	assert_string_equal(err.migration, "0007_mixed");
 	assert_int_equal(err.statement, 2);
 	assert_int_equal(err.line, 3);
@@ -280,17 +285,21 @@ test_the_way_back(void **state)
 	    -1);
 	assert_string_equal(err.hint,
 	    "put the statements that ran back as they were, then POST /rollback");
+	assert_string_equal(err.answers, "");
 	err_clear(&err);
 	assert_int_equal(resume_find(world.script, &world.m, true, rows,
 			     read_rows(&world, "ddB-", rows), &found, &err),
 	    -1);
-	assert_non_null(strstr(err.hint, "nothing is left to do; then POST /rollback"));
-	assert_null(strstr(err.hint, "pending"));
+	assert_string_equal(err.hint,
+	    "look at the database, then answer by POST /repair: \"retry\" to run it as it is "
+	    "now, or \"applied\" if nothing is left to do; then POST /rollback");
+	assert_string_equal(err.answers, "applied retry");
 	err_clear(&err);
 	resume_ask(&world.m, &world.script->statements[1], true, &err);
-	assert_non_null(
-	    strstr(err.hint, "\"retry\" to run it again; then POST /rollback"));
-	assert_null(strstr(err.hint, "pending"));
+	assert_string_equal(err.hint,
+	    "look at the database, then answer by POST /repair: \"applied\" if it ran, or "
+	    "\"retry\" to run it again; then POST /rollback");
+	assert_string_equal(err.answers, "applied retry");
 	talloc_free(world.ctx);
 }
 

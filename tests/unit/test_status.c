@@ -101,16 +101,18 @@ check(struct world *world, enum verdict verdict, const char *sentence, const cha
 	assert_string_equal(world->advice, advice);
 }
 
-/* How many there are to type, and the first. */
+/* How many there are to send, and the first. */
 static void
-check_commands(struct world *world, size_t n, const char *path, const char *body)
+check_requests(struct world *world, size_t n, const char *path, const char *action)
 {
-	struct status_command commands[STATUS_COMMANDS];
+	struct status_request requests[STATUS_REQUESTS];
 
-	assert_int_equal(status_commands(&world->status, commands), n);
-	assert_string_equal(commands[0].path, path);
-	assert_string_equal(commands[0].body, body);
-	assert_int_equal(commands[0].when != NULL, n > 1);
+	assert_int_equal(status_requests(&world->status, requests), n);
+	if (n == 0)
+		return;
+	assert_string_equal(requests[0].path, path);
+	assert_string_equal(requests[0].action ? requests[0].action : "", action);
+	assert_int_equal(requests[0].when != NULL, action[0] != '\0');
 }
 
 static void
@@ -199,7 +201,7 @@ test_current(void **state)
 
 	record_all(world);
 	check(world, VERDICT_CURRENT, "3 migrations applied, newest is 0003_c", "");
-	check_commands(world, 0, "", "");
+	check_requests(world, 0, "", "");
 
 	history_mark_baseline(world->history, "0003");
 	check(world, VERDICT_CURRENT, "3 migrations applied, newest is 0003_c", "");
@@ -245,7 +247,7 @@ test_pending(void **state)
 
 	record(world, "0001", "same");
 	check(world, VERDICT_PENDING, "2 migrations pending, next is 0002_b", advice);
-	check_commands(world, 1, "/apply", "");
+	check_requests(world, 1, "/apply", "");
 
 	record(world, "0002", "same");
 	check(world, VERDICT_PENDING, "1 migration pending, next is 0003_c", advice);
@@ -262,7 +264,7 @@ test_pending(void **state)
 	world->status.database.in_recovery = true;
 	check(world, VERDICT_PENDING, "1 migration pending, next is 0003_c",
 	    "this is a standby: apply on the primary");
-	check_commands(world, 0, "", "");
+	check_requests(world, 0, "", "");
 }
 
 static void
@@ -313,8 +315,12 @@ test_in_doubt(void **state)
 	check(world, VERDICT_IN_DOUBT,
 	    "0001_a is in doubt: 0001_a.sql:7: statement 2: did it run?",
 	    "POST /repair with {...}, then POST /apply");
-	check_commands(
-	    world, 3, "/repair", "{\"migration\": \"0001_a\", \"action\": \"applied\"}");
+	check_requests(world, 0, "", ""); /* of an older migrationd */
+	snprintf(run.err.answers, sizeof(run.err.answers), "pending retry applied");
+	check_requests(world, 3, "/repair", "applied");
+	/* what ran is done: recording the whole for it would leave the rest undone */
+	snprintf(run.err.answers, sizeof(run.err.answers), "pending");
+	check_requests(world, 1, "/repair", "pending");
 }
 
 static void
@@ -453,7 +459,7 @@ test_a_run_in_progress_is_the_news(void **state)
 	check(world, VERDICT_PENDING,
 	    "apply in progress: running the SQL of a migration (0002_b, 1 of 3 done)",
 	    "GET /runs/0190 follows it, POST /runs/0190/cancel ends it");
-	check_commands(world, 1, "/runs/0190/cancel", "");
+	check_requests(world, 1, "/runs/0190/cancel", "");
 
 	/* what the server tells is more exact than the state */
 	run.has_progress = true;

@@ -294,7 +294,7 @@ file_read_secret(
 		return -1;
 	}
 	if (loose)
-		*loose = (st.st_mode & S_IROTH) != 0;
+		*loose = (st.st_mode & (S_IROTH | S_IWOTH)) != 0;
 	*secret = data;
 	return 0;
 }

@@ -73,6 +73,6 @@ int file_read(const void *ctx, const char *path, size_t max, char **data, size_t
 
 /* A one-line secret from a file of at most BOUND_SECRET_BYTES: the newline at its end removed;
  * empty, a second line or a NUL byte are refused with CONFIGURATION. `*loose` (may be NULL)
- * tells that others than the owner and group may read it. */
+ * tells that others than the owner and group may read it, or write their own. */
 int file_read_secret(const void *ctx, const char *path, char **secret, bool *loose,
     struct err *err) MUST_CHECK;

@@ -42,8 +42,8 @@ put_content(struct config *config, const struct option_row *row, const char *pat
 	if (rc == 0) {
 		if (loose && (row->flags & OPTION_SECRET))
 			config_warn(config,
-			    "%s: everybody may read this secret: chmod 640 %s", origin,
-			    path);
+			    "%s: everybody may read or change this secret: chmod 640 %s",
+			    origin, path);
 		value.texts = (const char *const *)&text;
 		rc = config_put(config, &value, err);
 		talloc_free(text);

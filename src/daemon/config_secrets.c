@@ -143,7 +143,8 @@ check_url_file(struct config *config, const char *name, struct err *err)
 	}
 	talloc_free(scratch);
 	if (rc == 0 && loose)
-		config_warn(config, "%s: everybody may read this secret: chmod 640 %s",
+		config_warn(config,
+		    "%s: everybody may read or change this secret: chmod 640 %s",
 		    origin_of(config, row), path);
 	return rc == 0 && config->ephemeral ? drop_url(config, name, err) : rc;
 }
@@ -224,7 +225,8 @@ check_secret_file(struct config *config, const char *name, struct err *err)
 	talloc_free(secret); /* read anew wherever it is needed */
 	if (!loose)
 		return 0;
-	err_set(err, CAT_CONFIGURATION, "%s: everybody may read %s", name, path);
+	err_set(
+	    err, CAT_CONFIGURATION, "%s: everybody may read or change %s", name, path);
 	err_hint(
 	    err, "chmod 640 %s (in Kubernetes: defaultMode: 0440 of the volume)", path);
 	return -1;

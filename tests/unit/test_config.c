@@ -627,7 +627,7 @@ test_warnings(void **state)
 		{ { .environ = { "MIGRATIOND_LOCK_WAIT_FILE=x" } },
 		    "MIGRATIOND_LOCK_WAIT_FILE is not read: no option has that name" },
 		{ { .environ = { "DATABASE_URL_FILE=~/loose-url" } },
-		    "env DATABASE_URL_FILE: everybody may read this secret: chmod 640 " },
+		    "env DATABASE_URL_FILE: everybody may read or change this secret: chmod 640 " },
 		{ { .environ = { "DATABASE_URL=postgres://h" },
 		      .args = { "--ephemeral" } },
 		    "database_url (env DATABASE_URL) is not used" },

@@ -734,7 +734,8 @@ test_secrets_that_others_may_read(void **state)
 	static const struct {
 		mode_t mode;
 		bool loose;
-	} rows[] = { { 0600, false }, { 0640, false }, { 0644, true }, { 0604, true } };
+	} rows[] = { { 0600, false }, { 0640, false }, { 0644, true }, { 0604, true },
+		{ 0602, true } };
 	struct fixture *f = *state;
 	const char *path = path_of(f, "token");
 	char *secret = NULL;

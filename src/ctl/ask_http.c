@@ -145,8 +145,8 @@ read_server(struct ask_http *http, const char *server, struct err *err)
 	if (host && strncmp(server, "http://", 7) != 0 &&
 	    strncmp(server, "https://", 8) != 0)
 		return err_set(err, CAT_CONFIGURATION,
-		    "--server: \"%.100s\" is no http://, https:// or unix: address",
-		    server);
+		    "--server: \"%.*s\" is no http://, https:// or unix: address",
+		    (int)(host - server) + 3, server);
 	host = host ? host + 3 : server;
 	if (host[strcspn(host, "@?#")] || host[0] == '\0' || host[0] == '/')
 		return bad_server(err);

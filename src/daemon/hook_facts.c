@@ -26,19 +26,6 @@ hook_applied_ids(const void *ctx, const struct run *run)
 	return ids;
 }
 
-/* They are meant for one process, and a child that took them for its own would speak for us. */
-static bool
-is_systemds(const char *variable)
-{
-	static const char *const prefixes[] = { "NOTIFY_SOCKET=", "WATCHDOG_", "LISTEN_",
-		"JOURNAL_STREAM=", "MIGRATION_" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++)
-		if (strncmp(variable, prefixes[i], strlen(prefixes[i])) == 0)
-			return true;
-	return false;
-}
-
 static char *
 id_lines(const void *ctx, const char *const *ids, size_t n)
 {
@@ -71,14 +58,15 @@ hook_environ(const void *ctx, enum hook_kind kind, const struct run *run,
 		{ "ERROR_CATEGORY", category_name(run->err.category) },
 		{ "ERROR_MIGRATION", run->err.migration },
 	};
-	size_t n = 0, n_ours = 0;
+	size_t n = 0;
 	char **out = NULL;
 
-	while (environ[n_ours])
-		n_ours++;
-	out = mem_array(ctx, char *, n_ours + ARRAY_SIZE(facts) + 1);
-	for (size_t i = 0; i < n_ours; i++)
-		if (!is_systemds(environ[i]))
+	while (environ[n])
+		n++;
+	out = mem_array(ctx, char *, n + ARRAY_SIZE(facts) + 1);
+	n = 0;
+	for (size_t i = 0; environ[i]; i++)
+		if (strncmp(environ[i], "MIGRATION_", strlen("MIGRATION_")) != 0)
 			out[n++] = mem_strdup(out, environ[i]);
 	for (size_t i = 0; i < ARRAY_SIZE(facts); i++)
 		out[n++] =

@@ -30,7 +30,7 @@ const char **hook_planned_ids(const void *ctx, const struct plan *plan);
 const char **hook_applied_ids(const void *ctx, const struct run *run);
 
 /*
- * The environment: `environ` without what systemd said to us alone, and the variables above.
+ * The environment: `environ` and the variables above.
  * NULL-terminated, owned by `ctx`. A list of ids above HOOK_IDS_BYTES is cut at a line: the kernel
  * takes 128 KiB a variable (execve(2)); the JSON has them all.
  */

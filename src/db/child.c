@@ -355,6 +355,34 @@ watch_child(struct child *child, uv_loop_t *loop, const struct child_params *par
 	child->n_handles = STREAMS + 2;
 }
 
+/* They are meant for one process, and a child that took them for its own would speak for us. */
+static bool
+is_systemds(const char *variable)
+{
+	static const char *const prefixes[] = { "NOTIFY_SOCKET=", "WATCHDOG_", "LISTEN_",
+		"JOURNAL_STREAM=" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++)
+		if (strncmp(variable, prefixes[i], strlen(prefixes[i])) == 0)
+			return true;
+	return false;
+}
+
+static char **
+environ_of(const void *ctx, char *const *given)
+{
+	size_t n = 0, kept = 0;
+	char **out;
+
+	while (given[n])
+		n++;
+	out = mem_array(ctx, char *, n + 1);
+	for (size_t i = 0; i < n; i++)
+		if (!is_systemds(given[i]))
+			out[kept++] = given[i];
+	return out;
+}
+
 struct child *
 child_start(uv_loop_t *loop, const struct child_params *params, child_fn *fn, void *arg,
     struct err *err)
@@ -375,8 +403,9 @@ child_start(uv_loop_t *loop, const struct child_params *params, child_fn *fn, vo
 	(void)uv_signal_start(&child->signal, on_sigchld, SIGCHLD);
 	child->guard = -1;
 	if (open_pipes(&pipes) == 0)
-		child->guard = child_fork(
-		    params->argv, params->environ ? params->environ : environ, &pipes);
+		child->guard = child_fork(params->argv,
+		    environ_of(child, params->environ ? params->environ : environ),
+		    &pipes);
 	if (child->guard < 0) {
 		err_set_errno(
 		    err, CAT_INTERNAL, errno, "%s cannot be started", child->program);

@@ -29,7 +29,7 @@ struct child;
 /* Borrowed for the call of child_start. */
 struct child_params {
 	char *const *argv;    /* argv[0] is looked for in PATH */
-	char *const *environ; /* NULL: ours */
+	char *const *environ; /* NULL: ours; without what systemd said to us alone */
 	const char *input;    /* what it reads; NULL: nothing */
 	size_t input_len;
 	int64_t timeout_ms; /* then SIGTERM, and soon SIGKILL */

@@ -213,6 +213,37 @@ test_close(void **state)
 	}
 }
 
+/* ---- what it inherits ---- */
+
+/* What systemd says to us is for nobody else, whatever the child is for. */
+static void
+test_environ(void **state)
+{
+	static const char *const ours[] = { "NOTIFY_SOCKET", "WATCHDOG_USEC",
+		"LISTEN_FDS", "LISTEN_PID", "JOURNAL_STREAM" };
+	static char shell[] = "sh", flag[] = "-c";
+	static char script[] =
+	    "echo $OTHER ${NOTIFY_SOCKET-}${WATCHDOG_USEC-}${LISTEN_FDS-}${LISTEN_PID-}"
+	    "${JOURNAL_STREAM-}";
+	static char *const argv[] = { shell, flag, script, NULL };
+	const struct child_params params = {
+		.argv = argv, .timeout_ms = 20000, .max_output = 100
+	};
+	struct seen seen = { 0 };
+	struct err err = { 0 };
+
+	(void)state;
+	(void)setenv("OTHER", "kept", 1);
+	for (size_t i = 0; i < ARRAY_SIZE(ours); i++)
+		(void)setenv(ours[i], "x", 1);
+	(void)uv_loop_init(&seen.loop);
+	seen.child = child_start(&seen.loop, &params, on_end, &seen, &err);
+	finish(&seen);
+	for (size_t i = 0; i < ARRAY_SIZE(ours); i++)
+		(void)unsetenv(ours[i]);
+	assert_string_equal(seen.output, "kept\n");
+}
+
 /* ---- password_command ---- */
 
 static void
@@ -345,6 +376,7 @@ main(void)
 		cmocka_unit_test(test_ends),
 		cmocka_unit_test(test_leaves_nothing),
 		cmocka_unit_test(test_close),
+		cmocka_unit_test(test_environ),
 		cmocka_unit_test(test_password),
 		cmocka_unit_test(test_password_complaints),
 		cmocka_unit_test(test_password_drop),

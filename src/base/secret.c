@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include "base/secret.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 const char *
@@ -49,5 +50,60 @@ secret_cover(char *text, const char *const *secrets, size_t n)
 			*at = '*';
 			covered--;
 		}
+	}
+}
+
+/* Where the text ends that "$tag$" at `at` begins: at the end of all where nothing closes it. */
+static char *
+end_of_dollars(char *at)
+{
+	size_t len = strcspn(at + 1, "$") + 2;
+
+	if (strlen(at) >= len)
+		for (char *p = at + len; *p; p++)
+			if (strncmp(p, at, len) == 0)
+				return p + len;
+	return at + strlen(at);
+}
+
+/* Where the literal ends that begins at `at`; there too when it is none. */
+static char *
+end_of_literal(char *at)
+{
+	bool escapes = (*at == 'E' || *at == 'e') && at[1] == '\'';
+	char *p = at + escapes;
+	size_t quotes = strspn(p, "'");
+
+	if (*p == '$')
+		return end_of_dollars(p);
+	/* it stands in a literal itself, of EXECUTE or CONNECTION, with its quotes doubled */
+	if (quotes > 0 && quotes % 2 == 0)
+		return p + quotes + strcspn(p + quotes, "'");
+	if (*p != '\'')
+		return at;
+	for (p++; *p && (*p != '\'' || p[1] == '\''); p++)
+		p += *p == '\'' || (escapes && *p == '\\' && p[1]);
+	return *p ? p + 1 : p;
+}
+
+void
+secret_cover_sql(char *text)
+{
+	static const char word[] = "password";
+	static const char blanks[] = " \t\r\n";
+
+	for (char *at = strcasestr(text, word); at; at = strcasestr(at, word)) {
+		bool is_set;
+		char *end;
+
+		at += strlen(word);
+		at += strspn(at, blanks);
+		is_set = *at == '=';
+		if (is_set)
+			at += 1 + strspn(at + 1, blanks);
+		end = end_of_literal(at);
+		if (is_set && end == at) /* in a connection string */
+			end += strcspn(at, " \t\r\n&'");
+		memset(at, '*', (size_t)(end - at));
 	}
 }

@@ -28,3 +28,10 @@ const char *secret_take(char *data, size_t len);
  */
 #define SECRET_COVERED 4
 void secret_cover(char *text, const char *const *secrets, size_t n);
+
+/*
+ * Overwrite with '*' what a statement has for a password: the literal behind the word PASSWORD
+ * (CREATE ROLE, OPTIONS of a user mapping), and password=... in a connection string. For what is
+ * quoted of a statement to those who do not read the files; `text` may be cut off.
+ */
+void secret_cover_sql(char *text);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/secret.h"
 #include "base/utf8.h"
 #include "core/sqlscan.h"
 
@@ -70,6 +71,7 @@ copy_excerpt(char *out, size_t size, const char *text, size_t len)
 		n += step;
 	}
 	out[n] = '\0';
+	secret_cover_sql(out);
 }
 
 void

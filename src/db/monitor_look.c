@@ -7,6 +7,7 @@
 
 #include "base/bounds.h"
 #include "base/macros.h"
+#include "base/secret.h"
 #include "base/text.h"
 #include "core/run_wait.h"
 
@@ -192,6 +193,7 @@ read_blocker(const PGresult *result, int row, struct run_blocker *blocker)
 	copy(blocker->user, sizeof(blocker->user), value(result, row, COLUMN_USER));
 	copy(blocker->state, sizeof(blocker->state), value(result, row, COLUMN_STATE));
 	copy(blocker->query, sizeof(blocker->query), value(result, row, COLUMN_QUERY));
+	secret_cover_sql(blocker->query);
 	blocker->age_us = PQgetisnull(result, row, COLUMN_AGE_US)
 	    ? -1
 	    : strtoll(value(result, row, COLUMN_AGE_US), NULL, 10);

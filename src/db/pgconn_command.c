@@ -6,6 +6,7 @@
 
 #include "base/failpoint.h"
 #include "base/mem.h"
+#include "base/secret.h"
 #include "db/pgconn_internal.h"
 #include "db/sqlstate.h"
 
@@ -68,6 +69,7 @@ read_error(struct err *err, const PGresult *result)
 	copy_field(err->sqlstate, sizeof(err->sqlstate), result, PG_DIAG_SQLSTATE);
 	copy_field(err->detail, sizeof(err->detail), result, PG_DIAG_MESSAGE_DETAIL);
 	copy_field(err->context, sizeof(err->context), result, PG_DIAG_CONTEXT);
+	secret_cover_sql(err->context); /* SQL statement "..." */
 	copy_field(hint, sizeof(hint), result, PG_DIAG_MESSAGE_HINT);
 	if (*hint)
 		err_hint(err, "%s", hint);

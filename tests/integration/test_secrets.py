@@ -296,3 +296,23 @@ def test_wrong_password_from_a_command(start_daemon, drizzle, guarded,
     assert "not-the-password" not in got.text
     daemon.stop()
     assert not re.search("not-the-password", daemon.stderr())
+
+
+@pytest.mark.parametrize("statement", [
+    f"CREATE ROLE shown PASSWORD '{SECRET}' NOSUCHWORD;",
+    f"DO $$ BEGIN EXECUTE 'ALTER ROLE nobody PASSWORD ''{SECRET}'''; END $$;",
+    "CREATE SERVER s FOREIGN DATA WRAPPER nosuch"
+    f" OPTIONS (user 'x', password '{SECRET}');",
+])
+def test_password_in_a_statement_that_fails(serve, drizzle, database,
+                                            statement):
+    daemon = serve(drizzle([("0000_a", statement)]))
+    problem = daemon.apply().problem(422)
+    assert "****" in str(problem)
+    for path in ("/status", "/status?format=text", "/runs", "/check",
+                 "/migrations", f"/runs/{problem['run_id']}?format=text"):
+        assert SECRET not in daemon.get(path).text, path
+    daemon.stop()
+    assert SECRET not in daemon.stderr()
+    [[error]] = database.query("SELECT error::text FROM migrationd.runs")
+    assert "****" in error and SECRET not in error

@@ -82,12 +82,64 @@ test_cover(void **state)
 	}
 }
 
+static void
+test_cover_sql(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *covered;
+	} rows[] = {
+		{ "", "" },
+		{ "SELECT password FROM users", "SELECT password FROM users" },
+		{ "CREATE ROLE a PASSWORD 'x y' LOGIN",
+		    "CREATE ROLE a PASSWORD ***** LOGIN" },
+		{ "alter role a password'it''s' x", "alter role a password******* x" },
+		{ "PASSWORD E'a\\'b' x", "PASSWORD ******* x" },
+		{ "PASSWORD 'a\\' x", "PASSWORD **** x" },
+		{ "PASSWORD $$a'b$$ x", "PASSWORD ******* x" },
+		{ "PASSWORD $t$a$$b$t$ x", "PASSWORD ********** x" },
+		/* cut off */
+		{ "PASSWORD 'hunter", "PASSWORD *******" },
+		{ "PASSWORD 'hunter'", "PASSWORD ********" },
+		{ "PASSWORD E'hunter\\", "PASSWORD *********" },
+		{ "PASSWORD $t$hunter", "PASSWORD *********" },
+		{ "PASSWORD $t", "PASSWORD **" },
+		{ "PASSWORD", "PASSWORD" },
+		{ "PASSWORD NULL", "PASSWORD NULL" },
+		{ "OPTIONS (user 'a', password 'b') x",
+		    "OPTIONS (user 'a', password ***) x" },
+		{ "CONNECTION 'host=h password=pw dbname=d'",
+		    "CONNECTION 'host=h password=** dbname=d'" },
+		{ "CONNECTION 'password = pw'", "CONNECTION 'password = **'" },
+		{ "CONNECTION 'password=''p w'' user=u'",
+		    "CONNECTION 'password=*****'' user=u'" },
+		{ "SET password = 'x y', a = 1", "SET password = *****, a = 1" },
+		{ "SET password=", "SET password=" },
+		{ "EXECUTE 'ALTER ROLE a PASSWORD ''x y'''",
+		    "EXECUTE 'ALTER ROLE a PASSWORD *****'''" },
+		{ "PASSWORD '''x' y", "PASSWORD ***** y" },
+		{ "password='it''s' x", "password=******* x" },
+		{ "PASSWORD 'a'; ALTER ROLE b PASSWORD 'c'",
+		    "PASSWORD ***; ALTER ROLE b PASSWORD ***" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char text[64] = "";
+
+		(void)snprintf(text, sizeof(text), "%s", rows[i].text);
+		secret_cover_sql(text);
+		assert_string_equal(text, rows[i].covered);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_take),
 		cmocka_unit_test(test_cover),
+		cmocka_unit_test(test_cover_sql),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,7 +8,7 @@ import os
 import pytest
 
 from harness.daemon import applied_ids
-from harness.folder import write
+from harness.folder import drizzle_add, write
 from harness.postgres import Postgres
 from harness.wait import wait_until
 
@@ -107,6 +107,7 @@ def test_killed_three_times(backfill, database):
     run = wait_until(lambda: (r := daemon.status()["run"]) and r["batch"]
                      and r["batch"]["rows"] > rows + 5 * size and r, 60)
     assert run["state"] in ("begin", "part", "mark", "commit", "pace")
+    assert run["batch"]["batches"] == run["batch"]["rows"] // size
     progress = run["progress"]
     assert (progress["command"], progress["unit"]) == ("batches", "rows")
     assert progress["total"] == KILLED_ROWS == run["batch"]["total"]
@@ -212,8 +213,30 @@ def test_held_back_by_a_replica(own_postgres, drizzle, start_daemon):
         wait_until(lambda: daemon.get(where).json()["outcome"] == "cancelled",
                    10)
         assert touches(database)[0] > 0
+        daemon.stop()
+        # who did not ask for it does not wait
+        begun = len(own_postgres.log())
+        daemon = start_daemon("--migrations", folder, "--database-url",
+                              database.url,
+                              options={**QUICK, "batch_max_active": 100})
+        daemon.apply(Prefer="respond-async")
+        wait_until(lambda: own_postgres.log_count("pg_stat_replication",
+                                                  begun) >= 4, 20)
+        assert "the next batch waits" not in daemon.stderr()
+        daemon.stop()
     finally:
         standby.destroy()
+
+
+def test_what_comes_behind_is_no_batch(backfill, drizzle, database):
+    start, folder = backfill(FILL.format(words="size=5000"))
+    drizzle_add(folder, "0002_slow", "SELECT pg_sleep(60);")
+    daemon = start()
+    where = daemon.apply(Prefer="respond-async").headers["Location"]
+    wait_until(lambda: daemon.states()["0002_slow"] == "running", 20)
+    assert daemon.status()["run"]["batch"] is None
+    assert daemon.post(f"{where}/cancel", json={"mode": "now"}).status == 202
+    assert touches(database) == {1: ROWS}
 
 
 def test_one_that_never_ends_is_noticed(backfill, database):

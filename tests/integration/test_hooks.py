@@ -352,17 +352,23 @@ def test_hook_that_prints_too_much(serve, drizzle, workdir):
     assert len(daemon.stderr()) < 100_000
 
 
-def test_hook_that_prints_secrets(start_daemon, drizzle, database, workdir):
+@pytest.mark.parametrize("place", ["environment", "file", "direct-file"])
+def test_hook_that_prints_secrets(start_daemon, drizzle, database, workdir,
+                                  place):
     (workdir / "token").write_text("token-" + SECRET + "\n")
     (workdir / "token").chmod(0o600)
     url = database.url_as("postgres", SECRET)
     hook = script(workdir / "hook",
            f"set -x\ncat {workdir}/token\nenv\necho {url}\n")
+    (workdir / "url").write_text(url + "\n")
+    given = {"environment": {}, "file": {"database_url_file": workdir / "url"},
+             "direct-file": {"database_url": database.url,
+                             "database_direct_url_file": workdir / "url"}}
     daemon = start_daemon(
         "--migrations", drizzle(tables(1)),
         options={"hook_before": hook, "hook_after": f"{hook} {SECRET}",
-                 "token_file": workdir / "token"},
-        env={"DATABASE_URL": url})
+                 "token_file": workdir / "token", **given[place]},
+        env={"DATABASE_URL": url} if place == "environment" else None)
     daemon.token = "token-" + SECRET
     assert daemon.apply().status == 200
     wait_until(lambda: metric(

@@ -163,8 +163,6 @@ def test_a_baseline_can_be_tried_first(serve, drizzle, database):
 
 # -- the tables of other tools -------------------------------------------------------
 
-# files in folders of their own: nothing tells of a change in one
-SOON = {"rescan_interval": "1s"}
 SECOND = ("20240102000000_b", "CREATE TABLE b (id int);")
 
 
@@ -178,7 +176,7 @@ def missing(daemon):
 def test_a_drizzle1_row_is_taken_back_and_blessed(serve, workdir, database):
     folder = drizzle1_folder(workdir / "drizzle1", [
         ("20240101000000_a", "CREATE TABLE a (id int);"), SECOND])
-    daemon = serve(folder, options=SOON)
+    daemon = serve(folder)
     assert daemon.apply().status == 200
     repaired(repair(daemon, SECOND[0], "pending"), "applied", "pending")
     names = "SELECT name, hash FROM drizzle.__drizzle_migrations ORDER BY id"
@@ -199,7 +197,7 @@ def test_a_diesel_row_is_taken_back_and_its_file_blessed(serve, sequence,
                                                          database):
     folder = sequence({"20240101000000_a/up.sql": A[1],
                        "20240102000000_b/up.sql": B[1]})
-    daemon = serve(folder, options=SOON)
+    daemon = serve(folder)
     assert daemon.apply().status == 200
     id = "20240102000000_b"
     repaired(repair(daemon, id, "pending"), "applied", "pending")

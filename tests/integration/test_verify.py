@@ -164,6 +164,36 @@ def test_cancelled_it_leaves_nothing(serve, drizzle, database):
     assert recorded(database) == []
 
 
+def test_a_lost_connection_speaks_for_no_difference(serve, drizzle, database):
+    """Nobody has to look at the folder then: the next try may be right."""
+    daemon = serve(drizzle([("0000_slow", "SELECT pg_sleep(120);")]))
+    run_id = daemon.post("/baseline?async=1",
+                         json={"all": True, "verify": True}).json()["id"]
+    wait_until(lambda: applies_there(database), 30)
+    database.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname LIKE 'migrationd_verify_%'")
+    run = wait_until(lambda: (r := daemon.get(f"/runs/{run_id}").json())[
+        "outcome"] and r, 30)
+    assert run["error"]["category"] == "NETWORK_ERROR"
+    assert run["exit_code"] == 6
+    assert recorded(database) == []
+
+
+def test_tables_of_the_other_phases_are_no_difference(serve, drizzle, database,
+                                                      workdir):
+    """What keeps count of the data migrations is there before its schema is
+    recorded."""
+    make(database, USERS)
+    database.execute("CREATE TABLE data_migrations (id text PRIMARY KEY,"
+                     " description text, executed_at timestamptz,"
+                     " success boolean NOT NULL, error text)")
+    (workdir / "data").mkdir()
+    daemon = serve(drizzle([USERS]), options={"data": workdir / "data"})
+    got = daemon.post("/baseline", json={"all": True, "verify": True})
+    assert got.status == 200, repr(got)
+
+
 def test_stopped_it_leaves_nothing(serve, drizzle, database):
     daemon = serve(drizzle([("0000_slow", "SELECT pg_sleep(120);")]))
     daemon.post("/baseline?async=1", json={"all": True, "verify": True})

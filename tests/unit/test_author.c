@@ -77,6 +77,7 @@ test_names(void **state)
 	} rows[] = {
 		{ NULL, "first", "0001_first" },
 		{ "0007_x.sql", "Add users' table!", "0008_add_users_table" },
+		{ "0007_x.sql", "don't lose O'Brien", "0008_dont_lose_obrien" },
 		{ "042-previous.sql", "add user_preferences-table",
 		    "043-add-user-preferences-table" },
 		{ "9-x.sql", "y", "10-y" },
@@ -311,8 +312,10 @@ test_new_data(void **state)
 	assert_string_equal(place->made->id, "2025-11-20_populate_nick_names");
 	assert_string_equal(
 	    place->made->files[0].path, "2025-11-20_populate_nick_names.sql");
-	assert_has(
-	    place->made->files[0].text, "-- Data migration: Populate Nick-names\n");
+	assert_string_equal(place->made->files[0].text,
+	    "-- Data migration: Populate Nick-names\n"
+	    "-- Runs once, after the schema. Write it so that it may run again: it is\n"
+	    "-- tried anew when it has failed.\n\n");
 	assert_int_equal(
 	    author_new_data(place, "", NOW_US, &place->made, &place->err), -1);
 }
@@ -403,6 +406,22 @@ test_drizzle_goes_on(void **state)
 	assert_has(place->made->files[1].text, "\"when\": 9000000000001,");
 }
 
+/* Generated in the very millisecond of the newest: drizzle-orm wants more than that. */
+static void
+test_drizzle_at_the_same_time(void **state)
+{
+	struct place *place = *state;
+
+	tempdir_text(place->dir, JOURNAL,
+	    "{\"version\": \"7\", \"dialect\": \"postgresql\", \"entries\": "
+	    "[{\"when\": 1763618292123, \"tag\": \"0000_init\"}]}");
+	tempdir_text(place->dir, "0000_init.sql", "SELECT 1;");
+	load(place, NULL);
+	assert_int_equal(prepare(place, "CREATE TABLE b ();"), 0);
+	assert_has(place->made->files[1].text, "\"when\": 1763618292124,");
+	assert_has(place->made->files[1].text, "\"idx\": 0,");
+}
+
 static void
 test_drizzle_refused(void **state)
 {
@@ -443,6 +462,7 @@ main(void)
 		TEST(test_new_data),
 		TEST(test_drizzle),
 		TEST(test_drizzle_goes_on),
+		TEST(test_drizzle_at_the_same_time),
 		TEST(test_drizzle_refused),
 	};
 

@@ -109,6 +109,8 @@ test_what_is_no_batch(void **state)
 		{ SIZED "UPDATE t SET a = 1 LIMIT 7", "nothing to fill", 2 },
 		{ BATCH "UPDATE t SET a = $2 LIMIT $1", "no other parameter", 2 },
 		{ BATCH "UPDATE t SET a = $12 LIMIT $1", "no other parameter", 2 },
+		{ BATCH "UPDATE t SET a = $0 LIMIT $1", "no other parameter", 2 },
+		{ BATCH "UPDATE t SET a = $9 LIMIT $1", "no other parameter", 2 },
 	};
 
 	(void)state;

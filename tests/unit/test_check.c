@@ -337,6 +337,7 @@ test_idx_twice(void **state)
 	assert_int_equal(f->line, 4);
 	assert_int_equal(f->severity, CHECK_WARNING);
 	assert_says(f->message, "the same \"idx\" as 0002_c, 1");
+	assert_says(f->remedy, "number the entries 0, 1, 2 ...");
 	assert_int_equal(f->n_commands, 1);
 }
 
@@ -684,6 +685,11 @@ test_other_refusals(void **state)
 	assert_int_equal(f->exit_code, EXIT_REFUSED);
 	assert_string_equal(check_verdict_name(EXIT_REFUSED), "refused");
 
+	/* that something would run a second time is no word of how it will be run */
+	w->status.plan->problems[0].state = MIGRATION_PENDING;
+	w->check = check_build(w, &w->input);
+	assert_int_equal(world_finding(w, CHECK_REFUSED)->severity, CHECK_ERROR);
+
 	w->status.plan->problems[0].err.exit_code = EXIT_CONFIGURATION;
 	w->check = check_build(w, &w->input);
 	assert_int_equal(check_exit_code(w->check), EXIT_CONFIGURATION);
@@ -778,8 +784,15 @@ test_phases(void **state)
 	world_check(w);
 	assert_int_equal(check_exit_code(w->check), EXIT_PENDING);
 
-	data->folder = NULL;
+	/* of the phase's own table */
+	snprintf(data->tracking.table, sizeof(data->tracking.table), "data_migrations");
 	history_add(history, &row);
+	data->plan = plan_build(w, &input);
+	world_check(w);
+	f = world_finding(w, CHECK_RECORDED_ONLY);
+	assert_says(f->message, "recorded in data_migrations,");
+
+	data->folder = NULL;
 	input.policy.rerun = RERUN_CHANGED;
 	seeds->folder = input.folder = folders[1];
 	seeds->plan = plan_build(w, &input);

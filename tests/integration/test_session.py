@@ -129,5 +129,5 @@ def test_a_killed_daemon_takes_its_lock_with_it(serve, drizzle, hostile):
                      " < 140000"):
         pytest.skip("client_connection_check_interval is of PostgreSQL 14")
     wait_until(lambda: locks() == 0, 10)
-    assert time.monotonic() - killed < 3
+    assert time.monotonic() - killed < 5, "not the 60 s of the statement"
     wait_until(lambda: hostile.sessions() == 0, 5)

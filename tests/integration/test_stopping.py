@@ -13,8 +13,8 @@ from harness.daemon import applied_ids
 from harness.folder import write
 from harness.wait import wait_until
 
-# within which a cancelled statement has to be over
-AT_ONCE = 1.0
+# within which a cancelled statement has to be over, on a machine with other work
+AT_ONCE = 5.0
 
 
 class Caller(threading.Thread):

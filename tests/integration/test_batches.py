@@ -221,7 +221,7 @@ def test_held_back_by_a_replica(own_postgres, drizzle, start_daemon):
                               options={**QUICK, "batch_max_active": 100})
         daemon.apply(Prefer="respond-async")
         wait_until(lambda: own_postgres.log_count("pg_stat_replication",
-                                                  begun) >= 4, 20)
+                                                  begun) >= 7, 20)
         assert "the next batch waits" not in daemon.stderr()
         daemon.stop()
     finally:

@@ -190,7 +190,8 @@ def test_held_back_by_load(backfill, database):
 def test_held_back_by_a_replica(own_postgres, drizzle, start_daemon):
     own_postgres.stop()
     # it has the changes at once, and makes them late
-    standby = Postgres({"recovery_min_apply_delay": "2s"},
+    standby = Postgres({"recovery_min_apply_delay": "2s",
+                        "wal_receiver_status_interval": "1s"},
                        standby_of=own_postgres)
     own_postgres.start()
     try:
@@ -215,13 +216,16 @@ def test_held_back_by_a_replica(own_postgres, drizzle, start_daemon):
         assert touches(database)[0] > 0
         daemon.stop()
         # who did not ask for it does not wait
-        begun = len(own_postgres.log())
         daemon = start_daemon("--migrations", folder, "--database-url",
                               database.url,
-                              options={**QUICK, "batch_max_active": 100})
+                              options={**QUICK, "batch_max_lag": "0",
+                                       "batch_max_active": 100})
         daemon.apply(Prefer="respond-async")
-        wait_until(lambda: own_postgres.log_count("pg_stat_replication",
-                                                  begun) >= 7, 20)
+        wait_until(lambda: database.value(
+            "SELECT max(replay_lag) > '500ms' FROM pg_stat_replication"), 30)
+        begun = len(own_postgres.log())
+        wait_until(lambda: own_postgres.log_count("r.replay_lag", begun) >= 3,
+                   20)
         assert "the next batch waits" not in daemon.stderr()
         daemon.stop()
     finally:

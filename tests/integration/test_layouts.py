@@ -2,6 +2,7 @@
 """The folders and tracking tables of other tools: fresh, a second time, taken
 over from the tool, changed, and stopped half-way."""
 
+import concurrent.futures
 import hashlib
 import json
 import zlib
@@ -10,6 +11,7 @@ import pytest
 
 from harness.folder import sequence_folder, write
 from harness.interop import dbmate
+from harness.wait import wait_until
 
 FINE, DRIFT, REFUSED = 0, 1, 8
 
@@ -244,6 +246,53 @@ def test_a_tool_that_stopped_half_way(once, serve, database, folder, layout,
     daemon = serve(folder, "--layout", layout)
     daemon.wait_verdict("refused")
     assert daemon.apply().status == 409
+
+
+WAITS = "SELECT pg_advisory_xact_lock_shared(42);\n"
+
+
+@pytest.mark.parametrize("first, second, text, table, row", [
+    ("20240101000000_a/migration.sql", "20240102000000_x/migration.sql", WAITS,
+     "drizzle.__drizzle_migrations",
+     "(hash, created_at, name) VALUES"
+     f" ('{hashlib.sha256(WAITS.encode()).hexdigest()}', 1704153600000,"
+     " '20240102000000_x')"),
+    ("00001_a.sql", "00002_x.sql", goose(WAITS, ""), "goose_db_version",
+     "(version_id, is_applied) VALUES (2, true)"),
+    ("20240101000000_a.sql", "20240102000000_x.sql", mate(WAITS, ""),
+     "schema_migrations", "VALUES ('20240102000000')"),
+    ("1_a.sql", "2_x.sql", WAITS, "_sqlx_migrations",
+     "(version, description, success, checksum, execution_time) VALUES"
+     f" (2, 'x', true, decode('{sha384(WAITS)}', 'hex'), 1)"),
+], ids=["drizzle1", "goose", "dbmate", "sqlx"])
+def test_what_its_tool_recorded_meanwhile_is_not_recorded_twice(
+        serve, database, workdir, request, first, second, text, table, row):
+    folder = sequence_folder(workdir / "folder",
+                             {first: text.replace(WAITS, "SELECT 1;\n")})
+    layout = request.node.callspec.id
+    daemon = serve(folder, "--layout", layout)
+    assert daemon.apply().status == 200
+    write(folder / second, text)
+    daemon.wait_verdict("pending")
+    count = f"SELECT count(*) FROM {table}"
+    before = database.value(count)
+    other = database.connect()
+    other.autocommit = False
+    cursor = other.cursor()
+    cursor.execute("SELECT pg_advisory_xact_lock(42)")
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        ours = pool.submit(daemon.apply, timeout=60)
+        wait_until(lambda: database.value(
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
+            " AND objid = 42 AND NOT granted"), 10)
+        cursor.execute(f"INSERT INTO {table} {row}")
+        other.commit()
+        answer = ours.result()
+    other.close()
+    assert answer.status == 200, repr(answer)
+    assert answer.json()["applied"] == []
+    assert database.value(count) == before + 1
+    assert daemon.get("/current").status == 200
 
 
 def test_rows_of_older_goose(once, database, workdir):

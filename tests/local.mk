@@ -126,7 +126,8 @@ fake_tests = \
 	%D%/fake/test_monitor \
 	%D%/fake/test_observer \
 	%D%/fake/test_pgconn \
-	%D%/fake/test_runner
+	%D%/fake/test_runner \
+	%D%/fake/test_verify
 
 fakepq = %D%/fake/fakepq.c %D%/fake/fakepq.h
 fake_script = $(fakepq) %D%/fake/script.c %D%/fake/script.h
@@ -156,6 +157,8 @@ fake_libs = $(migrationd_libs) $(CMOCKA_LIBS)
 %C%_fake_test_torture_calls_SOURCES = %D%/fake/test_torture_calls.c $(fake_torture)
 %C%_fake_test_torture_calls_LDADD = $(fake_libs)
 %C%_fake_test_torture_calls_LDFLAGS = $(fake_scene_flags)
+%C%_fake_test_verify_SOURCES = %D%/fake/test_verify.c $(fake_script)
+%C%_fake_test_verify_LDADD = $(fake_libs)
 %C%_fake_test_torture_cancel_SOURCES = %D%/fake/test_torture_cancel.c $(fake_torture)
 %C%_fake_test_torture_cancel_LDADD = $(fake_libs)
 %C%_fake_test_torture_cancel_LDFLAGS = $(fake_scene_flags)

@@ -2,10 +2,12 @@
 #include "core/drift.h"
 
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/bounds.h"
 #include "base/mem.h"
+#include "base/text.h"
 
 /* Definitions longer than that are shown by their first line that differs. */
 #define SHORT_BYTES 200
@@ -122,7 +124,7 @@ drift_compare(const void *ctx, const struct schema *database, const struct schem
 		if (order == 0) {
 			compare_definitions(drift, a, b);
 		} else if (order < 0) {
-			if (!goes_without_saying(a, database, folder))
+			if (!a->given && !goes_without_saying(a, database, folder))
 				add(drift,
 				    "%s is in the database, and the folder does not make it",
 				    a->key);
@@ -133,4 +135,40 @@ drift_compare(const void *ctx, const struct schema *database, const struct schem
 		j += order >= 0;
 	}
 	return drift;
+}
+
+/* As many of them as a detail holds: it is what text answers and log lines show. */
+static void
+show_in_detail(const struct drift *drift, struct err *err)
+{
+	struct text text;
+	void *ctx = mem_context(NULL, "detail");
+	size_t i = 0, len = 0;
+
+	text_init(&text, ctx, sizeof(err->detail));
+	for (; i < drift->n; i++) {
+		len += strlen(drift->differences[i]) + 1;
+		if (len + 64 > sizeof(err->detail))
+			break;
+		text_addf(&text, "%s%s", i > 0 ? "\n" : "", drift->differences[i]);
+	}
+	if (i < drift->n + drift->n_more)
+		text_addf(&text, "%sand %zu more", i > 0 ? "\n" : "",
+		    drift->n + drift->n_more - i);
+	(void)snprintf(err->detail, sizeof(err->detail), "%s", text.data);
+	talloc_free(ctx);
+}
+
+void
+drift_refuse(const struct drift *drift, struct err *err)
+{
+	size_t n = drift->n + drift->n_more;
+
+	err_set(err, CAT_CONFIGURATION,
+	    "the database is not what the folder makes: %zu difference%s", n,
+	    n == 1 ? "" : "s");
+	err_hint(err,
+	    "mend the database or the files, or record less: a baseline up to the migration "
+	    "that the database is really at");
+	show_in_detail(drift, err);
 }

@@ -9,7 +9,8 @@
  *	column app.users.email is text, the folder says character varying(200)
  *	index app.by_email is in the database, and the folder does not make it
  *
- * Of a table that one side lacks its columns, indexes and the like are not told besides.
+ * Of a table that one side lacks its columns, indexes and the like are not told besides. What the
+ * database has as given (schema.h), and the folder does not make, is no difference.
  * A pure function of two sets (core/schema.h), which have to be sorted.
  */
 
@@ -22,6 +23,9 @@ struct drift {
 	size_t n;           /* at most BOUND_DRIFT */
 	size_t n_more;      /* that are not listed */
 };
+
+/* CONFIGURATION: how many there are, and in its detail as many of them as it holds. */
+void drift_refuse(const struct drift *drift, struct err *err);
 
 /* Owned by `ctx`. Nothing differs: n is 0. */
 struct drift *drift_compare(

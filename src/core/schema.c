@@ -33,6 +33,7 @@ schema_add(struct schema *schema, const struct schema_item *item, struct err *er
 		.name = mem_strdup(schema, item->name),
 		.parent = mem_strdup(schema, item->parent),
 		.definition = mem_strdup(schema, item->definition),
+		.given = item->given,
 		.key = mem_printf(schema, "%s %s", item->kind, item->name),
 	};
 	schema->n_items = n + 1;

@@ -14,6 +14,7 @@
  *	item = schema_find(schema, "column app.users.email");
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
@@ -23,7 +24,8 @@ struct schema_item {
 	const char *name;       /* as SQL writes it: "app.users.email" */
 	const char *parent;     /* the key of what it is a part of; "": of nothing */
 	const char *definition; /* in SQL; "": its being there is all */
-	const char *key;        /* kind and name: "column app.users.email"; set by us */
+	bool given;      /* a database may have it without any file that makes it */
+	const char *key; /* kind and name: "column app.users.email"; set by us */
 };
 
 struct schema {

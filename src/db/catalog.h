@@ -3,9 +3,9 @@
 
 /*
  * What a database consists of, out of pg_catalog: schemas, extensions, tables, views,
- * sequences, columns, constraints, indexes, types, domains, functions, triggers and
- * policies, each with its definition as the server writes it. All of it in one snapshot,
- * and the same whatever the search_path of the role is.
+ * sequences, columns, constraints, indexes, statistics, rules, types, domains, functions,
+ * triggers and policies, each with its definition as the server writes it. All of it in one
+ * snapshot, and the same whatever the search_path of the role is.
  *
  *	pgconn_query(conn, catalog_query(ctx, params), on_rows, me);
  *	...
@@ -13,8 +13,12 @@
  *	pgconn_query(conn, catalog_end, ...);
  *
  * Left out is what no file makes: the server's own, members of extensions, the target's
- * tracking tables with what hangs on them, and our journal. Owners and rights are not
+ * tracking tables with what hangs on them, and our journal. Owners, rights and comments are not
  * compared, nor the order of columns: databases that are as good as each other differ there.
+ *
+ * Given (core/schema.h) is what a database has for other reasons: extensions, schemas that
+ * another role owns (a platform's, auth and storage of Supabase), tracking tables of other tools,
+ * partitions (those that time brings are made by jobs).
  */
 
 #include "core/schema.h"

@@ -26,6 +26,7 @@ enum verify_stage {
 	VERIFY_SCRATCH_CONNECT,
 	VERIFY_SCRATCH,
 	VERIFY_RECONNECT, /* to drop what was made: the connection was lost */
+	VERIFY_ROLLBACK,  /* the transaction that the catalog is read in */
 	VERIFY_DROP
 };
 
@@ -44,10 +45,11 @@ struct verify {
 	char name[VERIFY_DATABASE_NAME];
 	struct pgconn *conn;    /* to the database in question */
 	struct pgconn *scratch; /* to the other, for its catalog */
-	char **statements;
+	struct verify_statement *statements;
 	size_t n_statements;
 	size_t next;
-	bool made; /* CREATE DATABASE was sent: there may be one to drop */
+	bool made;           /* CREATE DATABASE was sent: there may be one to drop */
+	bool in_transaction; /* `conn` may be */
 	struct run *apply;
 	struct runner *runner; /* NULL unless it applies */
 	struct schema *database_schema;
@@ -104,6 +106,7 @@ enter_connect(struct verify *verify, enum verify_stage stage)
 	struct err err = { 0 };
 
 	verify->stage = stage;
+	verify->in_transaction = false;
 	pgconn_close(verify->conn);
 	verify->conn = pgconn_new(verify->loop);
 	if (connect_start(verify->conn, verify->params, on_reply, verify, &err) == 0)
@@ -123,8 +126,18 @@ clean(struct verify *verify)
 		finish(verify);
 	else if (!pgconn_is_open(verify->conn))
 		enter_connect(verify, VERIFY_RECONNECT);
+	else if (verify->in_transaction)
+		enter_query(verify, VERIFY_ROLLBACK, "ROLLBACK");
 	else
 		enter_query(verify, VERIFY_DROP, verify_sql_drop(verify, verify->name));
+}
+
+/* Or the connection was lost over it, which ends it too. */
+static void
+rolled_back(struct verify *verify)
+{
+	verify->in_transaction = false;
+	clean(verify);
 }
 
 static void
@@ -156,20 +169,23 @@ fail(struct verify *verify, const struct err *cause)
 
 /* ---- making the scratch database ---- */
 
+/* As the database in question is treated, but for what a scratch database has no need of. */
+static struct target_params *
+scratch_params(struct verify *verify)
+{
+	struct target_params *scratch = target_params_copy(verify, verify->params);
+
+	scratch->database = mem_strdup(scratch, verify->name);
+	scratch->guard = false;
+	return scratch;
+}
+
 static void
 take_statements(struct verify *verify, const PGresult *result)
 {
-	verify->n_statements = (size_t)PQntuples(result);
-	verify->statements = mem_array(verify, char *, verify->n_statements);
-	for (size_t i = 0; i < verify->n_statements; i++)
-		verify->statements[i] = mem_strdup(verify, PQgetvalue(result, (int)i, 1));
-}
-
-/* The last two make ours. */
-static bool
-is_leftover(const struct verify *verify, size_t i)
-{
-	return i + 2 < verify->n_statements;
+	verify->statements =
+	    verify_sql_read(verify, result, &verify->n_statements, verify->name);
+	verify->scratch_params = scratch_params(verify);
 }
 
 static void start_apply(struct verify *verify);
@@ -181,8 +197,8 @@ make_next(struct verify *verify)
 		start_apply(verify);
 		return;
 	}
-	verify->made = !is_leftover(verify, verify->next);
-	enter_query(verify, VERIFY_MAKE, verify->statements[verify->next]);
+	verify->made = !verify->statements[verify->next].is_leftover;
+	enter_query(verify, VERIFY_MAKE, verify->statements[verify->next].sql);
 }
 
 static void
@@ -190,7 +206,8 @@ made(struct verify *verify, const struct pgconn_reply *reply)
 {
 	struct err err = reply->err;
 
-	if (err_is_set(&err) && is_leftover(verify, verify->next) && !reply->lost) {
+	if (err_is_set(&err) && verify->statements[verify->next].is_leftover &&
+	    !reply->lost) {
 		log_warning_with(&err, "a leftover scratch database could not be dropped",
 		    LOG_STR("run", verify->run->id));
 	} else if (err_is_set(&err)) {
@@ -216,6 +233,13 @@ on_apply_change(void *arg UNUSED)
 }
 
 static void
+read_database(struct verify *verify)
+{
+	verify->in_transaction = true;
+	enter_query(verify, VERIFY_DATABASE, catalog_query(verify, verify->params));
+}
+
+static void
 on_applied(void *arg, struct history *const histories[PHASE_COUNT] UNUSED)
 {
 	struct verify *verify = verify_of(arg);
@@ -231,8 +255,7 @@ on_applied(void *arg, struct history *const histories[PHASE_COUNT] UNUSED)
 	if (err_is_set(&err))
 		fail(verify, &err);
 	else
-		enter_query(
-		    verify, VERIFY_DATABASE, catalog_query(verify, verify->params));
+		read_database(verify);
 }
 
 static void
@@ -260,28 +283,6 @@ start_apply(struct verify *verify)
 
 /* ---- comparing ---- */
 
-/* As many of them as a detail holds: it is what text answers and log lines show. */
-static void
-show_in_detail(struct err *err, const struct drift *drift)
-{
-	struct text text;
-	void *ctx = mem_context(NULL, "detail");
-	size_t i = 0, len = 0;
-
-	text_init(&text, ctx, sizeof(err->detail));
-	for (; i < drift->n; i++) {
-		len += strlen(drift->differences[i]) + 1;
-		if (len + 64 > sizeof(err->detail))
-			break;
-		text_addf(&text, "%s%s", i > 0 ? "\n" : "", drift->differences[i]);
-	}
-	if (i < drift->n + drift->n_more)
-		text_addf(&text, "%sand %zu more", i > 0 ? "\n" : "",
-		    drift->n + drift->n_more - i);
-	snprintf(err->detail, sizeof(err->detail), "%s", text.data);
-	talloc_free(ctx);
-}
-
 static void
 compare(struct verify *verify)
 {
@@ -294,13 +295,7 @@ compare(struct verify *verify)
 		return;
 	}
 	run_set_differences(verify->run, drift);
-	err_set(&err, CAT_CONFIGURATION,
-	    "the database is not what the folder makes: %zu difference%s",
-	    drift->n + drift->n_more, drift->n + drift->n_more == 1 ? "" : "s");
-	err_hint(&err,
-	    "mend the database or the files, or record less: a baseline up to the migration "
-	    "that the database is really at");
-	show_in_detail(&err, drift);
+	drift_refuse(drift, &err);
 	fail(verify, &err);
 }
 
@@ -325,8 +320,7 @@ go_on(struct verify *verify, const PGresult *result)
 
 	switch (verify->stage) {
 	case VERIFY_CONNECT:
-		enter_query(verify, VERIFY_STATEMENTS,
-		    verify_sql_statements(verify, verify->name));
+		enter_query(verify, VERIFY_STATEMENTS, verify_sql_ask(verify));
 		break;
 	case VERIFY_STATEMENTS:
 		take_statements(verify, result);
@@ -339,6 +333,7 @@ go_on(struct verify *verify, const PGresult *result)
 			enter_query(verify, VERIFY_DATABASE_END, catalog_end);
 		break;
 	case VERIFY_DATABASE_END:
+		verify->in_transaction = false;
 		connect_scratch(verify);
 		break;
 	case VERIFY_SCRATCH_CONNECT:
@@ -355,6 +350,7 @@ go_on(struct verify *verify, const PGresult *result)
 	case VERIFY_RECONNECT:
 		clean(verify);
 		break;
+	case VERIFY_ROLLBACK:
 	case VERIFY_MAKE:
 	case VERIFY_APPLY:
 	case VERIFY_DROP:
@@ -367,7 +363,9 @@ on_reply(void *arg, const struct pgconn_reply *reply)
 {
 	struct verify *verify = verify_of(arg);
 
-	if (verify->stage >= VERIFY_RECONNECT &&
+	if (verify->stage == VERIFY_ROLLBACK)
+		rolled_back(verify);
+	else if (verify->stage >= VERIFY_RECONNECT &&
 	    (verify->stage == VERIFY_DROP || err_is_set(&reply->err)))
 		dropped(verify, &reply->err);
 	else if (verify->stage < VERIFY_RECONNECT && verify->stop_reason != NULL)
@@ -392,17 +390,6 @@ on_start(uv_timer_t *timer)
 		enter_connect(verify, VERIFY_CONNECT);
 }
 
-/* As the database in question is treated, but for what a scratch database has no need of. */
-static struct target_params *
-scratch_params(struct verify *verify, const struct target_params *params)
-{
-	struct target_params *scratch = target_params_copy(verify, params);
-
-	scratch->database = mem_strdup(scratch, verify->name);
-	scratch->guard = false;
-	return scratch;
-}
-
 struct verify *
 verify_start(uv_loop_t *loop, const struct target_params *params, struct run *run,
     struct folder *folder, verify_fn *fn, void *arg)
@@ -411,9 +398,7 @@ verify_start(uv_loop_t *loop, const struct target_params *params, struct run *ru
 
 	verify->magic = VERIFY_MAGIC;
 	verify->loop = loop;
-	verify_sql_name(verify->name);
 	verify->params = target_params_copy(verify, params);
-	verify->scratch_params = scratch_params(verify, params);
 	verify->run = run_ref(run);
 	verify->folder = folder_ref(folder);
 	verify->fn = fn;

@@ -6,7 +6,7 @@
  * records anything.
  *
  *	statements  what leftovers there are, and how a scratch database is made
- *	make        drop those, CREATE DATABASE, COMMENT ON DATABASE
+ *	make        drop those, CREATE DATABASE, its settings
  *	apply       the schema's folder, by a run of its own (db/runner.h), up to the same point
  *	catalogs    both are read (db/catalog.h) and compared (core/drift.h)
  *	drop        the scratch database again, however it went
@@ -20,7 +20,7 @@
  *
  * It has a connection of its own, to the database in question, of which it only reads.
  * What a killed daemon leaves behind, the next verification on that server drops: known by
- * its name, and by the comment that says which session made it.
+ * its name, which says which session made it.
  */
 
 #include "core/folder.h"

@@ -3,22 +3,35 @@
 
 /*
  * The statements that make a scratch database like the one we are connected to, and drop
- * those that nobody works in any more. Its name and its comment say whose it is.
+ * those that nobody works in any more. Its name says whose it is, so that there is no moment at
+ * which a kill leaves one that nobody knows: migrationd_verify_, the process id of the session
+ * that makes it, a random number.
  */
 
 #include <stddef.h>
 
-#define VERIFY_DATABASE_PREFIX "migrationd_verify_"
-#define VERIFY_DATABASE_NAME   64
+#include "db/pgconn.h"
 
-/* A name that nobody has. */
-void verify_sql_name(char name[VERIFY_DATABASE_NAME]);
+#define VERIFY_DATABASE_NAME 64
+
+/* One to send, by itself. */
+struct verify_statement {
+	const char *sql;
+	bool is_leftover; /* it drops one that is not ours */
+};
 
 /*
- * A query whose rows are the statements to send, each by itself, in that order: any number
- * that drop a leftover, one that creates `name`, one that comments on it. Owned by `ctx`.
+ * A query for them, owned by `ctx`. It also sees to it that the session is not cut while it
+ * waits.
  */
-const char *verify_sql_statements(const void *ctx, const char *name);
+const char *verify_sql_ask(const void *ctx);
+
+/*
+ * From the answer to that, owned by `ctx`, and the name: any number that drop a leftover, one
+ * that creates ours, and those that give it the settings of the database we are connected to.
+ */
+struct verify_statement *verify_sql_read(
+    const void *ctx, const PGresult *result, size_t *n, char name[VERIFY_DATABASE_NAME]);
 
 /* Drop it, and whoever is still connected to it. */
 const char *verify_sql_drop(const void *ctx, const char *name);

@@ -210,12 +210,10 @@ def test_what_a_killed_daemon_left_is_dropped(serve, drizzle, database):
     wait_until(lambda: applies_there(database), 30)
     daemon.kill()
     (left,) = scratch_databases(database)
-    pid = database.value(
-        "SELECT substring(shobj_description(oid, 'pg_database') FROM '[0-9]+$')"
-        " FROM pg_database WHERE datname = %s", left)
+    pid = left.split("_")[2]
     wait_until(lambda: not database.value(
         "SELECT count(*) FROM pg_stat_activity WHERE pid = %s", int(pid)), 30)
-    # a name like ours that no comment says to be ours is somebody's
+    # what has a name like ours, but not quite, is somebody's
     database.execute("CREATE DATABASE migrationd_verify_kept")
     other = serve(drizzle([("0000_none", "SELECT 1;")], name="other"))
     got = other.post("/baseline", json={"all": True, "verify": True})
@@ -229,6 +227,61 @@ def test_what_it_does_not_go_with(serve, drizzle, body):
     daemon = serve(drizzle([USERS]))
     daemon.post("/baseline", json={"all": True, "verify": True, **body}
                 ).problem(400, "CONFIGURATION")
+
+
+def test_cancelled_while_the_catalog_is_read(serve, drizzle, database):
+    """The transaction that it is read in must not be in the way of DROP."""
+    make(database, USERS, VIEW)
+    daemon = serve(drizzle([USERS, VIEW]))
+    lock = database.hold_lock("LOCK TABLE app.glad")
+    try:
+        got = daemon.post("/baseline?async=1",
+                          json={"all": True, "verify": True})
+        run_id = got.json()["id"]
+        wait_until(lambda: database.value(
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type ="
+            " 'Lock' AND query LIKE 'BEGIN TRANSACTION%WITH skip%'"), 30)
+        assert len(scratch_databases(database)) == 1
+        daemon.post(f"/runs/{run_id}/cancel", json={"mode": "now"})
+        wait_until(lambda: daemon.get(f"/runs/{run_id}").json()["outcome"], 30)
+    finally:
+        lock.close()
+    assert daemon.get(f"/runs/{run_id}").json()["outcome"] == "cancelled"
+    assert scratch_databases(database) == []
+
+
+def test_settings_of_the_database(serve, sequence, database):
+    """They say where a file makes what it names without a schema."""
+    database.execute(f"""
+        ALTER DATABASE "{database.name}" SET search_path TO app, public;
+        ALTER DATABASE "{database.name}" SET TimeZone TO 'Asia/Tokyo'""")
+    files = {"0000_a.sql": "CREATE SCHEMA IF NOT EXISTS app;"
+             " CREATE TABLE a (at timestamptz DEFAULT '2020-01-01');"}
+    database.execute(files["0000_a.sql"])
+    assert database.has_table("app.a")
+    daemon = serve(sequence(files))
+    got = daemon.post("/baseline", json={"all": True, "verify": True})
+    assert got.status == 200, repr(got)
+
+
+def test_a_schema_of_the_platform(start_daemon, drizzle, database):
+    """What another role owns no file of ours has made."""
+    database.execute("CREATE SCHEMA auth; CREATE TABLE auth.users (id int);"
+                     " CREATE ROLE verify_tenant LOGIN CREATEDB;"
+                     f' GRANT ALL ON DATABASE "{database.name}"'
+                     " TO verify_tenant")
+    try:
+        url = database.url_as("verify_tenant")
+        with database.connect(user="verify_tenant") as tenant:
+            tenant.cursor().execute(USERS[1])
+        daemon = start_daemon("--migrations", drizzle([USERS]),
+                              "--database-url", url)
+        got = daemon.post("/baseline", json={"all": True, "verify": True})
+        assert got.status == 200, repr(got)
+        daemon.stop()
+    finally:
+        database.execute("DROP OWNED BY verify_tenant CASCADE")
+        database.execute("DROP ROLE verify_tenant")
 
 
 EVERYTHING = """
@@ -250,6 +303,11 @@ CREATE TRIGGER touch BEFORE INSERT ON app.things
     FOR EACH ROW EXECUTE FUNCTION app.touch();
 ALTER TABLE app.things ENABLE ROW LEVEL SECURITY;
 CREATE POLICY mine ON app.things FOR SELECT TO PUBLIC USING (id > 1);
+CREATE VIEW app.safe WITH (security_barrier = true) AS SELECT 1 AS x;
+CREATE STATISTICS app.pairs ON id, twice FROM app.things;
+CREATE RULE quiet AS ON DELETE TO app.things DO INSTEAD NOTHING;
+ALTER TABLE app.days ADD UNIQUE (at);
+CREATE TABLE app.notes (at date REFERENCES app.days (at));
 """
 
 
@@ -280,6 +338,19 @@ CREATE POLICY mine ON app.things FOR SELECT TO PUBLIC USING (id > 1);
     ("CREATE SCHEMA other", "schema other is in the database"),
     ("CREATE SCHEMA other; CREATE TABLE other.x (i int)",
      "schema other is in the database"),
+    ("ALTER VIEW app.safe SET (security_barrier = false)",
+     "view app.safe is  SELECT 1 AS x; WITH (security_barrier=false)"),
+    ("DROP STATISTICS app.pairs", "statistics app.pairs is missing"),
+    ("DROP RULE quiet ON app.things", "rule app.things.quiet is missing"),
+    ("ALTER TABLE app.things REPLICA IDENTITY FULL",
+     "table app.things is ROW LEVEL SECURITY REPLICA IDENTITY FULL,"),
+    # what a database has for other reasons
+    ("CREATE EXTENSION pgcrypto", None),
+    ("DROP SCHEMA public CASCADE", None),
+    ("CREATE TABLE app.days_21 PARTITION OF app.days"
+     " FOR VALUES FROM ('2021-01-01') TO ('2022-01-01')", None),
+    ("CREATE TABLE knex_migrations (id serial PRIMARY KEY, name text);"
+     " CREATE TABLE _sqlx_migrations (version bigint PRIMARY KEY)", None),
 ])
 def test_each_kind_of_thing(serve, drizzle, database, change, difference):
     files = [("0000_app", "CREATE SCHEMA app;"), ("0001_all", EVERYTHING)]

@@ -23,7 +23,7 @@ test_order_and_find(void **state)
 	schema_sort(schema);
 	assert_null(schema_find(schema, "table a"));
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		struct schema_item item = { "table", names[i], "schema x", "plain",
+		struct schema_item item = { "table", names[i], "schema x", "plain", false,
 			NULL };
 
 		assert_int_equal(schema_add(schema, &item, &err), 0);
@@ -42,7 +42,7 @@ test_order_and_find(void **state)
 static void
 test_bounds(void **state)
 {
-	struct schema_item item = { "table", "a", "", "", NULL };
+	struct schema_item item = { "table", "a", "", "", false, NULL };
 	struct schema *schema = schema_new(NULL);
 	struct err err = { 0 };
 
@@ -59,7 +59,7 @@ test_bounds(void **state)
 static void
 test_too_many(void **state)
 {
-	struct schema_item item = { "t", "a", "", "", NULL };
+	struct schema_item item = { "t", "a", "", "", false, NULL };
 	struct schema *schema = schema_new(NULL);
 	struct err err = { 0 };
 

@@ -78,6 +78,14 @@ read_others(struct observer *observer, const struct pgconn_reply *reply)
 	return look_at_next_other(observer);
 }
 
+/* What is recorded elsewhere is not known: so it is not known what is pending. */
+static enum look_stage
+leave_unknown(struct observer *observer)
+{
+	TALLOC_FREE(observer->seen.histories[observer->phase]);
+	return look_at_next_phase(observer);
+}
+
 /* An error may say no more than that the table is another's. */
 static enum look_stage
 read_others_rows(struct observer *observer, const struct pgconn_reply *reply)
@@ -85,7 +93,7 @@ read_others_rows(struct observer *observer, const struct pgconn_reply *reply)
 	struct database_facts *facts = &observer->seen.database;
 
 	return tracking_elsewhere_rows(observer->others, reply, &facts->err) < 0
-	    ? look_at_next_phase(observer)
+	    ? leave_unknown(observer)
 	    : look_at_next_other(observer);
 }
 
@@ -204,7 +212,9 @@ read_runs(struct observer *observer, const struct pgconn_reply *reply)
 static enum look_stage
 stage_without_answer(struct observer *observer)
 {
-	if (observer->stage >= LOOK_TABLE && observer->stage <= LOOK_OTHERS_ROWS)
+	if (observer->stage == LOOK_OTHERS)
+		return leave_unknown(observer);
+	if (observer->stage == LOOK_TABLE || observer->stage == LOOK_ROWS)
 		return look_at_next_phase(observer);
 	if (observer->stage == LOOK_HOLDER && observer->params->journal)
 		return LOOK_JOURNAL;

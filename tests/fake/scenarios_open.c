@@ -56,6 +56,71 @@ foreign_table(struct scene *scene)
 }
 
 static void
+others_none(struct scene *scene)
+{
+	scene->params.heed_others = true;
+	fakepq_rows(fakepq_on("$5::pg_catalog.bool"), 3, 0, NULL);
+}
+
+/* Of the folder, or of another. */
+static void
+others_ours(struct scene *scene)
+{
+	scene->params.heed_others = true;
+	script_others("1700000000002");
+}
+
+static void
+others_theirs(struct scene *scene)
+{
+	scene->params.heed_others = true;
+	script_others("17");
+}
+
+static void
+others_empty(struct scene *scene)
+{
+	scene->params.heed_others = true;
+	script_table(NULL);
+	script_others(NULL);
+}
+
+static void
+others_denied(struct scene *scene)
+{
+	others_ours(scene);
+	script_error("\"other\".", "42501", "permission denied");
+}
+
+static void
+others_too_slow(struct scene *scene)
+{
+	others_ours(scene);
+	script_error("\"other\".", "57014", "canceling statement");
+}
+
+static void
+others_fail(struct scene *scene)
+{
+	others_ours(scene);
+	script_error("$5::pg_catalog.bool", "XX000", "cache lookup failed");
+}
+
+static void
+lost_in_others(struct scene *scene)
+{
+	others_ours(scene);
+	script_lose("$5::pg_catalog.bool");
+}
+
+static void
+lost_in_theirs(struct scene *scene)
+{
+	others_ours(scene);
+	script_lose("\"other\".");
+}
+
+static void
 create_denied(struct scene *scene)
 {
 	absent(scene);
@@ -279,6 +344,26 @@ const struct scenario scenarios_open[] = {
 	    NULL, false },
 	{ "foreign_table", foreign_table, "probe lock look " CLOSE, RUN_FAILED,
 	    CAT_CONFIGURATION, "column \"name\"", 0, -1, false, NULL, false },
+	{ "others_none", others_none, "probe lock look others? rows " ONE TWO CLOSE,
+	    RUN_SUCCEEDED, CAT_NONE, NULL, 2, 2, false, NULL, false },
+	{ "others_ours", others_ours, "probe lock look others? theirs " CLOSE,
+	    RUN_REFUSED, CAT_CONFIGURATION,
+	    "table other.schema_migrations, a golang-migrate tracking", 0, -1, false,
+	    NULL, false },
+	{ "others_theirs", others_theirs,
+	    "probe lock look others? theirs rows " ONE TWO CLOSE, RUN_SUCCEEDED, CAT_NONE,
+	    NULL, 2, 2, false, NULL, false },
+	{ "others_empty", others_empty,
+	    "probe lock look others? theirs create rows " ONE TWO CLOSE, RUN_SUCCEEDED,
+	    CAT_NONE, NULL, 2, 2, false, NULL, false },
+	{ "others_denied", others_denied,
+	    "probe lock look others? theirs rows " ONE TWO CLOSE, RUN_SUCCEEDED, CAT_NONE,
+	    NULL, 2, 2, false, NULL, false },
+	{ "others_too_slow", others_too_slow, "probe lock look others? theirs " CLOSE,
+	    RUN_FAILED, CAT_STATEMENT_TIMEOUT, "table other.schema_migrations: ", 0, -1,
+	    false, NULL, false },
+	{ "others_fail", others_fail, "probe lock look others? " CLOSE, RUN_FAILED,
+	    CAT_SQL_ERROR, "cache lookup", 0, -1, false, NULL, false },
 	{ "create_denied", create_denied, "probe lock look create " CLOSE, RUN_FAILED,
 	    CAT_PERMISSION_DENIED,
 	    "tracking table drizzle.__drizzle_migrations: permission denied", 0, -1,
@@ -330,6 +415,8 @@ const struct scenario scenarios_open[] = {
 	{ "lost_in_lock", lost_in_lock, "probe lock", LOST },
 	{ "lost_in_holder", lost_in_holder, "probe lock holder", LOST },
 	{ "lost_in_look", lost_in_look, "probe lock look", LOST },
+	{ "lost_in_others", lost_in_others, "probe lock look others?", LOST },
+	{ "lost_in_theirs", lost_in_theirs, "probe lock look others? theirs", LOST },
 	{ "lost_in_create", lost_in_create, "probe lock look create", LOST },
 	{ "lost_in_rows", lost_in_rows, "probe lock look rows", LOST },
 };

@@ -138,6 +138,17 @@ script_engine(const char *version, bool has_jobs)
 }
 
 void
+script_others(const char *version)
+{
+	static const char *const table[] = { "other", "schema_migrations",
+		"version,dirty" };
+
+	fakepq_rows(fakepq_on("$5::pg_catalog.bool"), 3, 1, table);
+	fakepq_rows(fakepq_on("\"other\"."), 2, version ? 1 : 0,
+	    (const char *const[]){ version, "f" });
+}
+
+void
 script_statements(bool exists, bool may_create)
 {
 	fakepq_rows(fakepq_on("'statements'"), 3, 1,
@@ -228,6 +239,8 @@ static const struct {
 	const char *word;
 	int with; /* what stands behind the word; 0: nothing */
 } words[] = {
+	{ "$5::pg_catalog.bool", "others?", 0 }, /* which has ours in it */
+	{ "\"other\".", "theirs", 0 },
 	/* these two hold texts of errors, which may say anything */
 	{ "INSERT INTO migrationd.runs", "journal", 0 },
 	{ "'failed'", "failure", KEY },

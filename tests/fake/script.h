@@ -18,7 +18,7 @@
  * Whatever a test wants otherwise it says behind script_server: the newest rule wins.
  *
  *	probe lock? locks+ lock+ lock holder look create rows unlock
- *	                         session and tracking table; lock+:
+ *	                         session and tracking table; others? theirs: look, too; lock+:
  *	                                                  its table, behind a pooler
  *	begun? upgrade                                    an older tracking table
  *	begin again relock record(KEY) COMMIT ROLLBACK    migrations; again: in a transaction
@@ -62,6 +62,10 @@ void script_rows(const struct folder *folder, size_t n);
 
 /* The tables of our journal: of runs, of statements. */
 void script_journal(bool exists, bool may_create);
+
+/* Beside ours there is golang-migrate's table in schema "other"; NULL: without a row. */
+void script_others(const char *version);
+
 /* What the server says that it is. */
 void script_engine(const char *version, bool has_jobs);
 

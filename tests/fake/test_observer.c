@@ -105,6 +105,50 @@ test_no_table(void **state)
 	watcher_end(&watcher);
 }
 
+#define BEHIND " holder journal? baselined"
+
+/* Where ours has no rows: what cannot be read is another's, unless nobody could look. */
+static void
+test_others(void **state)
+{
+	struct watcher watcher;
+
+	(void)state;
+	watcher_begin(&watcher);
+	watcher.params.heed_others = true;
+	script_others("17");
+	watcher_start(&watcher);
+	watcher_await(&watcher, 1);
+	assert_string_equal(
+	    watcher.sent, "probe look rows others? theirs" BEHIND " runs");
+	assert_true(watcher.had_history);
+
+	fakepq_forget_sent();
+	script_error("\"other\".", "42501", "permission denied");
+	watcher_look(&watcher);
+	assert_string_equal(watcher.sent, "probe look rows others? theirs" BEHIND);
+	assert_false(err_is_set(&watcher.seen.database.err));
+
+	fakepq_forget_sent();
+	script_error("\"other\".", "57014", "canceling statement");
+	watcher_look(&watcher);
+	assert_string_equal(watcher.sent, "probe look rows others? theirs" BEHIND);
+	assert_int_equal(watcher.seen.database.err.category, CAT_STATEMENT_TIMEOUT);
+	assert_true(watcher.seen.database.reachable);
+
+	fakepq_forget_sent();
+	script_error("$5::pg_catalog.bool", "42501", "permission denied");
+	watcher_look(&watcher);
+	assert_string_equal(watcher.sent, "probe look rows others?" BEHIND);
+	assert_int_equal(watcher.seen.database.err.category, CAT_PERMISSION_DENIED);
+
+	script_others(NULL);
+	script_lose("\"other\".");
+	watcher_look(&watcher);
+	assert_false(watcher.seen.database.reachable);
+	watcher_end(&watcher);
+}
+
 static void
 test_runs(void **state)
 {
@@ -462,6 +506,7 @@ main(void)
 		cmocka_unit_test(test_look),
 		cmocka_unit_test(test_checksums),
 		cmocka_unit_test(test_no_table),
+		cmocka_unit_test(test_others),
 		cmocka_unit_test(test_runs),
 		cmocka_unit_test(test_denied),
 		cmocka_unit_test(test_probe_fails),

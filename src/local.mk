@@ -40,11 +40,13 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/core/check_draft.h \
 	%D%/core/check_files.c \
 	%D%/core/check_fork.c \
+	%D%/core/check_reading.c %D%/core/check_reading.h \
 	%D%/core/check_snapshots.c \
 	%D%/core/check_state.c \
 	%D%/core/check_way_out.c \
 	%D%/core/batch.c %D%/core/batch.h \
 	%D%/core/elsewhere.c %D%/core/elsewhere.h \
+	%D%/core/eol.c %D%/core/eol.h \
 	%D%/core/dialect.c %D%/core/dialect.h \
 	%D%/core/directive.c %D%/core/directive.h \
 	%D%/core/drift.c %D%/core/drift.h \

@@ -67,6 +67,7 @@ unit_tests = \
 	%D%/unit/test_child \
 	%D%/unit/test_effect_lookup \
 	%D%/unit/test_elsewhere \
+	%D%/unit/test_eol \
 	%D%/unit/test_engine \
 	%D%/unit/test_index_lookup \
 	%D%/unit/test_journal \

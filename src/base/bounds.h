@@ -16,7 +16,9 @@
 #define BOUND_JOURNAL_BYTES   (16u << 20)  /* meta/_journal.json */
 #define BOUND_SNAPSHOT_BYTES  (32u << 20)  /* one snapshot of a generator */
 #define BOUND_SNAPSHOTS_BYTES (256u << 20) /* all that one check looks at */
-#define BOUND_CHECK_FINDINGS  1000u /* of a check, of each severity; the rest is counted */
+/* read and hashed for a check in one turn of the loop: some milliseconds */
+#define BOUND_CHECK_TURN_BYTES (1u << 20)
+#define BOUND_CHECK_FINDINGS   1000u /* of a check, of each severity; the rest is counted */
 /* one migration's id: longer ones fit no screen */
 #define BOUND_NAME_BYTES      200u
 #define BOUND_FOLDER_PROBLEMS 200u /* problems listed; the rest is counted */

@@ -20,6 +20,15 @@ void digest_sha256_hex(const void *data, size_t len, char hex[DIGEST_HEX]);
 #define DIGEST_SHA384_HEX 97
 void digest_sha384_hex(const void *data, size_t len, char hex[DIGEST_SHA384_HEX]);
 
+/*
+ * The same of what comes in pieces. digest_hex gives that of all that was added and, behind it,
+ * of `end`, which does not become a part: so one beginning can have many ends.
+ */
+struct digest;
+struct digest *digest_new(const void *ctx);
+void digest_add(struct digest *digest, const void *data, size_t len);
+void digest_hex(const struct digest *digest, const char *end, char hex[DIGEST_HEX]);
+
 /* First eight bytes of the SHA-256, big endian: a key for pg_advisory_lock. */
 int64_t digest_key64(const void *data, size_t len);
 

@@ -77,7 +77,7 @@ read_document(
 static int
 add_snapshot(struct drizzle *d, struct err *err)
 {
-	const struct snapshot_list *list = snapshot_list_read(d->made, d->folder, NULL);
+	const struct snapshot_list *list = snapshot_list_read(d->made, d->folder);
 	const struct snapshot *last =
 	    list != NULL && list->n > 0 ? &list->snapshots[list->n - 1] : NULL;
 	json_t *document = NULL;

@@ -165,7 +165,7 @@ find_items(struct check_draft *draft)
 static void
 find_snapshots(struct check_draft *draft)
 {
-	const struct snapshot_list *list = draft->input->snapshots;
+	const struct snapshot_list *list = draft->list;
 	const struct folder *folder = draft->folder;
 
 	draft->snapshots =
@@ -275,7 +275,9 @@ struct check *
 check_build(const void *ctx, const struct check_input *input)
 {
 	struct check *check = mem_zero(ctx, struct check);
-	struct check_draft draft = { .input = input, .check = check };
+	struct check_draft draft = { .input = input,
+		.check = check,
+		.list = check_reading_snapshots(input->reading) };
 
 	check->status = input->status;
 	check->strict = input->strict;

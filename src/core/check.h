@@ -5,11 +5,11 @@
  * The check: what a developer or a CI job should know before a migration is merged or
  * run. Files against the journal that lists them, the journal against itself,
  * snapshots against each other, all of it against the database. A pure function of
- * the status and the snapshots: nothing is read or written here.
+ * the status and of what was read for it (check_reading.h): nothing is read or written here.
  *
  *	struct check_input input = {
  *		.status = status,
- *		.snapshots = snapshot_list_read(ctx, status->folder, NULL),
+ *		.reading = reading,
  *		.now_us = clock_now_us(),
  *		.strict = strict,
  *	};
@@ -35,8 +35,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/check_reading.h"
 #include "core/phase.h"
-#include "core/snapshot.h"
 #include "core/status.h"
 
 enum check_severity {
@@ -95,7 +95,7 @@ struct check_finding {
 
 struct check_input {
 	const struct status *status;
-	const struct snapshot_list *snapshots; /* NULL: there are none to look at */
+	const struct check_reading *reading; /* at its end, for that status */
 	int64_t now_us;
 	bool strict;
 	/* of files alone: nobody wants to know what the database says */

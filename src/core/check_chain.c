@@ -186,7 +186,7 @@ look_at_copies(struct check_chain *chain)
 void
 check_chain(struct check_draft *draft, bool complete)
 {
-	struct check_chain chain = { .draft = draft, .list = draft->input->snapshots };
+	struct check_chain chain = { .draft = draft, .list = draft->list };
 	bool joins = false;
 
 	build(&chain);

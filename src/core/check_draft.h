@@ -28,6 +28,7 @@ struct check_draft {
 	/* of each migration: what the plan says of it; NULL where nobody knows */
 	const struct plan_item **items;
 	/* of each migration: its snapshot, or NULL */
+	const struct snapshot_list *list; /* as it was read; NULL: there are none */
 	const struct snapshot **snapshots;
 	size_t *n_owners; /* of each snapshot: how many migrations have it for theirs */
 };

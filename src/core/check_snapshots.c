@@ -6,7 +6,7 @@
 static void
 look_at_invalid(struct check_draft *draft)
 {
-	const struct snapshot_list *list = draft->input->snapshots;
+	const struct snapshot_list *list = draft->list;
 
 	for (size_t i = 0; i < list->n; i++) {
 		const struct err *problem = list->snapshots[i].problem;
@@ -28,7 +28,7 @@ static size_t
 look_at_missing(struct check_draft *draft)
 {
 	const struct folder *folder = draft->folder;
-	bool none = draft->input->snapshots->n == 0;
+	bool none = draft->list->n == 0;
 	size_t n = 0;
 
 	for (size_t i = 0; i < folder->n_migrations; i++) {
@@ -57,7 +57,7 @@ look_at_missing(struct check_draft *draft)
 static void
 look_at_versions(struct check_draft *draft)
 {
-	const struct snapshot_list *list = draft->input->snapshots;
+	const struct snapshot_list *list = draft->list;
 	const struct snapshot *older = NULL;
 	unsigned newest = 0;
 	size_t n = 0;
@@ -90,7 +90,7 @@ check_snapshots(struct check_draft *draft)
 	bool complete;
 
 	/* a list that cannot be read says nothing of whose they are */
-	if (draft->input->snapshots == NULL || draft->folder->n_migrations == 0)
+	if (draft->list == NULL || draft->folder->n_migrations == 0)
 		return;
 	look_at_invalid(draft);
 	complete = look_at_missing(draft) == 0;

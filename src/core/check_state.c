@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/digest.h"
 #include "base/mem.h"
 #include "core/check_draft.h"
 #include "core/plan_match.h"
@@ -64,7 +63,7 @@ find_newest(struct state *state)
 
 /*
  * Ways in which editors and git change a file and not what it says. What a database has
- * recorded is one of these texts, if that is all.
+ * recorded is one of these texts (core/eol.h), if that is all.
  */
 static const struct eol_variant {
 	bool crlf;
@@ -80,46 +79,19 @@ static const struct eol_variant {
 	{ true, false, "\r\n", "its line ends are LF, and the last one was removed" },
 };
 
-/* The text of `m` as the variant has it, `*len` bytes. */
-static char *
-make_variant(
-    const void *ctx, const struct migration *m, const struct eol_variant *v, size_t *len)
-{
-	const char *end = m->text + m->text_len;
-	size_t newlines = 0;
-	char *text, *to;
-
-	for (const char *p = m->text; p < end; p++)
-		newlines += *p == '\n';
-	if (!v->keep_end && end > m->text && end[-1] == '\n')
-		end -= end - 1 > m->text && end[-2] == '\r' ? 2 : 1;
-	text = to = mem_array(ctx, char, m->text_len + newlines + 3);
-	for (const char *p = m->text; p < end; p++) {
-		if (*p == '\r' && p + 1 < end && p[1] == '\n')
-			continue;
-		if (*p == '\n' && v->crlf)
-			*to++ = '\r';
-		*to++ = *p;
-	}
-	for (const char *p = v->keep_end ? "" : v->end; *p != '\0'; p++)
-		*to++ = *p;
-	*len = (size_t)(to - text);
-	return text;
-}
-
 static const struct eol_variant *
-find_variant(struct check_draft *draft, const struct plan_item *item)
+find_variant(const struct check_draft *draft, const struct plan_item *item)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(eol_variants); i++) {
-		char hex[DIGEST_HEX];
-		size_t len;
-		char *text =
-		    make_variant(draft->scratch, item->migration, &eol_variants[i], &len);
+	const struct migration *m = item->migration;
+	const struct eol *eol = check_reading_eol(draft->input->reading, m);
+	bool has_last = m->text_len > 0 && m->text[m->text_len - 1] == '\n';
 
-		digest_sha256_hex(text, len, hex);
-		talloc_free(text);
-		if (strcmp(hex, item->recorded_checksum) == 0)
-			return &eol_variants[i];
+	for (size_t i = 0; eol != NULL && i < ARRAY_SIZE(eol_variants); i++) {
+		const struct eol_variant *v = &eol_variants[i];
+		bool last = v->keep_end ? has_last : v->end[0] != '\0';
+
+		if (strcmp(eol_digest(eol, v->crlf, last), item->recorded_checksum) == 0)
+			return v;
 	}
 	return NULL;
 }

@@ -43,7 +43,7 @@ own_snapshot(const struct check_draft *draft, const struct migration *m)
 {
 	const struct snapshot *s = draft->snapshots[m->position];
 
-	if (s == NULL || draft->n_owners[s - draft->input->snapshots->snapshots] > 1)
+	if (s == NULL || draft->n_owners[s - draft->list->snapshots] > 1)
 		return NULL;
 	return s;
 }

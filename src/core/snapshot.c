@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include "core/snapshot.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -292,47 +293,90 @@ list_beside(struct snapshot_list *list, struct file_dir *dir, const struct folde
 	qsort(list->snapshots, list->n, sizeof(struct snapshot), compare_files);
 }
 
-static void
-read_all(
-    struct snapshot_list *list, struct file_dir *dir, const struct snapshot_list *known)
+/* ---- a piece at a time ---- */
+
+/* To open a file costs as much as to read so many bytes of it. */
+#define OPEN_BYTES 4096u
+
+struct snapshot_reading {
+	struct file_dir *dir;
+	const struct snapshot_list *known;
+	struct snapshot_list *list;
+	size_t at;    /* the first that is not read */
+	size_t total; /* bytes read */
+};
+
+struct snapshot_reading *
+snapshot_reading_new(
+    const void *ctx, const struct folder *folder, const struct snapshot_list *known)
 {
-	size_t total = 0;
+	struct snapshot_reading *reading = NULL;
+	struct err err = { 0 };
 
-	for (size_t i = 0; i < list->n; i++) {
-		struct snapshot *s = &list->snapshots[i];
-		const struct snapshot *old = known ? snapshot_find(known, s->file) : NULL;
-		/* of before the reading: what is written meanwhile is read the next time */
-		unsigned long long stamp = file_dir_stamp(dir, s->file);
-
-		if (old && stamp != 0 && old->stamp == stamp)
-			copy_snapshot(s, list, old);
-		else
-			read_snapshot(s, list, dir, &total);
-		s->stamp = stamp;
+	if (!folder->layout || !folder->layout->snapshot_file)
+		return NULL;
+	reading = mem_zero(ctx, struct snapshot_reading);
+	if (file_dir_open(reading, folder->path, &reading->dir, &err) < 0) {
+		talloc_free(reading);
+		return NULL;
 	}
+	reading->known = known;
+	reading->list = mem_zero(reading, struct snapshot_list);
+	if (folder->layout->snapshot_folder)
+		list_folder(reading->list, reading->dir, folder->layout->snapshot_folder);
+	else
+		list_beside(reading->list, reading->dir, folder);
+	return reading;
+}
+
+static void
+read_next(struct snapshot_reading *reading)
+{
+	const struct snapshot_list *known = reading->known;
+	struct snapshot *s = &reading->list->snapshots[reading->at++];
+	const struct snapshot *old = known ? snapshot_find(known, s->file) : NULL;
+	/* of before the reading: what is written meanwhile is read the next time */
+	unsigned long long stamp = file_dir_stamp(reading->dir, s->file);
+
+	if (old && stamp != 0 && old->stamp == stamp)
+		copy_snapshot(s, reading->list, old);
+	else
+		read_snapshot(s, reading->list, reading->dir, &reading->total);
+	s->stamp = stamp;
+}
+
+bool
+snapshot_reading_step(struct snapshot_reading *reading, size_t *budget)
+{
+	while (reading->at<reading->list->n && * budget> 0) {
+		size_t before = reading->total;
+		size_t cost = 0;
+
+		read_next(reading);
+		cost = OPEN_BYTES + reading->total - before;
+		*budget -= cost < *budget ? cost : *budget;
+	}
+	return reading->at == reading->list->n;
 }
 
 struct snapshot_list *
-snapshot_list_read(
-    const void *ctx, const struct folder *folder, const struct snapshot_list *known)
+snapshot_reading_end(struct snapshot_reading *reading, const void *ctx)
 {
-	struct snapshot_list *list = NULL;
-	void *scratch = mem_context(NULL, "snapshots");
-	struct file_dir *dir = NULL;
-	struct err err = { 0 };
+	struct snapshot_list *list = reading ? talloc_steal(ctx, reading->list) : NULL;
 
-	if (!folder->layout || !folder->layout->snapshot_file ||
-	    file_dir_open(scratch, folder->path, &dir, &err) < 0)
-		goto out;
-	list = mem_zero(ctx, struct snapshot_list);
-	if (folder->layout->snapshot_folder)
-		list_folder(list, dir, folder->layout->snapshot_folder);
-	else
-		list_beside(list, dir, folder);
-	read_all(list, dir, known);
-out:
-	talloc_free(scratch);
+	talloc_free(reading);
 	return list;
+}
+
+struct snapshot_list *
+snapshot_list_read(const void *ctx, const struct folder *folder)
+{
+	struct snapshot_reading *reading = snapshot_reading_new(ctx, folder, NULL);
+	size_t budget = SIZE_MAX;
+
+	if (reading)
+		(void)snapshot_reading_step(reading, &budget);
+	return snapshot_reading_end(reading, ctx);
 }
 
 const struct snapshot *

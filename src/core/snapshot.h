@@ -12,8 +12,11 @@
  * Only what stands at the top of a document is read, and no tree is built: a snapshot holds
  * the whole schema, and a folder hundreds of them.
  *
- *	struct snapshot_list *list = snapshot_list_read(ctx, folder, NULL);
+ *	struct snapshot_reading *reading = snapshot_reading_new(ctx, folder, NULL);
  *
+ *	while (reading && !snapshot_reading_step(reading, &budget))
+ *		...		a turn of the loop
+ *	list = snapshot_reading_end(reading, ctx);
  *	for (size_t i = 0; list && i < list->n; i++) ... list->snapshots[i].id
  */
 
@@ -41,12 +44,26 @@ struct snapshot_list {
 #define SNAPSHOT_ORIGIN "00000000-0000-0000-0000-000000000000"
 
 /*
- * The snapshots in the folder as they are on disk now, owned by `ctx`. NULL when its layout
- * keeps none, or the folder cannot be opened, which is the folder's own problem. What is the
- * same file as in `known` (may be NULL) is not read again: a folder may hold 100 MB of them.
+ * Begin to read the snapshots in the folder as they are on disk now. NULL when its layout keeps
+ * none, or the folder cannot be opened, which is the folder's own problem. What is the same file
+ * as in `known` (may be NULL; kept until the end) is not read again: a folder may hold 100 MB of
+ * them. Owned by `ctx`.
  */
-struct snapshot_list *snapshot_list_read(
+struct snapshot_reading *snapshot_reading_new(
     const void *ctx, const struct folder *folder, const struct snapshot_list *known);
+
+/*
+ * Read some more: whole files, until the bytes of `*budget` are used up, which are taken from it.
+ * True: there is none left.
+ */
+bool snapshot_reading_step(struct snapshot_reading *reading, size_t *budget);
+
+/* Frees the reading. The list, owned by `ctx`; NULL for NULL. */
+struct snapshot_list *snapshot_reading_end(
+    struct snapshot_reading *reading, const void *ctx);
+
+/* All of it at once, where nobody waits for the loop. */
+struct snapshot_list *snapshot_list_read(const void *ctx, const struct folder *folder);
 
 /* The one of that file, or NULL. */
 const struct snapshot *snapshot_find(const struct snapshot_list *list, const char *file);

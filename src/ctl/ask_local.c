@@ -82,7 +82,7 @@ answer_request(struct ask_local *local, struct request *request)
 		return;
 	route_dispatch(request);
 	while (request->state == REQUEST_PARKED && may_wait(local)) {
-		ask_turn(local->ask, LOOK_MS);
+		ask_turn(local->ask, api_check_turn(&local->service.api) ? 0 : LOOK_MS);
 		if (request_is_due(request, clock_mono_us()))
 			request->resume(request);
 	}

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/snapshot.h"
+#include "core/check_reading.h"
 #include "core/status.h"
 #include "http/auth.h"
 #include "http/guard.h"
@@ -71,8 +71,14 @@ struct api {
 	/* Kept by http. */
 	unsigned parked; /* requests that wait */
 	struct auth_failures auth_failures[AUTH_ADDRESSES];
-	struct snapshot_list *snapshots; /* as the last check read them; NULL: none */
+	struct check_reading *reading; /* for checks; NULL: none was asked for yet */
 };
+
+/*
+ * Once in each turn of the loop, before parked requests are asked: go on with what checks wait
+ * for. True: there is more, do not sleep.
+ */
+bool api_check_turn(struct api *api);
 
 /* Handlers, by file. */
 void api_get_root(struct request *request); /* api_read.c */

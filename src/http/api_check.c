@@ -31,43 +31,58 @@ read_strict(struct request *request, bool *strict)
 	    request, 400, CAT_CONFIGURATION, NULL, "strict is true or false");
 }
 
-/* Kept from check to check, as long as the metrics are: both are the API's own. */
-static const struct snapshot_list *
-read_snapshots(struct api *api, const struct folder *folder)
-{
-	struct snapshot_list *known = api->snapshots;
+/* ---- what it needs of the disk, in turns ---- */
 
-	api->snapshots = snapshot_list_read(api->metrics, folder, known);
-	talloc_free(known);
-	return api->snapshots;
+bool
+api_check_turn(struct api *api)
+{
+	return api->reading && check_reading_is_busy(api->reading) &&
+	    !check_reading_step(
+		api->reading, api->ops->status(api->app), BOUND_CHECK_TURN_BYTES);
 }
+
+/*
+ * True: all is read. What is under way is joined, and goes on in the next turn. Kept from check to
+ * check, as long as the metrics are: both are the API's own.
+ */
+static bool
+begin_reading(struct api *api)
+{
+	if (!api->reading)
+		api->reading = check_reading_new(api->metrics);
+	if (check_reading_is_busy(api->reading))
+		return false;
+	check_reading_begin(api->reading);
+	return !api_check_turn(api);
+}
+
+static bool
+is_read(struct request *request)
+{
+	return !check_reading_is_busy(request->api->reading);
+}
+
+/* ---- the answer ---- */
 
 /*
  * 200 whatever it finds: the question was answered. A CI job goes by the exit code, in
  * the document and, for curl without a JSON parser, in a header.
  */
-void
-api_get_check(struct request *request)
+static void
+reply(struct request *request)
 {
-	const struct status *status = request->api->ops->status(request->api->app);
-	const char *only = request_query(request, "only");
 	struct check_input input = {
-		.status = status,
+		.status = request->api->ops->status(request->api->app),
+		.reading = request->api->reading,
 		.now_us = clock_now_us(),
-		.files_only = only != NULL,
+		.files_only = request_query(request, "only") != NULL,
 	};
 	struct check *check;
 	char code[16];
 	struct text out;
 
-	if (only && strcmp(only, "files") != 0) {
-		request_refuse(
-		    request, 400, CAT_CONFIGURATION, NULL, "only is files, or left out");
-		return;
-	}
 	if (read_strict(request, &input.strict) < 0)
 		return;
-	input.snapshots = read_snapshots(request->api, status->folder);
 	check = check_build(request, &input);
 	snprintf(code, sizeof(code), "%d", (int)check_exit_code(check));
 	request_add_header(request, "Migrationd-Exit-Code", code);
@@ -78,4 +93,27 @@ api_get_check(struct request *request)
 	text_init(&out, request, BOUND_REPLY_BYTES);
 	plain_check(&out, check);
 	request_reply_text(request, 200, TEXT_TYPE, &out);
+}
+
+void
+api_get_check(struct request *request)
+{
+	struct api *api = request->api;
+	const char *only = request_query(request, "only");
+	bool strict;
+
+	if (only && strcmp(only, "files") != 0) {
+		request_refuse(
+		    request, 400, CAT_CONFIGURATION, NULL, "only is files, or left out");
+		return;
+	}
+	if (read_strict(request, &strict) < 0)
+		return;
+	if (begin_reading(api))
+		reply(request);
+	else if (api->parked >= BOUND_PARKED_REQUESTS)
+		request_refuse(request, 429, CAT_NONE, "try again",
+		    "%u requests are waiting already", api->parked);
+	else
+		request_park(request, is_read, reply, 0);
 }

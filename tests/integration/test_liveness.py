@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: PostgreSQL
 """What must answer at once whatever else goes on, and how the daemon ends."""
 
+import concurrent.futures
 import os
 import signal
 import time
@@ -22,6 +23,26 @@ def test_probes_answer_while_a_migration_runs(serve, drizzle):
     assert_prompt(daemon, SLEEP - 1, "/livez", "/metrics", "/readyz", "/status")
     assert daemon.status()["run"] is not None, "measured during the run"
     daemon.wait_verdict("current")
+
+
+def test_probes_answer_while_a_check_reads(serve, drizzle):
+    """A hundred megabytes of snapshots."""
+    folder = drizzle([("0000_a", "SELECT 1;")])
+    for i in range(50):
+        text = f'{{"id": "{i}", "prevId": "{i - 1}", "x": "' + "y" * (2 << 20)
+        (folder / "meta" / f"{i:04}_snapshot.json").write_text(text + '"}')
+    daemon = serve(folder)
+    daemon.wait_verdict("pending")
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        check = pool.submit(daemon.get, "/check")
+        answers = 0
+        while not check.done():
+            assert daemon.get("/livez").status == 200
+            answers += 1
+    assert check.result().status == 200
+    assert check.result().json()["folder"]["snapshots"] == 50
+    # in one turn of the loop there would be the one before it, and none else
+    assert answers > 5
 
 
 def test_probes_answer_while_the_database_is_away(start_daemon, drizzle,

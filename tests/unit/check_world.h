@@ -35,6 +35,7 @@ struct world {
 	struct history *history; /* NULL: never read */
 	struct plan_input plan_input;
 	struct status status;
+	struct check_reading *reading;
 	struct check_input input;
 	struct check *check;
 };
@@ -128,6 +129,21 @@ world_write_journal(struct world *w)
 	tempdir_text(w->dir, WORLD_JOURNAL, text);
 }
 
+/* What a check reads, so many bytes in a turn. Returns the turns. */
+static inline unsigned
+world_read(struct world *w, size_t budget)
+{
+	unsigned turns = 1;
+
+	if (w->reading == NULL)
+		w->reading = check_reading_new(w);
+	w->input.reading = w->reading;
+	check_reading_begin(w->reading);
+	while (!check_reading_step(w->reading, &w->status, budget))
+		turns++;
+	return turns;
+}
+
 /* Check the folder as it lies there. */
 static inline void
 world_check_as_is(struct world *w)
@@ -139,7 +155,7 @@ world_check_as_is(struct world *w)
 	w->status.folder = w->folder;
 	w->status.plan = plan_build(w, &w->plan_input);
 	w->input.status = &w->status;
-	w->input.snapshots = snapshot_list_read(w, w->folder, NULL);
+	world_read(w, SIZE_MAX);
 	w->check = check_build(w, &w->input);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include "fake_api.h"
+#include "tempdir.h"
 
 #include "core/check.h"
 #include "http/json.h"
@@ -217,6 +218,47 @@ test_a_finding_with_all_as_json(void **state)
 	talloc_free(fake);
 }
 
+/* What takes more than a turn of the loop is waited for, by all who ask meanwhile. */
+static void
+test_in_turns(void **state)
+{
+	static const char *const files[] = { "meta/0000_snapshot.json",
+		"meta/0001_snapshot.json", "meta/0002_snapshot.json" };
+	struct fake *fake = fake_new();
+	char *dir = tempdir_make();
+	char *text = mem_printf(fake, "%*s{\"id\": \"a\", \"prevId\": \"b\"}",
+	    (int)BOUND_CHECK_TURN_BYTES, "");
+	struct request *first, *second;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+		tempdir_text(dir, files[i], text);
+	fake->folder.path = dir;
+	fake->folder.layout = &layout_drizzle;
+	assert_false(api_check_turn(&fake->api));
+	first = get(fake, "/check");
+	assert_int_equal(first->state, REQUEST_PARKED);
+	assert_true(api_check_turn(&fake->api));
+	second = get(fake, "/check?format=text");
+	assert_int_equal(second->state, REQUEST_PARKED);
+	assert_false(request_is_due(first, 0));
+	assert_false(api_check_turn(&fake->api));
+	assert_true(request_is_due(first, 0));
+	assert_true(request_is_due(second, 0));
+	first->resume(first);
+	second->resume(second);
+	assert_int_equal(first->status, 200);
+	assert_non_null(strstr(second->reply, "3 snapshots"));
+	/* as they are known now, at once; and no more than there is room for */
+	assert_int_equal(get(fake, "/check")->status, 200);
+	tempdir_text(dir, files[0], mem_printf(fake, "%s ", text));
+	fake->api.parked = BOUND_PARKED_REQUESTS;
+	assert_int_equal(get(fake, "/check")->status, 429);
+	fake->api.parked = 0;
+	tempdir_remove(dir);
+	talloc_free(fake);
+}
+
 int
 main(void)
 {
@@ -224,6 +266,7 @@ main(void)
 		cmocka_unit_test(test_exit_codes),
 		cmocka_unit_test(test_refused_queries),
 		cmocka_unit_test(test_document),
+		cmocka_unit_test(test_in_turns),
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_text_over_http),
 		cmocka_unit_test(test_a_finding_with_all_as_json),

@@ -379,7 +379,7 @@ test_drizzle(void **state)
 	load(place, NULL);
 	assert_int_equal(place->folder->n_problems, 0);
 	assert_int_equal(place->folder->n_migrations, 2);
-	list = snapshot_list_read(place, place->folder, NULL);
+	list = snapshot_list_read(place, place->folder);
 	assert_int_equal(list->n, 2);
 	assert_string_equal(list->snapshots[1].parents[0], "id0");
 	assert_int_equal(strlen(list->snapshots[1].id), 36);

@@ -546,6 +546,9 @@ test_modified_by_our_journal(void **state)
 	assert_int_equal(check_exit_code(w->check), EXIT_DRIFT);
 }
 
+#define A8            "aaaaaaaa"
+#define SUM_OF_OTHERS A8 A8 A8 A8 A8 A8 A8 A8
+
 /*
  * Only line ends: told apart, and the commands make of the file what was applied.
  */
@@ -599,6 +602,80 @@ test_eol_only(void **state)
 	w->plan_input.policy.on_modified = ON_MODIFIED_REFUSE;
 	world_check(w);
 	assert_int_equal(world_finding(w, CHECK_EOL_ONLY)->severity, CHECK_ERROR);
+}
+
+/* A turn of the loop reads and hashes no more than it is told to; nothing is lost by it. */
+static void
+test_read_in_turns(void **state)
+{
+	struct world *w = *state;
+	char text[9001], hex[DIGEST_HEX];
+
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 2] = '\n';
+	text[sizeof(text) - 1] = '\0';
+	world_entry(w, "0000_a", 1000);
+	world_entry(w, "0001_b", 2000);
+	world_entry(w, "0002_c", 3000);
+	tempdir_text(w->dir, "0000_a.sql", text);
+	text[100] = '\n';
+	tempdir_text(w->dir, "0001_b.sql", text);
+	world_record(w, "1000", SUM_OF_OTHERS);
+	digest_sha256_hex(text, sizeof(text) - 2, hex);
+	world_record(w, "2000", hex);
+	/* another tool's: never one of ours */
+	world_record(w, "3000", "17");
+	world_check(w);
+	assert_int_equal(world_count(w, CHECK_MODIFIED), 2);
+	assert_int_equal(world_count(w, CHECK_EOL_ONLY), 1);
+
+	/* again, with what is known; and by another process */
+	assert_int_equal(world_read(w, 1000), 1);
+	TALLOC_FREE(w->reading);
+	assert_in_range(world_read(w, 1000), 18, 24);
+	w->check = check_build(w, &w->input);
+	assert_int_equal(world_count(w, CHECK_EOL_ONLY), 1);
+
+	/* the folder is another before all is read: then it is read for that one */
+	TALLOC_FREE(w->reading);
+	w->reading = check_reading_new(w);
+	check_reading_begin(w->reading);
+	check_reading_begin(w->reading);
+	assert_false(check_reading_step(w->reading, &w->status, 1000));
+	assert_true(check_reading_is_busy(w->reading));
+	w->folder->scanned_at_us++;
+	world_snapshot(w, "0000", "id-a", SNAPSHOT_ORIGIN);
+	world_snapshot(w, "0001", "id-b", "id-a");
+	assert_false(check_reading_step(w->reading, &w->status, 1));
+	w->folder->scanned_at_us++;
+	world_read(w, 1000);
+	w->check = check_build(w, &w->input);
+	assert_int_equal(w->check->n_snapshots, 2);
+	assert_true(check_reading_step(w->reading, &w->status, 0));
+}
+
+/* Digests of so many files are not kept. */
+static void
+test_many_changed(void **state)
+{
+	struct world *w = *state;
+
+	for (unsigned i = 0; i < 300; i++) {
+		char tag[16], file[32], when[16], text[32];
+
+		snprintf(tag, sizeof(tag), "%04u_a", i);
+		snprintf(file, sizeof(file), "%s.sql", tag);
+		snprintf(when, sizeof(when), "%u", i + 1000);
+		snprintf(text, sizeof(text), "SELECT %u;", i);
+		world_entry(w, tag, i + 1000);
+		tempdir_text(w->dir, file, text);
+		world_record(w, when, SUM_OF_OTHERS);
+	}
+	world_check(w);
+	assert_int_equal(world_count(w, CHECK_MODIFIED), 300);
+	assert_true(world_read(w, 1000) > 1);
+	w->check = check_build(w, &w->input);
+	assert_int_equal(world_count(w, CHECK_MODIFIED), 300);
 }
 
 static void
@@ -857,6 +934,8 @@ main(void)
 		TEST(test_modified),
 		TEST(test_modified_by_our_journal),
 		TEST(test_eol_only),
+		TEST(test_read_in_turns),
+		TEST(test_many_changed),
 		TEST(test_recorded_and_no_file),
 		TEST(test_rows_without_a_key),
 		TEST(test_a_file_that_is_split),

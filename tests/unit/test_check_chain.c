@@ -418,7 +418,7 @@ test_branches_that_may_stay(void **state)
 	/* the folder's path is one word, whatever it holds */
 	snprintf(odd, sizeof(odd), "it's a folder");
 	tempdir_text(w->dir, "meta/x_snapshot.json", "no");
-	w->input.snapshots = snapshot_list_read(w, w->folder, NULL);
+	world_read(w, SIZE_MAX);
 	w->folder->path = odd;
 	w->check = check_build(w, &w->input);
 	assert_says(world_finding(w, CHECK_SNAPSHOT_INVALID)->remedy,

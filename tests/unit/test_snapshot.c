@@ -138,6 +138,53 @@ test_parents_have_a_bound(void **state)
 	talloc_free(ctx);
 }
 
+/* In so many turns of `budget` bytes. */
+static struct snapshot_list *
+read_again(const struct folder *folder, const struct snapshot_list *known, size_t budget,
+    unsigned n_turns)
+{
+	struct snapshot_reading *reading = snapshot_reading_new(NULL, folder, known);
+	unsigned turns = 0;
+	bool is_done = false;
+
+	while (!is_done) {
+		size_t left = budget;
+
+		is_done = snapshot_reading_step(reading, &left);
+		assert_true(left <= budget);
+		turns++;
+	}
+	assert_int_equal(turns, n_turns);
+	return snapshot_reading_end(reading, NULL);
+}
+
+/* Whole files, until the bytes of a turn are used up; to open one costs some, too. */
+static void
+test_read_in_turns(void **state)
+{
+	struct folder folder = { .path = *state, .layout = &layout_drizzle };
+	char text[20001];
+	struct snapshot_list *first, *second;
+
+	snprintf(text, sizeof(text), "{\"id\":\"a\",\"prevId\":\"b\"}%19000s", "");
+	for (unsigned i = 0; i < 6; i++) {
+		char file[64];
+
+		snprintf(file, sizeof(file), "meta/%04u_snapshot.json", i);
+		tempdir_text(*state, file, text);
+	}
+	first = read_again(&folder, NULL, 1, 6);
+	talloc_free(first);
+	first = read_again(&folder, NULL, 40000, 3);
+	assert_int_equal(first->n, 6);
+	assert_string_equal(first->snapshots[5].id, "a");
+	/* known, and so only looked at */
+	second = read_again(&folder, first, 40000, 1);
+	assert_string_equal(second->snapshots[5].id, "a");
+	talloc_free(first);
+	talloc_free(second);
+}
+
 /* What is the same file is not read again. */
 static void
 test_read_once(void **state)
@@ -148,9 +195,9 @@ test_read_once(void **state)
 	tempdir_text(
 	    *state, "meta/0001_snapshot.json", "{\"id\":\"a\",\"prevId\":\"b\"}");
 	tempdir_text(*state, "meta/0002_snapshot.json", "no");
-	first = snapshot_list_read(NULL, &folder, NULL);
+	first = snapshot_list_read(NULL, &folder);
 	first->snapshots[0].id = "kept";
-	second = snapshot_list_read(NULL, &folder, first);
+	second = read_again(&folder, first, SIZE_MAX, 1);
 	talloc_free(first);
 	assert_string_equal(second->snapshots[0].id, "kept");
 	assert_string_equal(second->snapshots[0].parents[0], "b");
@@ -162,7 +209,7 @@ test_read_once(void **state)
 	    rename(tempdir_path((char[1024]){ 0 }, *state, "meta/new"),
 		tempdir_path((char[1024]){ 0 }, *state, "meta/0001_snapshot.json")),
 	    0);
-	first = snapshot_list_read(NULL, &folder, second);
+	first = read_again(&folder, second, SIZE_MAX, 1);
 	talloc_free(second);
 	assert_string_equal(first->snapshots[0].id, "c");
 	talloc_free(first);
@@ -185,7 +232,7 @@ test_read_a_folder_of_snapshots(void **state)
 	    *state, "meta/0001_snapshot.json", "{\"id\":\"a\",\"prevId\":\"b\"}");
 	tempdir_text(*state, "meta/_snapshot.json", "prefix none");
 	tempdir_text(*state, "meta/_journal.json", "no snapshot");
-	list = snapshot_list_read(NULL, &folder, NULL);
+	list = snapshot_list_read(NULL, &folder);
 	assert_int_equal(list->n, 2);
 	assert_string_equal(list->snapshots[0].file, "meta/0001_snapshot.json");
 	assert_null(list->snapshots[0].problem);
@@ -211,7 +258,7 @@ test_read_snapshots_beside_migrations(void **state)
 	tempdir_text(*state, "b/snapshot.json", "{\"id\":\"2\",\"prevIds\":[\"1\"]}");
 	tempdir_text(*state, "a/snapshot.json", "{\"id\":\"1\",\"prevIds\":[]}");
 	tempdir_text(*state, "c/migration.sql", "");
-	list = snapshot_list_read(NULL, &folder, NULL);
+	list = snapshot_list_read(NULL, &folder);
 	assert_int_equal(list->n, 2);
 	assert_string_equal(list->snapshots[0].file, "a/snapshot.json");
 	assert_string_equal(list->snapshots[1].id, "2");
@@ -226,23 +273,23 @@ test_read_what_cannot_be_read(void **state)
 	struct snapshot_list *list;
 
 	/* told by the folder itself */
-	assert_null(snapshot_list_read(NULL, &folder, NULL));
+	assert_null(snapshot_list_read(NULL, &folder));
 	talloc_free(folder.path);
 	folder.path = *state;
 	folder.layout = &layout_sequence;
-	assert_null(snapshot_list_read(NULL, &folder, NULL));
+	assert_null(snapshot_list_read(NULL, &folder));
 	folder.layout = NULL;
-	assert_null(snapshot_list_read(NULL, &folder, NULL));
+	assert_null(snapshot_list_read(NULL, &folder));
 
 	folder.layout = &layout_drizzle;
-	list = snapshot_list_read(NULL, &folder, NULL);
+	list = snapshot_list_read(NULL, &folder);
 	assert_int_equal(list->n, 0);
 	assert_null(snapshot_find(list, "meta/0000_snapshot.json"));
 	talloc_free(list);
 
 	tempdir_text(*state, "meta/_journal.json", "{}");
 	tempdir_link(*state, "meta/0000_snapshot.json", "/etc/passwd");
-	list = snapshot_list_read(NULL, &folder, NULL);
+	list = snapshot_list_read(NULL, &folder);
 	assert_int_equal(list->n, 1);
 	assert_int_equal(list->snapshots[0].problem->category, CAT_SECURITY_VIOLATION);
 	assert_string_equal(list->snapshots[0].problem->file, "meta/0000_snapshot.json");
@@ -265,7 +312,7 @@ test_all_together_have_a_bound(void **state)
 				     (off_t)BOUND_SNAPSHOT_BYTES),
 		    0);
 	}
-	list = snapshot_list_read(NULL, &folder, NULL);
+	list = snapshot_list_read(NULL, &folder);
 	assert_int_equal(list->n, n);
 	assert_non_null(strstr(list->snapshots[0].problem->text, "not a JSON object"));
 	assert_non_null(
@@ -282,6 +329,7 @@ main(void)
 		cmocka_unit_test(test_parents_have_a_bound),
 		cmocka_unit_test_setup_teardown(
 		    test_read_a_folder_of_snapshots, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_read_in_turns, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_read_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_read_snapshots_beside_migrations, setup, teardown),

@@ -9,8 +9,8 @@
 #include "base/bounds.h"
 #include "base/mem.h"
 
-/* A number of so many digits is a time: nobody else has it by chance. */
-#define LONG_DIGITS 8
+/* A number of so many digits is a time, to the second: nobody else has it by chance. */
+#define LONG_DIGITS 10
 
 /* ---- the words that a row may know a migration by ---- */
 

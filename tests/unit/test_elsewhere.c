@@ -65,6 +65,10 @@ test_find(void **state)
 		    { { .key = "00" }, { .key = "20171026211738" },
 			{ .key = "20171026211808" } },
 		    false },
+		{ "a day of many",
+		    { { .key = "20200101" }, { .key = "20210101" },
+			{ .key = "20240302" } },
+		    false },
 		{ "one time of many",
 		    { { .key = "20200101000000" }, { .key = "20210101000000" },
 			{ .key = "20240301120000" } },
@@ -75,7 +79,8 @@ test_find(void **state)
 		{ "an empty key", { { .key = "" } }, false },
 	};
 	static const char *const files[] = { "0000_init.sql", "0002_orders.sql",
-		"0003_add_email.sql", "20240301120000_times.sql", NULL };
+		"0003_add_email.sql", "20240301120000_times.sql", "20240302_day.sql",
+		NULL };
 	void *ctx = mem_context(NULL, "test");
 	struct folder *folder = folder_of(ctx, files);
 

@@ -185,7 +185,7 @@ refuse_order(struct folder *folder, const struct layout_files *files)
 {
 	for (size_t i = 1; i < files->n; i++) {
 		if (strcmp(files->files[i - 1].file, files->files[i].file) > 0)
-			layout_refuse(folder, files->files[i].file,
+			layout_refuse(folder, files->files[i].file, 0,
 			    "give all numbers as many digits",
 			    "dbmate runs %s before %s, against their numbers",
 			    files->files[i].file, files->files[i - 1].file);

@@ -85,12 +85,12 @@ refuse_order(struct folder *folder, const struct entries *found)
 		const struct entry *entry = &found->entries[i];
 
 		if (strcmp(before->version, entry->version) == 0)
-			layout_refuse(folder, entry->name,
+			layout_refuse(folder, entry->name, 0,
 			    "give one of them a version above all others",
 			    "%s and %s have the same version", before->name, entry->name);
 		else if (strtoll(before->version, NULL, 10) >=
 		    strtoll(entry->version, NULL, 10))
-			layout_refuse(folder, entry->name,
+			layout_refuse(folder, entry->name, 0,
 			    "give all versions as many digits",
 			    "diesel runs %s before %s, against their numbers",
 			    before->name, entry->name);
@@ -114,7 +114,7 @@ find_entries(struct folder *folder, struct file_dir *dir, const struct file_list
 		len = strlen(entry->version);
 		entry->digits = strspn(entry->version, "0123456789");
 		if (len == 0 || entry->digits < len || len > LAYOUT_DIGITS)
-			layout_refuse(folder, entry->name,
+			layout_refuse(folder, entry->name, 0,
 			    "name it 2026-11-20-055812_description",
 			    "its version is not a number of at most %u digits",
 			    LAYOUT_DIGITS);

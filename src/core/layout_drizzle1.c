@@ -186,7 +186,7 @@ note_stray(struct folder *folder, const char *name)
 static void
 refuse_journal(struct folder *folder)
 {
-	layout_refuse(folder, LAYOUT_JOURNAL,
+	layout_refuse(folder, LAYOUT_JOURNAL, 0,
 	    "was drizzle-kit up interrupted, or a branch merged? Restore the folder and run "
 	    "drizzle-kit up to its end; or go by the journal alone: layout = drizzle",
 	    "a journal of drizzle-kit 0.x beside folders of drizzle-kit 1.0: what stands in "
@@ -197,7 +197,7 @@ refuse_journal(struct folder *folder)
 static void
 refuse_prisma(struct folder *folder, const char *lock_file)
 {
-	layout_refuse(folder, lock_file,
+	layout_refuse(folder, lock_file, 0,
 	    "what Prisma has applied would run again. If Drizzle has taken it over, remove "
 	    "this file",
 	    "this is a folder of Prisma's, whose tracking table is not supported");

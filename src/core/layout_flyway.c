@@ -104,7 +104,7 @@ sort_files(struct folder *folder, const struct file_list *root, const char *pref
 		qsort(files.files, files.n, sizeof(files.files[0]), compare_files);
 	for (size_t i = 1; i < files.n; i++) {
 		if (compare_files(&files.files[i - 1], &files.files[i]) == 0)
-			layout_refuse(folder, files.files[i].file,
+			layout_refuse(folder, files.files[i].file, 0,
 			    "give one of them a version above all others",
 			    "%s and %s have the same version", files.files[i - 1].file,
 			    files.files[i].file);
@@ -269,7 +269,7 @@ refuse_code(struct folder *folder, const char *file, void *scratch)
 
 	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
 		if (read_name(file, "V", suffixes[i], &name, scratch))
-			layout_refuse(folder, file,
+			layout_refuse(folder, file, 0,
 			    "write it as SQL, or let Flyway run this folder",
 			    "a migration that is a program cannot be run here");
 	}
@@ -312,7 +312,7 @@ look_into(struct folder *folder, struct file_dir *dir, const char *name, void *s
 
 	if (file_dir_list(dir, scratch, name, &list, &err) == 0 &&
 	    flyway_detect(dir, &list))
-		layout_refuse(folder, name,
+		layout_refuse(folder, name, 0,
 		    "name the folder with the migrations itself, one folder for all",
 		    "Flyway would run the migrations in this sub-folder, too");
 }

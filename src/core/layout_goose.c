@@ -237,7 +237,7 @@ look_at_others(struct folder *folder, const struct file_list *root)
 		if (layout_ends_with(file, ".go") &&
 		    !layout_ends_with(file, "_test.go") &&
 		    layout_count_digits(file, '_') > 0)
-			layout_refuse(folder, file,
+			layout_refuse(folder, file, 0,
 			    "write it as SQL, or let goose run this folder",
 			    "a migration written in Go cannot be run here");
 		else if (layout_ends_with(file, ".sql") && sql_digits(file) == 0)

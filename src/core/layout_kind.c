@@ -72,7 +72,7 @@ refuse_twins(struct folder *folder, const struct layout_files *files)
 		const char *second = files->files[i].file;
 
 		if (files->files[i - 1].number == files->files[i].number)
-			layout_refuse(folder, second,
+			layout_refuse(folder, second, 0,
 			    "give one of them a number above all others",
 			    "%s and %s have the same number", first, second);
 	}
@@ -91,7 +91,7 @@ layout_sort(struct folder *folder, const struct file_list *root, layout_digits *
 		size_t n = digits(file);
 
 		if (n > LAYOUT_DIGITS)
-			layout_refuse(folder, file, "give the file a shorter number",
+			layout_refuse(folder, file, 0, "give the file a shorter number",
 			    "the number has %zu digits, the most is %u", n,
 			    LAYOUT_DIGITS);
 		else if (n > 0)
@@ -147,8 +147,8 @@ layout_pass_over(
 }
 
 void
-layout_refuse(
-    struct folder *folder, const char *file, const char *hint, const char *fmt, ...)
+layout_refuse(struct folder *folder, const char *file, unsigned line, const char *hint,
+    const char *fmt, ...)
 {
 	struct err err = { .exit_code = EXIT_FILES };
 	va_list ap;
@@ -157,7 +157,7 @@ layout_refuse(
 	err_vset(&err, CAT_CONFIGURATION, fmt, ap);
 	va_end(ap);
 	err_hint(&err, "%s", hint);
-	err_where(&err, file, 0);
+	err_where(&err, file, line);
 	folder_add_problem(folder, MIGRATION_INVALID, true, &err);
 }
 

@@ -69,9 +69,9 @@ struct migration *layout_add(struct folder *folder, struct file_dir *dir,
 void layout_pass_over(struct folder *folder, const char *file, const char *hint,
     const char *fmt, ...) PRINTF_LIKE(4, 5);
 
-/* A file with which nothing may run: a problem of the folder that blocks. */
-void layout_refuse(struct folder *folder, const char *file, const char *hint,
-    const char *fmt, ...) PRINTF_LIKE(4, 5);
+/* A file with which nothing may run: a problem of the folder that blocks; line 0: whole file. */
+void layout_refuse(struct folder *folder, const char *file, unsigned line,
+    const char *hint, const char *fmt, ...) PRINTF_LIKE(5, 6);
 
 /* A migration that cannot be run: its problem, in that line (0: whole file). The first stays. */
 void layout_refuse_migration(struct folder *folder, struct migration *m, unsigned line,

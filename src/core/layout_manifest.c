@@ -28,23 +28,6 @@ struct manifest {
 
 /* ---- entries ---- */
 
-static void refuse(struct manifest *manifest, unsigned line, const char *hint,
-    const char *fmt, ...) PRINTF_LIKE(4, 5);
-
-static void
-refuse(struct manifest *manifest, unsigned line, const char *hint, const char *fmt, ...)
-{
-	struct err err = { .exit_code = EXIT_FILES };
-	va_list ap;
-
-	va_start(ap, fmt);
-	err_vset(&err, CAT_CONFIGURATION, fmt, ap);
-	va_end(ap);
-	err_hint(&err, "%s", hint);
-	err_where(&err, manifest->folder->list, line);
-	folder_add_problem(manifest->folder, MIGRATION_INVALID, true, &err);
-}
-
 static bool
 check_name(struct manifest *manifest, const char *name, unsigned line)
 {
@@ -52,7 +35,8 @@ check_name(struct manifest *manifest, const char *name, unsigned line)
 	struct err err = { .exit_code = EXIT_FILES };
 
 	if (first) {
-		refuse(manifest, line, "leave it in one place of the list",
+		layout_refuse(manifest->folder, manifest->folder->list, line,
+		    "leave it in one place of the list",
 		    "%s is listed twice, first in line %" JSON_INTEGER_FORMAT, name,
 		    json_integer_value(first));
 		return false;
@@ -64,7 +48,8 @@ check_name(struct manifest *manifest, const char *name, unsigned line)
 	}
 	if (layout_ends_with(name, ".sql") && strlen(name) > strlen(".sql"))
 		return true;
-	refuse(manifest, line, "list the names of the files, with .sql at their end",
+	layout_refuse(manifest->folder, manifest->folder->list, line,
+	    "list the names of the files, with .sql at their end",
 	    "%s is not the name of an SQL file", name);
 	return false;
 }

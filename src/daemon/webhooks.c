@@ -199,7 +199,11 @@ send_one(struct delivery *delivery)
 	return !err_is_set(&err);
 }
 
-/* One at a time to each receiver: the end of a run is not to overtake its beginning. */
+/*
+ * One at a time to each receiver: what is accepted at the first try comes in order. What has
+ * to be tried again holds nothing back: a receiver that refuses the beginning of a run for an
+ * hour is to hear at once that it failed.
+ */
 static bool
 may_go(const struct delivery *delivery, int64_t now_us)
 {

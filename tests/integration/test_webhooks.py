@@ -245,6 +245,10 @@ def test_tried_again_with_the_same_id(serve, drizzle, receiver, signed):
         "webhook_url": [receiver.url()], "webhook_secret_file": signed})
     assert daemon.apply().status == 200
     wait_until(lambda: len(receiver.messages) == 3, 15)
+    # a receiver that cannot take the one is not to wait for the other
+    assert receiver.types() == ["migration.run.started",
+                                "migration.run.succeeded",
+                                "migration.run.started"]
     by_type = {}
     for message in receiver.messages:
         document = verify(message, KEY)

@@ -124,6 +124,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/db/pgconn_internal.h \
 	%D%/db/pgconn_open.c \
 	%D%/db/runner.c %D%/db/runner.h \
+	%D%/db/runner_ahead.c \
 	%D%/db/runner_alone.c \
 	%D%/db/runner_apply.c \
 	%D%/db/runner_batch.c \

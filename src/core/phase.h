@@ -53,9 +53,10 @@ bool phase_is_lenient(enum phase phase);
 const struct folder_problem *phase_blocker(
     unsigned asked, struct folder *const folders[PHASE_COUNT]);
 
-/* What a run would do, by phase; NULL: that phase is no part of it. */
+/* What a run would do, by phase; NULL: that phase is no part of it, or is not known. */
 struct outlook {
 	const struct plan *plans[PHASE_COUNT];
+	unsigned unknown; /* set of phases whose table could not be read */
 };
 
 /* Whether a phase is one of those that are asked for (0: all). */

@@ -44,12 +44,14 @@ static const struct run_row {
 	[RUN_HISTORY] = { "history", BIT(RUN_PLAN), RUN_PHASE,
 		"reading what is applied already" },
 	[RUN_PLAN] = { "plan",
-		NEXT_MIGRATION | BIT(RUN_UPGRADE) | BIT(RUN_HOOK) | BIT(RUN_REPAIR) |
-			BIT(RUN_NOTE),
+		NEXT_MIGRATION | BIT(RUN_UPGRADE) | BIT(RUN_AHEAD) | BIT(RUN_HOOK) |
+			BIT(RUN_REPAIR) | BIT(RUN_NOTE),
 		RUN_PHASE,
 		"deciding what has to run" },
 	[RUN_UPGRADE] = { "upgrade", BIT(RUN_PREPARE), RUN_ROLLBACK,
 		"bringing the tracking table up to its tool's new version" },
+	[RUN_AHEAD] = { "ahead", FIRST_OF_IT | BIT(RUN_HOOK), RUN_PHASE,
+		"reading what is applied of the phases behind this one" },
 	[RUN_HOOK] = { "hook", FIRST_OF_IT | BIT(RUN_CONNECT), RUN_JOURNAL,
 		"waiting for the hook or the verification that has to succeed first" },
 	[RUN_REPAIR] = { "repair", BIT(RUN_PHASE) | BIT(RUN_BEGIN), RUN_PHASE,

@@ -10,7 +10,7 @@
  * everybody else only reads.
  *
  *	NEW -> CONNECT -> PROBE -> LOCK
- *	    -> [ PHASE -> PREPARE -> HISTORY -> PLAN [-> HOOK]
+ *	    -> [ PHASE -> PREPARE -> HISTORY -> PLAN [-> AHEAD] [-> HOOK]
  *	        -> [ BEGIN -> PART* -> RECORD -> COMMIT ]* ]*
  *	    -> PHASE -> JOURNAL -> UNLOCK -> DONE
  *
@@ -53,6 +53,7 @@ enum run_state {
 	RUN_HISTORY,
 	RUN_PLAN,
 	RUN_UPGRADE,
+	RUN_AHEAD,
 	RUN_HOOK,
 	RUN_REPAIR,
 	RUN_RESUME,

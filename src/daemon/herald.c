@@ -60,7 +60,7 @@ on_before(void *arg, const struct err *cause)
 /* "migration.run.failed" to the webhooks. */
 static void
 send_word(struct herald *herald, const char *event, const struct run *run,
-    const char *const *ids, size_t n_ids)
+    const struct outlook *outlook)
 {
 	char type[64];
 	char *body = NULL;
@@ -69,27 +69,24 @@ send_word(struct herald *herald, const char *event, const struct run *run,
 		return;
 	(void)snprintf(type, sizeof(type), "migration.run.%s", event);
 	body = json_webhook(
-	    NULL, type, run, ids, n_ids, herald->config->instance, clock_now_us());
+	    NULL, type, run, outlook, herald->config->instance, clock_now_us());
 	webhooks_add(herald->webhooks, type, run->id, body);
 	talloc_free(body);
 }
 
 bool
-herald_planned(struct herald *herald, const struct run *run, const struct plan *plan,
-    hooks_fn *fn, void *arg)
+herald_planned(struct herald *herald, const struct run *run,
+    const struct outlook *outlook, hooks_fn *fn, void *arg)
 {
 	bool waits =
 	    herald->config->hook_required && hooks_has(herald->hooks, HOOK_BEFORE);
-	void *scratch = mem_context(NULL, "planned");
-	const char **ids = hook_planned_ids(scratch, plan);
 
 	herald->planned = true;
 	herald->fn = waits ? fn : NULL;
 	herald->arg = arg;
-	hooks_add(herald->hooks, HOOK_BEFORE, run, ids, plan->n_steps,
-	    waits ? on_before : NULL, herald);
-	send_word(herald, "started", run, ids, plan->n_steps);
-	talloc_free(scratch);
+	hooks_add(
+	    herald->hooks, HOOK_BEFORE, run, outlook, waits ? on_before : NULL, herald);
+	send_word(herald, "started", run, outlook);
 	return waits;
 }
 
@@ -116,8 +113,7 @@ on_epilogue(void *arg, const struct err *err)
 }
 
 static void
-add_epilogue(
-    struct herald *herald, enum hook_kind kind, struct run *run, const char *const *ids)
+add_epilogue(struct herald *herald, enum hook_kind kind, struct run *run)
 {
 	struct epilogue *epilogue = NULL;
 
@@ -126,28 +122,23 @@ add_epilogue(
 	epilogue = mem_zero(herald, struct epilogue);
 	epilogue->run = run_ref(run);
 	talloc_set_destructor(epilogue, epilogue_free);
-	hooks_add(herald->hooks, kind, run, ids, run->n_applied, on_epilogue, epilogue);
+	hooks_add(herald->hooks, kind, run, NULL, on_epilogue, epilogue);
 }
 
 void
 herald_ended(struct herald *herald, struct run *run)
 {
-	void *scratch = mem_context(NULL, "ended");
-	const char **ids = hook_applied_ids(scratch, run);
-
 	if (herald->fn != NULL) /* it did not wait to the end */
 		hooks_forget(herald->hooks, herald);
 	herald->fn = NULL;
 	if (herald->planned)
-		add_epilogue(herald, HOOK_AFTER, run, ids);
+		add_epilogue(herald, HOOK_AFTER, run);
 	/* a lenient phase leaves out what fails, but somebody is to know */
 	if (run->outcome != RUN_SUCCEEDED || run->n_failed > 0)
-		add_epilogue(herald, HOOK_FAILURE, run, ids);
+		add_epilogue(herald, HOOK_FAILURE, run);
 	if (herald->planned || run->outcome != RUN_SUCCEEDED)
-		send_word(
-		    herald, run_outcome_name(run->outcome), run, ids, run->n_applied);
+		send_word(herald, run_outcome_name(run->outcome), run, NULL);
 	herald->planned = false;
-	talloc_free(scratch);
 }
 
 bool

@@ -16,7 +16,7 @@
 
 #include <uv.h>
 
-#include "core/plan.h"
+#include "core/phase.h"
 #include "daemon/hooks.h"
 
 struct herald;
@@ -33,8 +33,8 @@ void herald_configure(struct herald *herald, const struct config *config,
  * The run has something to do. True: it has to wait for `fn`, which is called once, from the loop,
  * unless the run ends before; with an error nothing may be applied.
  */
-bool herald_planned(struct herald *herald, const struct run *run, const struct plan *plan,
-    hooks_fn *fn, void *arg);
+bool herald_planned(struct herald *herald, const struct run *run,
+    const struct outlook *outlook, hooks_fn *fn, void *arg);
 
 /* The run is DONE. A hook behind it that fails becomes one of its warnings. */
 void herald_ended(struct herald *herald, struct run *run);

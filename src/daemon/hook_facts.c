@@ -5,26 +5,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
-
-const char **
-hook_planned_ids(const void *ctx, const struct plan *plan)
-{
-	const char **ids = mem_array(ctx, const char *, plan->n_steps + 1);
-
-	for (size_t i = 0; i < plan->n_steps; i++)
-		ids[i] = plan->steps[i].migration->id;
-	return ids;
-}
-
-const char **
-hook_applied_ids(const void *ctx, const struct run *run)
-{
-	const char **ids = mem_array(ctx, const char *, run->n_applied + 1);
-
-	for (size_t i = 0; i < run->n_applied; i++)
-		ids[i] = run->applied[i].id;
-	return ids;
-}
+#include "http/json_notice.h"
 
 static char *
 id_lines(const void *ctx, const char *const *ids, size_t n)
@@ -37,10 +18,24 @@ id_lines(const void *ctx, const char *const *ids, size_t n)
 	return lines.data;
 }
 
+static const char *
+unknown_lines(const void *ctx, const struct outlook *outlook)
+{
+	const char *lines = "";
+
+	for (unsigned p = 0; outlook && p < PHASE_COUNT; p++)
+		if (outlook->unknown & PHASE_BIT(p))
+			lines = mem_printf(ctx, "%s%s%s", lines,
+			    lines[0] != '\0' ? "\n" : "", phase_name((enum phase)p));
+	return lines;
+}
+
 char **
 hook_environ(const void *ctx, enum hook_kind kind, const struct run *run,
-    const char *const *ids, size_t n_ids, char *const *environ)
+    const struct outlook *outlook, char *const *environ)
 {
+	size_t n_ids = 0;
+	const char *const *ids = notice_ids(ctx, run, outlook, &n_ids);
 	const struct {
 		const char *name;
 		const char *value;
@@ -53,6 +48,7 @@ hook_environ(const void *ctx, enum hook_kind kind, const struct run *run,
 		{ "REQUESTED_BY", run->requested_by ? run->requested_by : "" },
 		{ "IDS", id_lines(ctx, ids, n_ids) },
 		{ "COUNT", mem_printf(ctx, "%zu", n_ids) },
+		{ "UNKNOWN", unknown_lines(ctx, outlook) },
 		{ "FAILED", mem_printf(ctx, "%zu", run->n_failed) },
 		{ "ERROR", run->err.text },
 		{ "ERROR_CATEGORY", category_name(run->err.category) },

@@ -13,6 +13,7 @@
  *	MIGRATION_REQUESTED_BY
  *	MIGRATION_IDS             planned (before) or applied, one a line
  *	MIGRATION_COUNT           how many these are
+ *	MIGRATION_UNKNOWN         phases (before) of which nobody can tell yet, one a line
  *	MIGRATION_FAILED          how many a lenient phase left out because they failed
  *	MIGRATION_ERROR           and _ERROR_CATEGORY, _ERROR_MIGRATION: "" where all is well
  *
@@ -21,19 +22,15 @@
 
 #include <stddef.h>
 
-#include "core/plan.h"
+#include "core/phase.h"
 #include "core/run.h"
 #include "http/metrics.h"
 
-/* The ids of the steps of a plan, or of what a run applied; an array owned by `ctx`. */
-const char **hook_planned_ids(const void *ctx, const struct plan *plan);
-const char **hook_applied_ids(const void *ctx, const struct run *run);
-
 /*
- * The environment: `environ` and the variables above.
+ * The environment: `environ` and the variables above; `outlook` is NULL but for before.
  * NULL-terminated, owned by `ctx`. A list of ids above HOOK_IDS_BYTES is cut at a line: the kernel
  * takes 128 KiB a variable (execve(2)); the JSON has them all.
  */
 #define HOOK_IDS_BYTES (64u << 10)
 char **hook_environ(const void *ctx, enum hook_kind kind, const struct run *run,
-    const char *const *ids, size_t n_ids, char *const *environ);
+    const struct outlook *outlook, char *const *environ);

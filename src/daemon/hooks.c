@@ -196,7 +196,7 @@ on_turn(uv_timer_t *timer)
 
 void
 hooks_add(struct hooks *hooks, enum hook_kind kind, const struct run *run,
-    const char *const *ids, size_t n_ids, hooks_fn *fn, void *arg)
+    const struct outlook *outlook, hooks_fn *fn, void *arg)
 {
 	struct hook *hook = NULL;
 	struct hook **end = &hooks->first;
@@ -209,8 +209,8 @@ hooks_add(struct hooks *hooks, enum hook_kind kind, const struct run *run,
 	hook = mem_zero(hooks, struct hook);
 	hook->kind = kind;
 	hook->run = mem_strdup(hook, run->id);
-	hook->environ = hook_environ(hook, kind, run, ids, n_ids, environ);
-	hook->input = json_hook(hook, hook_name(kind), run, ids, n_ids);
+	hook->environ = hook_environ(hook, kind, run, outlook, environ);
+	hook->input = json_hook(hook, hook_name(kind), run, outlook);
 	hook->fn = fn;
 	hook->arg = arg;
 	if (n >= BOUND_HOOKS)

@@ -9,7 +9,7 @@
  *	struct hooks *hooks = hooks_new(loop, metrics, on_change, me);
  *
  *	hooks_configure(hooks, config, passwords);
- *	hooks_add(hooks, HOOK_AFTER, run, ids, n_ids, NULL, NULL);
+ *	hooks_add(hooks, HOOK_AFTER, run, NULL, NULL, NULL);
  *	...
  *	hooks_close(hooks);
  */
@@ -41,12 +41,13 @@ void hooks_configure(struct hooks *hooks, const struct config *config,
 bool hooks_has(const struct hooks *hooks, enum hook_kind kind);
 
 /*
- * Run the hook of that kind, if there is a command for it. All that it is told is taken now.
+ * Run the hook of that kind, if there is a command for it. All that it is told is taken now:
+ * the run, and before it the outlook, behind it (NULL) what was applied.
  * `fn` (or NULL) is called once, from the loop, never from inside, unless hooks_forget or
  * hooks_close came first. More than BOUND_HOOKS that wait are not run: `fn` gets an error.
  */
 void hooks_add(struct hooks *hooks, enum hook_kind kind, const struct run *run,
-    const char *const *ids, size_t n_ids, hooks_fn *fn, void *arg);
+    const struct outlook *outlook, hooks_fn *fn, void *arg);
 
 /* Nobody waits for `arg`'s hook any more: it is killed, or not begun. */
 void hooks_forget(struct hooks *hooks, const void *arg);

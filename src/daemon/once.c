@@ -55,11 +55,12 @@ once_leave(void *arg)
 }
 
 static bool
-on_planned(void *arg, const struct plan *plan)
+on_planned(void *arg, const struct outlook *outlook)
 {
 	struct once *once = arg;
 
-	return herald_planned(once->herald, once->run, plan, runner_go_on, once->runner);
+	return herald_planned(
+	    once->herald, once->run, outlook, runner_go_on, once->runner);
 }
 
 static void

@@ -40,7 +40,7 @@ struct target {
 	struct runner *runner;
 	struct folder *run_folders[PHASE_COUNT]; /* that its runner has and keeps */
 	struct verify *verify;                   /* of the run in progress; NULL: none */
-	const struct plan *planned; /* what that run does once it is verified */
+	const struct outlook *planned; /* what that run does once it is verified */
 	struct herald *herald;
 	struct password_memory *passwords; /* of its connections */
 	struct run *run;                   /* in progress */

@@ -103,18 +103,18 @@ on_verified(void *arg, const struct err *err)
 }
 
 static bool
-on_planned(void *arg, const struct plan *plan)
+on_planned(void *arg, const struct outlook *outlook)
 {
 	struct target *target = arg;
 
 	if (target->run->verify) {
-		target->planned = plan;
+		target->planned = outlook;
 		target->verify = verify_start(target->loop, target->run_params,
 		    target->run, target->run_folders[PHASE_SCHEMA], on_verified, target);
 		return true;
 	}
 	return herald_planned(
-	    target->herald, target->run, plan, runner_go_on, target->runner);
+	    target->herald, target->run, outlook, runner_go_on, target->runner);
 }
 
 /* The folder stands still: go. */

@@ -21,6 +21,7 @@ static const struct runner_step *const step_table[RUN_STATE_COUNT] = {
 	[RUN_HISTORY] = &runner_step_history,
 	[RUN_PLAN] = &runner_step_plan,
 	[RUN_UPGRADE] = &runner_step_upgrade,
+	[RUN_AHEAD] = &runner_step_ahead,
 	[RUN_HOOK] = &runner_step_hook,
 	[RUN_REPAIR] = &runner_step_repair,
 	[RUN_RESUME] = &runner_step_resume,

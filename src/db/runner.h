@@ -12,7 +12,8 @@
  *
  * runner.c is the driver; the states, one pair of functions each (what is sent, and
  * what the answer means), are in runner_open.c (to the table), runner_history.c,
- * runner_phase.c (which folder comes next), runner_plan.c, runner_upgrade.c (an
+ * runner_phase.c (which folder comes next), runner_plan.c, runner_ahead.c (what the
+ * phases behind it will do), runner_upgrade.c (an
  * older tracking table), runner_apply.c and runner_record.c (each migration),
  * runner_segment.c and runner_alone.c (files that run in segments), runner_repair.c (what
  * a person decided) and runner_close.c (the end).
@@ -29,10 +30,11 @@ struct runner_events {
 	/* The run moved on: state, migration, lock holder. */
 	void (*on_change)(void *arg);
 	/*
-	 * There is something to do: the plan, once in a run, under the lock, before any of
-	 * it. True: wait for runner_go_on. NULL: nobody wants to know.
+	 * There is something to do: what, as far as it can be known, once in a run, under
+	 * the lock, before any of it; it stays until runner_go_on. True: wait for runner_go_on.
+	 * NULL: nobody wants to know.
 	 */
-	bool (*on_planned)(void *arg, const struct plan *plan);
+	bool (*on_planned)(void *arg, const struct outlook *outlook);
 	/*
 	 * The run is DONE. `histories`, by phase, are the tables as last read under the
 	 * lock plus what the run recorded, or NULL; keep one by talloc_steal. The runner

@@ -53,19 +53,26 @@ runner_after_failure(struct runner *runner)
 	return runner_step_now(runner) != NULL ? runner_goes_on(runner) : RUN_PHASE;
 }
 
-/* The first one behind the one in hand that is asked for and has a folder. */
+unsigned
+runner_find_phase(const struct runner *runner, unsigned phase)
+{
+	while (phase < PHASE_COUNT &&
+	    (runner->folders[phase] == NULL ||
+		!phase_is_asked(runner->run->asked_phases, phase)))
+		phase++;
+	return phase;
+}
+
+/* The first one behind the one in hand. */
 static unsigned
 find_next(const struct runner *runner)
 {
 	const struct run *run = runner->run;
-	unsigned phase = run->phases[run->phase].begun ? run->phase + 1 : 0;
 
 	if (runner->repaired)
 		return PHASE_COUNT;
-	while (phase < PHASE_COUNT &&
-	    (runner->folders[phase] == NULL || !phase_is_asked(run->asked_phases, phase)))
-		phase++;
-	return phase;
+	return runner_find_phase(
+	    runner, run->phases[run->phase].begun ? run->phase + 1 : 0);
 }
 
 bool

@@ -112,40 +112,33 @@ drop_done_steps(struct runner *runner)
 	plan->n_steps = n;
 }
 
-/* `steps`: of a rollback that counts them, how many are left. */
-static struct plan *
-make_plan(struct runner *runner, unsigned steps)
+struct plan *
+runner_build_plan(const struct runner *runner, enum phase phase,
+    const struct history *history, unsigned steps)
 {
-	struct run *run = runner->run;
+	const struct run *run = runner->run;
 	struct plan_input input = {
-		.folder = runner->folder,
-		.history = runner->history,
-		.policy = phase_policy(run->phase, &runner->params->policy),
+		.folder = runner->folders[phase],
+		.history = history,
+		.policy = phase_policy(phase, &runner->params->policy),
 		.operation = run->operation,
 		.target = run->up_to,
 		.force = run->force,
 		.steps = steps,
 		.only = run->only,
 		.pooled = runner->engine.pooled,
-		.spare_failed = run->by_itself && phase_is_lenient(run->phase),
+		.spare_failed = run->by_itself && phase_is_lenient(phase),
 		.dialect = runner->engine.dialect,
 	};
 
 	return plan_build(runner, &input);
 }
 
-/* Where the run goes from its plan; who wants to see to something first may hold it up. */
-static enum run_state
-plan_announced(struct runner *runner)
+/* `steps`: of a rollback that counts them, how many are left. */
+static struct plan *
+make_plan(struct runner *runner, unsigned steps)
 {
-	const struct runner_events *events = &runner->events;
-	bool is_first = !runner->announced;
-
-	runner->announced = true;
-	return is_first && events->on_planned != NULL &&
-		events->on_planned(events->arg, runner->plan)
-	    ? RUN_HOOK
-	    : runner_step_begins(runner);
+	return runner_build_plan(runner, runner->run->phase, runner->history, steps);
 }
 
 /* It lost its connection at its last COMMIT: what it was about is not as it was any more. */
@@ -214,7 +207,7 @@ plan_enter(struct runner *runner)
 	if (runner_is_stopping(runner))
 		return runner_fail_stopped(runner);
 	runner->attempt = 0;
-	return plan_announced(runner);
+	return runner_announce(runner);
 }
 
 /* ---- HOOK: runner_go_on ends it ---- */

@@ -87,7 +87,7 @@ struct runner {
 	int64_t *durations_us; /* by step */
 	unsigned notices;
 
-	bool announced; /* on_planned was called */
+	struct runner_ahead *ahead; /* what on_planned was told; NULL: nothing yet */
 	bool repaired; /* the phase of a repair's migration was found: no other follows */
 	bool has_statements; /* a repair saw the journal of statements */
 	bool refused;        /* the plan said no, or the hook before the run */
@@ -95,6 +95,13 @@ struct runner {
 	bool finish_early;   /* after the migration in hand */
 	bool cancelled;      /* now */
 	const char *stop_reason;
+};
+
+/* What all phases will do, while it is found out. */
+struct runner_ahead {
+	struct outlook outlook;
+	enum phase phase; /* whose table is read */
+	struct tracking_table table;
 };
 
 /* The migrations of a transaction of which nobody saw whether it was committed. */
@@ -120,6 +127,8 @@ extern const struct runner_step runner_step_connect, runner_step_probe, runner_s
     runner_step_prepare, runner_step_history;
 /* runner_plan.c: what is to be done. */
 extern const struct runner_step runner_step_plan, runner_step_hook;
+/* runner_ahead.c: what those are told who wait for the plan. */
+extern const struct runner_step runner_step_ahead;
 /* runner_repair.c: what a person decided. */
 extern const struct runner_step runner_step_repair;
 /* runner_phase.c: which folder comes next. */
@@ -286,6 +295,16 @@ bool runner_runs_again(const struct runner *runner);
 
 /* Whether another phase would follow the one in hand. */
 bool runner_has_more_phases(const struct runner *runner);
+
+/* The first phase from this one on that is asked for and has a folder; or PHASE_COUNT. */
+unsigned runner_find_phase(const struct runner *runner, unsigned phase);
+
+/* What is to be done of a phase whose rows are these; `steps` as in struct run_request. */
+struct plan *runner_build_plan(const struct runner *runner, enum phase phase,
+    const struct history *history, unsigned steps);
+
+/* There is something to do: where the run goes from its plan. */
+enum run_state runner_announce(struct runner *runner);
 
 /* On to the next migration of the plan. */
 void runner_next_step(struct runner *runner);

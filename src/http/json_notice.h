@@ -11,11 +11,19 @@
 #include "core/run.h"
 
 /*
- * The run's document (json_run) and two members more: "hook" ("before"), "migrations",
- * the ids that are planned, or that were applied. Owned by `ctx`.
+ * What is spoken of: with an outlook the ids of all that is planned, without (NULL) of
+ * what was applied. An array of `*n`, owned by `ctx`.
+ */
+const char **notice_ids(
+    const void *ctx, const struct run *run, const struct outlook *outlook, size_t *n);
+
+/*
+ * The run's document (json_run) and two members more: "hook" ("before") and "migrations",
+ * the ids; with an outlook also "plan", a list of {"phase", "known", "migrations"}. Owned
+ * by `ctx`.
  */
 char *json_hook(const void *ctx, const char *hook, const struct run *run,
-    const char *const *ids, size_t n_ids);
+    const struct outlook *outlook);
 
 /*
  * {"type": "migration.run.failed", "timestamp", "data": {...}}: Standard Webhooks 1.0
@@ -25,4 +33,4 @@ char *json_hook(const void *ctx, const char *hook, const struct run *run,
  */
 #define NOTICE_IDS 50
 char *json_webhook(const void *ctx, const char *type, const struct run *run,
-    const char *const *ids, size_t n_ids, const char *instance, int64_t now_us);
+    const struct outlook *outlook, const char *instance, int64_t now_us);

@@ -162,6 +162,7 @@ batches_endless(struct scene *scene)
 }
 
 #define NEXT    "look rows "
+#define AHEAD   NEXT NEXT /* data and seeds, for those who are told of the plan */
 #define ALPHA   "begin <CREATE alpha;> relock record(2026-01-01_a) COMMIT "
 #define BETA    "begin <CREATE beta;> relock record(2026-01-02_b) COMMIT "
 #define GAMMA   "begin <CREATE gamma;> relock record(roles_x) COMMIT "
@@ -174,20 +175,22 @@ batches_endless(struct scene *scene)
 #define FIRST BATCH BATCH BATCH
 
 const struct scenario scenarios_phase[] = {
-	{ "phases", all, OPEN ONE TWO NEXT ALPHA BETA NEXT GAMMA CLOSE, SUCCESS, 5, 2,
-	    false, NULL, true },
-	{ "data_fails", data_fails, OPEN ONE TWO NEXT FAILED BETA NEXT GAMMA CLOSE,
+	{ "phases", all, OPEN AHEAD ONE TWO NEXT ALPHA BETA NEXT GAMMA CLOSE, SUCCESS, 5,
+	    2, false, NULL, true },
+	{ "data_fails", data_fails, OPEN AHEAD ONE TWO NEXT FAILED BETA NEXT GAMMA CLOSE,
 	    SUCCESS, 4, 2, false, NULL, true },
-	{ "data_not_noted", data_not_noted, OPEN ONE TWO NEXT FAILED NEXT GAMMA CLOSE,
-	    SUCCESS, 3, 2, false, NULL, false },
-	{ "data_denied", data_denied, OPEN ONE TWO NEXT NEXT GAMMA CLOSE, SUCCESS, 3, 2,
-	    false, NULL, true },
+	{ "data_not_noted", data_not_noted,
+	    OPEN AHEAD ONE TWO NEXT FAILED NEXT GAMMA CLOSE, SUCCESS, 3, 2, false, NULL,
+	    false },
+	{ "data_denied", data_denied, OPEN AHEAD ONE TWO NEXT NEXT GAMMA CLOSE, SUCCESS,
+	    3, 2, false, NULL, true },
 	{ "data_alone", data_alone, OPEN ALPHA BETA CLOSE, SUCCESS, 2, -1, false, NULL,
 	    false },
 	{ "seeds_always", seeds_always, OPEN GAMMA CLOSE, SUCCESS, 1, -1, false, NULL,
 	    false },
 	{ "seed_fails", seed_fails,
-	    OPEN ONE TWO NEXT ALPHA BETA NEXT "begin <CREATE gamma;> ROLLBACK " CLOSE,
+	    OPEN AHEAD ONE TWO NEXT ALPHA BETA NEXT
+	    "begin <CREATE gamma;> ROLLBACK " CLOSE,
 	    RUN_FAILED, CAT_SQL_ERROR, "already exists", 4, 2, false, NULL, false },
 	{ "changed_seed_fails", changed_seed_fails,
 	    OPEN "begin <CREATE gamma;> ROLLBACK " CLOSE, RUN_FAILED, CAT_SQL_ERROR,

@@ -99,13 +99,19 @@ on_change(void *arg)
 }
 
 static bool
-on_planned(void *arg, const struct plan *plan)
+on_planned(void *arg, const struct outlook *outlook)
 {
 	struct scene *scene = arg;
+	const struct run *run = scene->run;
 
 	assert_int_equal(scene->n_planned++, 0);
-	assert_true(plan->n_steps > 0);
-	assert_int_equal(scene->run->state, RUN_PLAN);
+	assert_true(outlook->plans[run->phase]->n_steps > 0);
+	assert_true(run->state == RUN_PLAN || run->state == RUN_AHEAD);
+	for (unsigned p = run->phase; p < PHASE_COUNT; p++)
+		if (p != PHASE_SCHEMA && scene->behind[p] != NULL &&
+		    phase_is_asked(run->asked_phases, p))
+			assert_int_equal(outlook->plans[p] != NULL,
+			    (outlook->unknown & PHASE_BIT(p)) == 0);
 	return scene->has_hook;
 }
 

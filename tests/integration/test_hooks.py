@@ -14,7 +14,7 @@ import pytest
 from harness import ctl
 from harness import daemon as daemon_module
 from harness.daemon import config_text
-from harness.folder import tables
+from harness.folder import drizzle_add, tables
 from harness.postgres import find_pg_dump
 from harness.process import alive
 from harness.wait import wait_until
@@ -124,6 +124,56 @@ def test_hooks_and_phases(serve, drizzle, workdir, diary):
     told = diary.entries()[2][0]
     assert told["MIGRATION_OUTCOME"] == "succeeded"
     assert told["MIGRATION_FAILED"] == "1"
+
+
+def test_hook_before_knows_all_phases(serve, drizzle, database, workdir,
+                                      diary):
+    """What is planned of those behind the schema, too; where a table cannot
+    be read that is said."""
+    for name, file in (("data", "2024-03-15_a"), ("data", "2024-03-16_b"),
+                       ("repeatable", "views"), ("seeds", "roles")):
+        (workdir / name).mkdir(exist_ok=True)
+        (workdir / name / f"{file}.sql").write_text("SELECT 1;\n")
+    folder = drizzle(tables(1))
+    daemon = serve(folder, options=diary.options(
+        hook_required=True, seeds_when="always",
+        **{name: workdir / name for name in ("data", "repeatable", "seeds")}))
+    before = [("schema", True, ["0000_t0"]),
+              ("data", True, ["2024-03-15_a", "2024-03-16_b"]),
+              ("repeatable", True, ["views"]), ("seeds", True, ["roles"])]
+
+    def told():
+        variables, document = diary.entries()[-2]
+        assert variables["MIGRATION_HOOK"] == "before"
+        planned = [(p["phase"], p["known"], p["migrations"])
+                   for p in document["plan"]]
+        assert document["migrations"] == [i for p in planned for i in p[2]]
+        assert variables["MIGRATION_COUNT"] == str(len(document["migrations"]))
+        return planned, variables["MIGRATION_UNKNOWN"]
+
+    assert daemon.apply().status == 200
+    wait_until(lambda: len(diary.entries()) == 2)
+    assert told() == (before, "")
+    # what is done is not planned again; seeds are, every time
+    drizzle_add(folder, "0001_t2", "CREATE TABLE t2 (id int);\n")
+    (workdir / "data" / "2024-03-17_c.sql").write_text("SELECT 1;\n")
+    assert daemon.apply().status == 200
+    wait_until(lambda: len(diary.entries()) == 4)
+    assert told() == ([("schema", True, ["0001_t2"]),
+                       ("data", True, ["2024-03-17_c"]),
+                       ("repeatable", True, []),
+                       ("seeds", True, ["roles"])], "")
+    # a table that is none of ours
+    database.query("ALTER TABLE data_migrations DROP COLUMN description")
+    drizzle_add(folder, "0002_t3", "CREATE TABLE t3 (id int);\n")
+    assert daemon.apply().status == 200
+    wait_until(lambda: len(diary.entries()) >= 6)
+    [(planned, variables)] = [
+        ([(p["phase"], p["known"]) for p in d["plan"]], v)
+        for v, d in diary.entries()[4:] if v["MIGRATION_HOOK"] == "before"]
+    assert planned == [("schema", True), ("data", False),
+                       ("repeatable", True), ("seeds", True)]
+    assert variables["MIGRATION_UNKNOWN"] == "data"
 
 
 def test_hook_on_failure_without_a_database(start_daemon, drizzle, diary):

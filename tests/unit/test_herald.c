@@ -103,10 +103,10 @@ test_hooks_wait_their_turn(void **state)
 	hooks_configure(hooks, &scene.config, &scene.passwords);
 	assert_true(hooks_has(hooks, HOOK_AFTER));
 	assert_false(hooks_has(hooks, HOOK_BEFORE));
-	hooks_add(hooks, HOOK_BEFORE, scene.run, NULL, 0, on_end, &scene);
+	hooks_add(hooks, HOOK_BEFORE, scene.run, NULL, on_end, &scene);
 	assert_false(hooks_is_busy(hooks));
 	for (unsigned i = 0; i < BOUND_HOOKS + 3; i++)
-		hooks_add(hooks, HOOK_AFTER, scene.run, NULL, 0, on_end, &scene);
+		hooks_add(hooks, HOOK_AFTER, scene.run, NULL, on_end, &scene);
 	assert_true(hooks_is_busy(hooks));
 	assert_int_equal(scene.n_ended, 0);
 	turn_until(&scene, &scene.n_ended, BOUND_HOOKS + 3);
@@ -136,7 +136,7 @@ test_hooks_reload(void **state)
 		hooks = hooks_new(&scene.loop, scene.metrics, on_change, &scene);
 		scene.config.hook_failure = "true";
 		hooks_configure(hooks, &scene.config, &scene.passwords);
-		hooks_add(hooks, HOOK_FAILURE, scene.run, NULL, 0, on_end, &scene);
+		hooks_add(hooks, HOOK_FAILURE, scene.run, NULL, on_end, &scene);
 		scene.config.hook_failure = commands[i];
 		turn_until(&scene, &scene.n_ended, 1);
 		assert_int_equal(scene.n_failed, 1);
@@ -159,8 +159,8 @@ test_hooks_forget(void **state)
 	scene.config.hook_before = "sleep 60";
 	scene.config.hook_after = "true";
 	hooks_configure(hooks, &scene.config, &scene.passwords);
-	hooks_add(hooks, HOOK_BEFORE, scene.run, NULL, 0, on_end, &scene);
-	hooks_add(hooks, HOOK_AFTER, scene.run, NULL, 0, on_end, &began_us);
+	hooks_add(hooks, HOOK_BEFORE, scene.run, NULL, on_end, &scene);
+	hooks_add(hooks, HOOK_AFTER, scene.run, NULL, on_end, &began_us);
 	/* in the middle of the first, then the one behind it runs */
 	(void)uv_run(&scene.loop, UV_RUN_NOWAIT);
 	hooks_forget(hooks, &scene);
@@ -168,8 +168,8 @@ test_hooks_forget(void **state)
 	assert_true(hooks_is_busy(hooks));
 	hooks_forget(hooks, &began_us);
 	assert_false(hooks_is_busy(hooks));
-	hooks_add(hooks, HOOK_BEFORE, scene.run, NULL, 0, on_end, &scene);
-	hooks_add(hooks, HOOK_BEFORE, scene.run, NULL, 0, NULL, NULL);
+	hooks_add(hooks, HOOK_BEFORE, scene.run, NULL, on_end, &scene);
+	hooks_add(hooks, HOOK_BEFORE, scene.run, NULL, NULL, NULL);
 	(void)uv_run(&scene.loop, UV_RUN_NOWAIT);
 	hooks_close(hooks);
 	end(&scene);
@@ -199,6 +199,7 @@ test_required(void **state)
 		static const struct migration migration = { .id = "0001_a" };
 		struct plan_step steps[] = { { .migration = &migration } };
 		struct plan plan = { .steps = steps, .n_steps = 1 };
+		struct outlook outlook = { .plans = { &plan } };
 		struct scene scene;
 		struct herald *herald = NULL;
 
@@ -207,7 +208,8 @@ test_required(void **state)
 		scene.config.hook_before = rows[i].command;
 		scene.config.hook_required = rows[i].required;
 		herald_configure(herald, &scene.config, &scene.passwords);
-		assert_int_equal(herald_planned(herald, scene.run, &plan, on_end, &scene),
+		assert_int_equal(
+		    herald_planned(herald, scene.run, &outlook, on_end, &scene),
 		    rows[i].waits);
 		assert_int_equal(scene.n_ended, 0);
 		if (rows[i].command)

@@ -23,6 +23,20 @@ new_run(void)
 	return run_new(&request, "default", 1763618292123000, clock_mono_us());
 }
 
+/* A plan of so many steps, all of one migration; NULL where there are none. */
+static struct plan *
+new_plan(const void *ctx, const char *id, size_t n)
+{
+	struct migration *m = mem_zero(ctx, struct migration);
+	struct plan *plan = mem_zero(ctx, struct plan);
+
+	m->id = id;
+	plan->steps = mem_array(plan, struct plan_step, n);
+	for (plan->n_steps = 0; plan->n_steps < n; plan->n_steps++)
+		plan->steps[plan->n_steps].migration = m;
+	return plan;
+}
+
 static const char *
 find(char **environ, const char *name)
 {
@@ -37,16 +51,20 @@ find(char **environ, const char *name)
 static void
 test_environ(void **state)
 {
-	static const char *const ids[] = { "0001_a", "0002_b" };
 	static const char *const given[] = { "PATH=/bin", "DATABASE_URL=postgres://h",
 		"MIGRATION_RUN=old", NULL };
 	void *ctx = mem_context(NULL, "test");
 	struct run *run = new_run();
+	struct outlook outlook = {
+		.plans = { new_plan(ctx, "0001_a", 1), NULL, NULL,
+		    new_plan(ctx, "users", 1) },
+		.unknown = PHASE_BIT(PHASE_DATA) | PHASE_BIT(PHASE_REPEATABLE),
+	};
 	char **environ = NULL;
 
 	(void)state;
-	environ =
-	    hook_environ(ctx, HOOK_BEFORE, run, ids, 2, (char *const *)(uintptr_t)given);
+	environ = hook_environ(
+	    ctx, HOOK_BEFORE, run, &outlook, (char *const *)(uintptr_t)given);
 	assert_string_equal(find(environ, "PATH"), "/bin");
 	assert_string_equal(find(environ, "DATABASE_URL"), "postgres://h");
 	assert_string_equal(find(environ, "MIGRATION_HOOK"), "before");
@@ -55,7 +73,8 @@ test_environ(void **state)
 	assert_string_equal(find(environ, "MIGRATION_OUTCOME"), "in_progress");
 	assert_string_equal(find(environ, "MIGRATION_TARGET"), "default");
 	assert_string_equal(find(environ, "MIGRATION_REQUESTED_BY"), "once");
-	assert_string_equal(find(environ, "MIGRATION_IDS"), "0001_a\n0002_b");
+	assert_string_equal(find(environ, "MIGRATION_IDS"), "0001_a\nusers");
+	assert_string_equal(find(environ, "MIGRATION_UNKNOWN"), "data\nrepeatable");
 	assert_string_equal(find(environ, "MIGRATION_COUNT"), "2");
 	assert_string_equal(find(environ, "MIGRATION_FAILED"), "0");
 	assert_string_equal(find(environ, "MIGRATION_ERROR"), "");
@@ -64,8 +83,9 @@ test_environ(void **state)
 	err_set(&run->err, CAT_SQL_ERROR, "relation \"x\" does not exist");
 	(void)snprintf(run->err.migration, sizeof(run->err.migration), "0002_b");
 	run_conclude(run, false, 1, 2);
-	environ = hook_environ(
-	    ctx, HOOK_FAILURE, run, NULL, 0, (char *const *)(uintptr_t)given);
+	environ =
+	    hook_environ(ctx, HOOK_FAILURE, run, NULL, (char *const *)(uintptr_t)given);
+	assert_string_equal(find(environ, "MIGRATION_UNKNOWN"), "");
 	assert_string_equal(find(environ, "MIGRATION_HOOK"), "failure");
 	assert_string_equal(find(environ, "MIGRATION_OUTCOME"), "failed");
 	assert_string_equal(
@@ -83,15 +103,13 @@ test_many_ids(void **state)
 {
 	static char *const none[] = { NULL };
 	void *ctx = mem_context(NULL, "test");
-	const char **ids = mem_array(ctx, const char *, 20000);
+	struct outlook outlook = { .plans = { new_plan(ctx, "0001_nine_bytes", 20000) } };
 	struct run *run = new_run();
 	const char *lines = NULL;
 	char **environ = NULL;
 
 	(void)state;
-	for (size_t i = 0; i < 20000; i++)
-		ids[i] = "0001_nine_bytes";
-	environ = hook_environ(ctx, HOOK_AFTER, run, ids, 20000, none);
+	environ = hook_environ(ctx, HOOK_BEFORE, run, &outlook, none);
 	lines = find(environ, "MIGRATION_IDS");
 	assert_in_range(strlen(lines), HOOK_IDS_BYTES - 32, HOOK_IDS_BYTES);
 	assert_int_equal((strlen(lines) + 1) % 16, 0);
@@ -103,16 +121,19 @@ test_many_ids(void **state)
 static void
 test_ids(void **state)
 {
-	static const struct migration a = { .id = "0001_a" }, b = { .id = "0002_b" };
-	struct plan_step steps[] = { { .migration = &a }, { .migration = &b } };
-	struct plan plan = { .steps = steps, .n_steps = 2 };
+	static const struct migration a = { .id = "0001_a" };
 	void *ctx = mem_context(NULL, "test");
+	struct outlook outlook = { .plans = { new_plan(ctx, "0001_a", 2),
+				       new_plan(ctx, "2024_b", 1) } };
 	struct run *run = new_run();
+	size_t n = 0;
 
 	(void)state;
-	assert_string_equal(hook_planned_ids(ctx, &plan)[1], "0002_b");
+	assert_string_equal(notice_ids(ctx, run, &outlook, &n)[2], "2024_b");
+	assert_int_equal(n, 3);
 	run_add_applied(run, &a, 5);
-	assert_string_equal(hook_applied_ids(ctx, run)[0], "0001_a");
+	assert_string_equal(notice_ids(ctx, run, NULL, &n)[0], "0001_a");
+	assert_int_equal(n, 1);
 	run_unref(run);
 	talloc_free(ctx);
 }
@@ -135,15 +156,25 @@ text_of(const json_t *object, const char *key)
 static void
 test_json_hook(void **state)
 {
-	static const char *const ids[] = { "0001_a", "0002_b" };
 	void *ctx = mem_context(NULL, "test");
+	struct outlook outlook = { .plans = { new_plan(ctx, "0001_a", 2) },
+		.unknown = PHASE_BIT(PHASE_SEEDS) };
 	struct run *run = new_run();
-	json_t *document = parse(json_hook(ctx, "before", run, ids, 2));
+	json_t *document = parse(json_hook(ctx, "before", run, &outlook));
+	const json_t *plan = json_object_get(document, "plan");
+	const json_t *seeds = json_array_get(plan, 1);
 
 	(void)state;
 	assert_string_equal(text_of(document, "id"), run->id);
 	assert_string_equal(text_of(document, "hook"), "before");
 	assert_int_equal(json_array_size(json_object_get(document, "migrations")), 2);
+	assert_int_equal(json_array_size(plan), 2);
+	assert_string_equal(text_of(seeds, "phase"), "seeds");
+	assert_true(json_is_false(json_object_get(seeds, "known")));
+	json_decref(document);
+	document = parse(json_hook(ctx, "after", run, NULL));
+	assert_int_equal(json_array_size(json_object_get(document, "migrations")), 0);
+	assert_null(json_object_get(document, "plan"));
 	json_decref(document);
 	run_unref(run);
 	talloc_free(ctx);
@@ -152,18 +183,19 @@ test_json_hook(void **state)
 static void
 test_json_webhook(void **state)
 {
-	static const char *const ids[] = { "0001_a" };
+	static const struct migration a = { .id = "0001_a" };
 	void *ctx = mem_context(NULL, "test");
+	struct outlook outlook = { .plans = { new_plan(ctx, "0001_a", 3) } };
 	struct run *run = new_run();
-	const char **many = mem_array(ctx, const char *, 1000);
 	json_t *document = NULL;
 	json_t *data = NULL;
 	json_t *error = NULL;
 
 	(void)state;
 	document = parse(json_webhook(
-	    ctx, "migration.run.started", run, ids, 1, NULL, 1763618292123000));
+	    ctx, "migration.run.started", run, &outlook, NULL, 1763618292123000));
 	data = json_object_get(document, "data");
+	assert_int_equal(json_integer_value(json_object_get(data, "planned")), 3);
 	assert_string_equal(text_of(document, "type"), "migration.run.started");
 	assert_string_equal(text_of(document, "timestamp"), "2025-11-20T05:58:12.123Z");
 	assert_string_equal(text_of(data, "run"), run->id);
@@ -179,9 +211,9 @@ test_json_webhook(void **state)
 	run_conclude(run, false, 1763618292123000, clock_mono_us());
 	run->state = RUN_DONE;
 	for (size_t i = 0; i < 1000; i++)
-		many[i] = "0001_a";
+		run_add_applied(run, &a, 1);
 	document =
-	    parse(json_webhook(ctx, "migration.run.failed", run, many, 1000, "web-1", 1));
+	    parse(json_webhook(ctx, "migration.run.failed", run, NULL, "web-1", 1));
 	data = json_object_get(document, "data");
 	error = json_object_get(data, "error");
 	assert_string_equal(text_of(data, "outcome"), "failed");
@@ -191,7 +223,7 @@ test_json_webhook(void **state)
 	assert_int_equal(json_integer_value(json_object_get(error, "line")), 7);
 	assert_int_equal(
 	    json_array_size(json_object_get(data, "migrations")), NOTICE_IDS);
-	assert_null(strstr(json_webhook(ctx, "x", run, many, 1000, NULL, 1), "a@b"));
+	assert_null(strstr(json_webhook(ctx, "x", run, NULL, NULL, 1), "a@b"));
 	json_decref(document);
 	run_unref(run);
 	talloc_free(ctx);

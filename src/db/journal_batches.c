@@ -133,7 +133,12 @@ journal_batches_load(void)
 		    "FROM pg_catalog.pg_stat_activity a "
 		    "WHERE a.state OPERATOR(pg_catalog.=) 'active' "
 		    "AND a.backend_type OPERATOR(pg_catalog.=) 'client backend' "
-		    "AND a.pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid())",
+		    "AND a.pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()), "
+		    "EXISTS (SELECT FROM pg_catalog.pg_stat_replication r "
+		    "WHERE r.state IS NULL), "
+		    "EXISTS (SELECT FROM pg_catalog.pg_stat_activity a "
+		    "WHERE a.datid IS NOT NULL AND a.usesysid IS NOT NULL "
+		    "AND a.backend_type IS NULL)",
 	};
 
 	return &load;

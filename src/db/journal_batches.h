@@ -44,6 +44,7 @@ struct pgconn_statement journal_batches_forget(
 
 /*
  * What may be a reason to wait: the greatest replay lag of the replicas in milliseconds
- * (0: none, or this role may not see it) and the sessions that are active but ours.
+ * and the sessions that are active but ours; then whether there are replicas, and
+ * sessions, of which this role may not see as much (pg_read_all_stats).
  */
 const struct pgconn_statement *journal_batches_load(void);

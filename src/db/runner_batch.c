@@ -322,6 +322,31 @@ pace_enter(struct runner *runner)
 	return wants_look(runner) ? pace_look(runner) : pace_rest(runner);
 }
 
+/* A limit that cannot hold is not to look as if it did. */
+static void
+warn_of_hidden_load(struct runner *runner, const PGresult *result)
+{
+	const struct target_params *params = runner->params;
+	bool lag = params->batch_max_lag_ms > 0 && *PQgetvalue(result, 0, 2) == 't';
+	bool active = params->batch_max_active > 0 && *PQgetvalue(result, 0, 3) == 't';
+	struct err err = { 0 };
+
+	if (runner->load_is_hidden || (!lag && !active))
+		return;
+	runner->load_is_hidden = true;
+	err_set(&err, CAT_PERMISSION_DENIED,
+	    "%s not held to: the role may not see what %s do; GRANT pg_monitor TO it",
+	    lag && active ? "batch_max_lag and batch_max_active are"
+		: lag     ? "batch_max_lag is"
+			  : "batch_max_active is",
+	    lag && active ? "replicas and other sessions"
+		: lag     ? "replicas"
+			  : "other sessions");
+	log_warning_with(
+	    &err, "batches are not held back", LOG_STR("run", runner->run->id));
+	run_add_warning(runner->run, &err);
+}
+
 /* Why the next batch has to wait; false: it has not. */
 static bool
 read_load(struct runner *runner, const PGresult *result)
@@ -354,6 +379,7 @@ pace_answer(struct runner *runner, const struct pgconn_reply *reply)
 		return runner_fail_here(runner, &reply->err);
 	if (runner_is_stopping(runner))
 		return runner_fail_stopped(runner);
+	warn_of_hidden_load(runner, reply->result);
 	if (!read_load(runner, reply->result))
 		return pace_rest(runner);
 	runner_pause(runner, LOAD_PAUSE_MS);

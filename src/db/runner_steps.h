@@ -77,6 +77,7 @@ struct runner {
 	uint64_t batch_start_rows; /* what the rate is reckoned from */
 	int64_t batch_start_us;
 	int64_t load_seen_us; /* when replicas and load were last looked at */
+	bool load_is_hidden;  /* some of it from our role, and that is said */
 	bool retry;           /* the transaction is rolled back to be tried again */
 	/* rolled back, because another seems to have applied err.migration; NULL: none */
 	struct err *overtaken;

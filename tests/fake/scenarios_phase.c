@@ -147,10 +147,10 @@ batches_held(struct scene *scene)
 	batches(scene);
 	scene->params.batch_max_lag_ms = 1000;
 	scene->params.batch_max_active = 5;
-	fakepq_rows(fakepq_once("pg_stat_replication"), 2, 1,
-	    (const char *const[]){ "9000", "1" });
-	fakepq_rows(
-	    fakepq_once("pg_stat_replication"), 2, 1, (const char *const[]){ "10", "6" });
+	fakepq_rows(fakepq_once("pg_stat_replication"), 4, 1,
+	    (const char *const[]){ "9000", "1", "f", "f" });
+	fakepq_rows(fakepq_once("pg_stat_replication"), 4, 1,
+	    (const char *const[]){ "10", "6", "t", "t" });
 }
 
 static void

@@ -208,8 +208,8 @@ script_server(void)
 	answer("c.reltuples", "100");
 	script_tag("INSERT INTO migrationd.batches", "INSERT 0 1");
 	script_tag("DELETE FROM migrationd.batches", "DELETE 1");
-	fakepq_rows(
-	    fakepq_on("pg_stat_replication"), 2, 1, (const char *const[]){ "0", "0" });
+	fakepq_rows(fakepq_on("pg_stat_replication"), 4, 1,
+	    (const char *const[]){ "0", "0", "f", "f" });
 	fakepq_rows(fakepq_on("SELECT id, description"), 5, 0, NULL);
 	fakepq_rows(fakepq_on("SELECT id, checksum"), 3, 0, NULL);
 	fakepq_rows(fakepq_on("SELECT created_at"), 2, 0, NULL);

@@ -150,6 +150,37 @@ def test_a_batch_that_waits_for_a_lock_tries_again(backfill, database):
     assert touches(database) == {1: ROWS}
 
 
+def test_a_role_that_may_not_see_the_load_is_told(start_daemon, drizzle,
+                                                  database):
+    """It would hold nothing back, and nobody would know."""
+    role = f"blind_{database.name}"
+    database.execute(f"CREATE ROLE {role} LOGIN;"
+                     f'ALTER DATABASE "{database.name}" OWNER TO {role}')
+    folder = drizzle([
+        ("0000_users", USERS),
+        ("0001_rows", "INSERT INTO users SELECT generate_series(1, 300)"),
+        ("0002_fill", FILL.format(words="size=100"))])
+    daemon = start_daemon("--migrations", folder, "--database-url",
+                          database.url_as(role),
+                          options={"batch_max_active": 100})
+    try:
+        with database.connect():
+            [warning] = daemon.apply().json()["warnings"]
+        assert "batch_max_active is not held to" in warning
+        assert "pg_monitor" in warning
+        # whoever may see all has nothing to worry about
+        database.execute(f"GRANT pg_monitor TO {role}")
+        drizzle_add(folder, "0003_again", FILL.format(words="size=100"))
+        database.query("UPDATE users SET nick = NULL")
+        with database.connect():
+            assert daemon.apply().json()["warnings"] == []
+    finally:
+        daemon.stop()
+        database.execute(
+            f'ALTER DATABASE "{database.name}" OWNER TO postgres;'
+            f"DROP OWNED BY {role} CASCADE; DROP ROLE {role}")
+
+
 def test_held_back_by_load(backfill, database):
     start, _ = backfill(FILL.format(words="size=1000"))
     daemon = start(options={"batch_max_active": 1})

@@ -24,8 +24,7 @@ struct target *target_new(
 
 /*
  * Take a (new) configuration: it must outlive the target or the next call. Rescans,
- * starts a new observer. A run in progress keeps the old one, so the caller keeps
- * an old configuration until target_is_busy() is false.
+ * starts a new observer. A run in progress has a copy of what it needs of the old one.
  */
 void target_configure(struct target *target, const struct config *config);
 

@@ -303,7 +303,7 @@ outcome_answer(struct runner *runner, const struct pgconn_reply *reply)
 	if (runner->cancelled)
 		return runner_fail_stopped(runner);
 	runner->segment++;
-	return runner_next_segment(runner);
+	return runner_segment_goes_on(runner);
 }
 
 const struct runner_step runner_step_intent = { intent_enter, intent_answer, NULL };

@@ -299,7 +299,7 @@ commit_segment(struct runner *runner)
 	}
 	runner->segment++;
 	if (!runner->cancelled)
-		return runner_next_segment(runner);
+		return runner_segment_goes_on(runner);
 	runner_fail_stopped(runner);
 	return RUN_PHASE;
 }

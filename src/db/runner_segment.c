@@ -50,13 +50,17 @@ runner_next_segment(const struct runner *runner)
 {
 	const struct script *script = runner_script(runner);
 
-	/* The journal knows where to go on. */
-	if (runner_needs_connection(runner))
-		return RUN_CONNECT;
 	/* Behind the last one only the row is missing. */
 	if (runner->segment == script->n_segments)
 		return RUN_BEGIN;
 	return script->segments[runner->segment].transactional ? RUN_BEGIN : RUN_INTENT;
+}
+
+enum run_state
+runner_segment_goes_on(const struct runner *runner)
+{
+	return runner_needs_connection(runner) ? RUN_CONNECT
+					       : runner_next_segment(runner);
 }
 
 struct err

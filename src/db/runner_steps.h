@@ -279,6 +279,13 @@ enum run_state runner_fail_here(struct runner *runner, const struct err *cause);
 enum run_state runner_next_segment(const struct runner *runner);
 
 /*
+ * The same behind what may have taken long: or CONNECT first, and the journal knows where to
+ * go on. Never on the way there, or a connection that takes longer than it may be old would be
+ * made for ever.
+ */
+enum run_state runner_segment_goes_on(const struct runner *runner);
+
+/*
  * The settings of one migration: its own directives, else the configuration's; of what runs
  * alone (no lock timeout) its own directives only.
  */

@@ -49,6 +49,15 @@ FILES = {
 }
 
 
+def test_goes_on_although_each_connection_is_too_old(serve, drizzle, database):
+    """It takes longer to be made than it may last."""
+    daemon = serve(drizzle([("0000_a", MIXED)]),
+                   options={"connection_max_age": "1ms"})
+    got = daemon.apply(timeout=30)
+    assert got.status == 200, got
+    assert is_valid(database, "t_x") == [(True,)]
+
+
 @pytest.mark.parametrize("case", FILES, ids=lambda c: c.replace(" ", "-"))
 def test_runs_and_is_recorded_once(serve, drizzle, database, case):
     daemon = serve(drizzle([("0000_a", FILES[case]),

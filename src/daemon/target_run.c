@@ -198,22 +198,47 @@ has_present_folders(struct target *target)
 	return target->compared_equal;
 }
 
+/* The migrations that failed or are in doubt, of the lenient phases or of the others. */
+static size_t
+count_stuck(struct target *target, bool lenient)
+{
+	size_t n = 0;
+
+	for (unsigned p = 0; p < PHASE_COUNT; p++) {
+		if (target->phases[p].folder == NULL || phase_is_lenient(p) != lenient)
+			continue;
+		const size_t *counts = target_plan(target, p)->counts;
+
+		n += counts[MIGRATION_FAILED] + counts[MIGRATION_IN_DOUBT];
+	}
+	return n;
+}
+
 /*
- * Which run a request is for: the one in progress, unless that cannot do any more what is
- * asked for. Its outcome may be decided, or a file may have come since it took its folders:
- * then it is the one behind it.
+ * Whether the run in progress cannot do any more all that is asked for. Its outcome may be
+ * decided; a file may have come since it took its folders; or nobody had asked for it, so
+ * that it leaves out what failed in a lenient phase.
  */
-static struct run **
-run_slot(struct target *target, const struct run_request *request)
+static bool
+is_too_late(struct target *target, const struct run_request *request)
 {
 	const struct run *run = target->run;
 
-	if (run == NULL ||
-	    (run->outcome == RUN_IN_PROGRESS &&
-		(!run_is_for(run, request) || target->runner == NULL ||
-		    has_present_folders(target))))
-		return &target->run;
-	return &target->next;
+	if (run->outcome != RUN_IN_PROGRESS)
+		return true;
+	if (!run_is_for(run, request) || target->runner == NULL)
+		return false;
+	if (run->by_itself && !request->by_itself && count_stuck(target, true) > 0)
+		return true;
+	return !has_present_folders(target);
+}
+
+/* Which run a request is for: the one in progress, or the one behind it. */
+static struct run **
+run_slot(struct target *target, const struct run_request *request)
+{
+	return target->run != NULL && is_too_late(target, request) ? &target->next
+								   : &target->run;
 }
 
 struct run *
@@ -251,22 +276,6 @@ target_run_start(struct target *target, const struct run_request *request, bool 
 	return run_ref(*slot);
 }
 
-/* What failed in a lenient phase keeps nothing else waiting. */
-static bool
-has_parked(struct target *target)
-{
-	size_t n = 0;
-
-	for (unsigned p = 0; p < PHASE_COUNT; p++) {
-		if (target->phases[p].folder == NULL || phase_is_lenient(p))
-			continue;
-		const size_t *counts = target_plan(target, p)->counts;
-
-		n += counts[MIGRATION_FAILED] + counts[MIGRATION_IN_DOUBT];
-	}
-	return n > 0;
-}
-
 /*
  * Start the run that apply_on_start or apply_on_change wished for, once the
  * database can be reached; a standby may be promoted.
@@ -295,7 +304,8 @@ target_try_wanted(struct target *target)
 		target->want_run = false;
 		return;
 	}
-	if (has_parked(target)) {
+	/* what failed in a lenient phase keeps nothing else waiting */
+	if (count_stuck(target, false) > 0) {
 		const struct run *parked = run_list_parked(&target->runs);
 
 		log_warning(

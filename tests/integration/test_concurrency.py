@@ -234,3 +234,25 @@ def test_a_file_that_came_during_the_run_is_applied_by_itself(
         wait_until(lambda: len(daemon.states()) == 2)
         cursor.execute("SELECT pg_advisory_unlock(7)")
     wait_until(lambda: "public.b" in database.tables())
+
+
+def test_who_asks_during_a_run_by_itself_has_failures_tried_again(
+        serve, drizzle, database, workdir):
+    """Such a run leaves them out, for nobody asked."""
+    data = workdir / "data"
+    data.mkdir()
+    (data / "2024-03-15_a.sql").write_text("INSERT INTO later VALUES (1);\n")
+    folder = drizzle([("0000_a", "SELECT 1;")])
+    daemon = serve(folder, "--apply-on-change",
+                   options={"settle": "50ms", "data": data})
+    assert daemon.apply().json()["failed"] == 1
+    database.query("CREATE TABLE later (id int)")
+    with database.connect() as blocker, blocker.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(7)")
+        drizzle_add(folder, "0001_b", "SELECT pg_advisory_xact_lock_shared(7);")
+        wait_until(lambda: (r := daemon.status()["run"])
+                   and r["current"] == "0001_b")
+        mine = begin(daemon)
+        assert not mine["joined"]
+        cursor.execute("SELECT pg_advisory_unlock(7)")
+    assert applied_ids(ended(daemon, mine)) == ["2024-03-15_a"]

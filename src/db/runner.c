@@ -314,9 +314,24 @@ runner_step_now(const struct runner *runner)
 	return &runner->plan->steps[runner->step];
 }
 
+/* What the file SET stays, well or not, where a session cannot be reset. */
+static void
+note_session(struct runner *runner)
+{
+	const struct script *script = runner_script(runner);
+
+	if (engine_can(&runner->engine, ENGINE_SETTINGS))
+		return;
+	/* a plain file is not looked into: the next one is not to suffer from it */
+	runner->session_changed = script == NULL && runner->run->operation == PLAN_APPLY;
+	for (size_t i = 0; script != NULL && i < script->n_statements; i++)
+		runner->session_changed |= script->statements[i].class.sets_session;
+}
+
 void
 runner_next_step(struct runner *runner)
 {
+	note_session(runner);
 	runner->step++;
 	runner->segment = 0;
 	runner->attempt = 0;

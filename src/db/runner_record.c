@@ -304,20 +304,6 @@ commit_segment(struct runner *runner)
 	return RUN_PHASE;
 }
 
-/* What the file SET stays, where a session cannot be reset. */
-static void
-note_session(struct runner *runner)
-{
-	const struct script *script = runner_script(runner);
-
-	if (engine_can(&runner->engine, ENGINE_SETTINGS))
-		return;
-	/* a plain file is not looked into: the next one is not to suffer from it */
-	runner->session_changed = script == NULL && runner->run->operation == PLAN_APPLY;
-	for (size_t i = 0; script != NULL && i < script->n_statements; i++)
-		runner->session_changed |= script->statements[i].class.sets_session;
-}
-
 static bool
 is_last_segment(const struct runner *runner)
 {
@@ -364,7 +350,6 @@ commit_answer(struct runner *runner, const struct pgconn_reply *reply)
 	runner->in_transaction = false;
 	if (!is_last_segment(runner))
 		return commit_segment(runner);
-	note_session(runner);
 	commit_done(runner);
 	if (runner_step_now(runner) == NULL)
 		return RUN_PHASE;

@@ -275,6 +275,23 @@ def test_dsql_what_a_file_sets_ends_with_it(stand, on, sequence, database):
     assert database.has_table("app.a") and database.has_table("public.b")
 
 
+def test_dsql_what_a_file_sets_ends_with_its_failure(stand, on, sequence,
+                                                     database, workdir):
+    """A file that is left out leaves nothing for the next one."""
+    database.execute("CREATE SCHEMA app")
+    data = workdir / "data"
+    data.mkdir()
+    (data / "2024-03-15_a.sql").write_text(
+        "-- migrationd: no-transaction\nSET search_path = app;\n"
+        "SELECT nosuchcolumn;\n")
+    (data / "2024-03-16_b.sql").write_text("CREATE TABLE b (x int);\n")
+    daemon = on(stand(Dsql), sequence({"0001_a.sql": "SELECT 1;\n"}),
+                "--data", data)
+    got = daemon.apply(timeout=60)
+    assert got.status == 200 and got.json()["failed"] == 1, repr(got)
+    assert database.has_table("public.b")
+
+
 def test_dsql_password_command(stand, on, sequence, database, workdir):
     """A token of its own for each connection."""
     program = workdir / "token"

@@ -107,6 +107,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/db/journal_batches.c %D%/db/journal_batches.h \
 	%D%/db/journal_look.c \
 	%D%/db/journal_statements.c %D%/db/journal_statements.h \
+	%D%/db/journal_words.c \
 	%D%/db/keeper.c %D%/db/keeper.h \
 	%D%/db/lease.c %D%/db/lease.h \
 	%D%/db/lock.c %D%/db/lock.h \

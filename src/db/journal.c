@@ -12,8 +12,8 @@
 
 /*
  * Changing the table: migrationds of several releases share it, the older ones unaware.
- * So columns are only ever added, each NULL or with a default, by ALTER TABLE ... ADD
- * COLUMN IF NOT EXISTS behind the CREATE TABLE below; no column is dropped, renamed or
+ * So columns are only ever added, each NULL or with a default, to the CREATE TABLE below
+ * and by journal_widen, which only the table's owner can; no column is dropped, renamed or
  * given another type or meaning, and readers take a missing field of the JSON columns
  * as unknown.
  */
@@ -30,7 +30,8 @@
 	"duration_seconds pg_catalog.float8 NOT NULL, "  \
 	"lock_wait_seconds pg_catalog.float8 NOT NULL, " \
 	"migrations pg_catalog.jsonb NOT NULL, "         \
-	"error pg_catalog.jsonb)"
+	"error pg_catalog.jsonb, "                       \
+	"tracking pg_catalog.text)"
 
 #define MICROSECONDS(expression) \
 	"(" expression " OPERATOR(pg_catalog.*) 1000000)::pg_catalog.int8"
@@ -89,38 +90,22 @@ enum column {
 	COLUMN_CHECKSUM = COLUMN_TEXTS + ARRAY_SIZE(texts)
 };
 
-/*
- * Usable is what counts: a table that the role may not write is as good as none.
- * pg_catalog and the privilege functions can be asked by anybody.
- */
-const struct pgconn_statement *
-journal_look(void)
-{
-	static const struct pgconn_statement look = {
-		.sql =
-		    "SELECT c.oid IS NOT NULL "
-		    "AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') "
-		    "AND pg_catalog.has_table_privilege(c.oid, 'SELECT') "
-		    "AND pg_catalog.has_table_privilege(c.oid, 'INSERT'), "
-		    "c.oid IS NULL AND CASE WHEN n.oid IS NULL THEN "
-		    "pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE') "
-		    "ELSE pg_catalog.has_schema_privilege(n.oid, 'CREATE') END, "
-		    "n.oid IS NOT NULL "
-		    "FROM (SELECT 1) AS one "
-		    "LEFT JOIN pg_catalog.pg_namespace AS n "
-		    "ON n.nspname OPERATOR(pg_catalog.=) 'migrationd' "
-		    "LEFT JOIN pg_catalog.pg_class AS c "
-		    "ON c.relnamespace OPERATOR(pg_catalog.=) n.oid "
-		    "AND c.relname OPERATOR(pg_catalog.=) 'runs'",
-	};
-
-	return &look;
-}
-
 struct pgconn_statement
 journal_create(const void *ctx, bool schema_exists)
 {
 	return journal_create_with(ctx, schema_exists, CREATE_TABLE);
+}
+
+/* It waits for whoever reads the table, a dump perhaps: then a later run adds it. */
+struct pgconn_statement
+journal_widen(const void *ctx, bool with_timeout)
+{
+	return (struct pgconn_statement){
+		.sql = mem_printf(ctx, "%s%s",
+		    with_timeout ? "SET LOCAL lock_timeout = '2s'; " : "",
+		    "ALTER TABLE migrationd.runs "
+		    "ADD COLUMN IF NOT EXISTS tracking pg_catalog.text"),
+	};
 }
 
 /* ---- writing ---- */
@@ -213,20 +198,26 @@ error_json(const void *ctx, const struct run *run)
 }
 
 struct pgconn_statement
-journal_insert(const void *ctx, const struct run *run, const char *instance)
+journal_insert(const void *ctx, const struct run *run, const struct journal_owner *owner,
+    const char *instance)
 {
+	bool says_whose = owner->tracking != NULL;
+
 	return (struct pgconn_statement){
-		.sql = "INSERT INTO migrationd.runs (id, target, operation, outcome, requested_by, "
-		       "instance, started_at, finished_at, duration_seconds, lock_wait_seconds, "
-		       "migrations, error) VALUES ($1::pg_catalog.uuid, $2::pg_catalog.text, "
-		       "$3::pg_catalog.text, $4::pg_catalog.text, $5::pg_catalog.text, "
-		       "$6::pg_catalog.text, pg_catalog.to_timestamp($7::pg_catalog.float8), "
-		       "pg_catalog.to_timestamp($8::pg_catalog.float8), $9::pg_catalog.float8, "
-		       "$10::pg_catalog.float8, $11::pg_catalog.jsonb, $12::pg_catalog.jsonb)",
-		.n_params = 12,
+		.sql = mem_printf(ctx,
+		    "INSERT INTO migrationd.runs (id, target, operation, outcome, requested_by, "
+		    "instance, started_at, finished_at, duration_seconds, lock_wait_seconds, "
+		    "migrations, error%s) VALUES ($1::pg_catalog.uuid, $2::pg_catalog.text, "
+		    "$3::pg_catalog.text, $4::pg_catalog.text, $5::pg_catalog.text, "
+		    "$6::pg_catalog.text, pg_catalog.to_timestamp($7::pg_catalog.float8), "
+		    "pg_catalog.to_timestamp($8::pg_catalog.float8), $9::pg_catalog.float8, "
+		    "$10::pg_catalog.float8, $11::pg_catalog.jsonb, $12::pg_catalog.jsonb%s)",
+		    says_whose ? ", tracking" : "",
+		    says_whose ? ", $13::pg_catalog.text" : ""),
+		.n_params = says_whose ? 13 : 12,
 		.params = {
 			run->id,
-			run->target,
+			owner->target,
 			run_operation_name(run->operation),
 			run_outcome_name(run->outcome),
 			run->requested_by,
@@ -237,66 +228,16 @@ journal_insert(const void *ctx, const struct run *run, const char *instance)
 			seconds(ctx, run->lock_wait_us),
 			migrations_json(ctx, run),
 			error_json(ctx, run),
+			owner->tracking,
 		},
 	};
 }
 
 /* ---- reading ---- */
 
-/*
- * A tracking table knows its migrations by version or by file name, so both are given.
- * Only the newest word on each counts: what was taken out of the tracking table and
- * then really applied is a baseline no more.
- */
-struct pgconn_statement
-journal_baselined(const void *ctx UNUSED, const char *target)
-{
-	return (struct pgconn_statement){
-		.sql =
-		    "SELECT k.key FROM (SELECT DISTINCT ON (w.id) w.id, w.version, "
-		    "r.operation OPERATOR(pg_catalog.=) 'baseline' OR "
-		    "coalesce(w.baseline, false) AS baselined "
-		    "FROM migrationd.runs AS r, "
-		    "LATERAL pg_catalog.jsonb_to_recordset(r.migrations) "
-		    "AS w(id pg_catalog.text, version pg_catalog.text, baseline pg_catalog.bool) "
-		    "WHERE r.target OPERATOR(pg_catalog.=) $1::pg_catalog.text "
-		    "ORDER BY w.id, r.id DESC) AS last, "
-		    "LATERAL (VALUES (last.version), (pg_catalog.concat(last.id, '.sql'))) "
-		    "AS k(key) WHERE last.baselined",
-		.n_params = 1,
-		.params = { target },
-	};
-}
-
-/* Only the newest word on each counts, as above. */
-struct pgconn_statement
-journal_checksums(const void *ctx UNUSED, const char *target)
-{
-	return (struct pgconn_statement){
-		.sql =
-		    "SELECT DISTINCT ON (w.id COLLATE pg_catalog.\"C\") w.id, w.checksum "
-		    "FROM migrationd.runs AS r, "
-		    "LATERAL pg_catalog.jsonb_to_recordset(r.migrations) "
-		    "AS w(id pg_catalog.text, checksum pg_catalog.text) "
-		    "WHERE r.target OPERATOR(pg_catalog.=) $1::pg_catalog.text "
-		    "AND w.checksum IS NOT NULL "
-		    "ORDER BY w.id COLLATE pg_catalog.\"C\", r.id DESC",
-		.n_params = 1,
-		.params = { target },
-	};
-}
-
-void
-journal_read_checksums(const PGresult *result, struct history *history)
-{
-	for (int i = 0; i < PQntuples(result); i++)
-		history_note_checksum(
-		    history, PQgetvalue(result, i, 0), PQgetvalue(result, i, 1));
-}
-
 /* A UUIDv7 sorts by time, so the primary key serves the order. */
 struct pgconn_statement
-journal_recent(const void *ctx, const char *target, unsigned limit)
+journal_recent(const void *ctx, const struct journal_owner *owner, unsigned limit)
 {
 	struct text sql;
 
@@ -322,14 +263,9 @@ journal_recent(const void *ctx, const char *target, unsigned limit)
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
 		text_addf(&sql, ERROR_FIELD, texts[i].name);
 	text_addf(&sql, ERROR_FIELD, "checksum");
-	text_addf(&sql,
-	    " FROM migrationd.runs AS r "
-	    "WHERE r.target OPERATOR(pg_catalog.=) $1::pg_catalog.text "
-	    "ORDER BY r.id DESC LIMIT %u",
-	    limit);
-	return (struct pgconn_statement){
-		.sql = sql.data, .n_params = 1, .params = { target }
-	};
+	text_add(&sql, " FROM migrationd.runs AS r");
+	return journal_ask(
+	    ctx, owner, sql.data, mem_printf(ctx, " ORDER BY r.id DESC LIMIT %u", limit));
 }
 
 static const char *

@@ -6,17 +6,25 @@
  * something (a run that found nothing to do writes nothing). Switched off by `journal =
  * off`; where the role may not create the schema it is quietly absent. It is never the
  * truth about what is applied: that is the tracking table.
+ *
+ * Services that share a database share the journal, and their files may have the same
+ * names. So a row says which tracking table its run was about. Rows of releases that did
+ * not say so count for all.
  */
 
 #include "core/history.h"
 #include "core/run.h"
 #include "db/pgconn.h"
+#include "db/tracking.h"
 
 /* What is there of a table of ours. */
 struct journal_look {
 	bool exists;
 	bool may_create;
 	bool schema_exists;
+	/* of runs alone: it says whose a run is; and where it does not, we may add that */
+	bool says_whose;
+	bool may_widen;
 };
 
 /*
@@ -49,21 +57,40 @@ struct pgconn_statement journal_create(const void *ctx, bool schema_exists);
 struct pgconn_statement journal_create_with(
     const void *ctx, bool schema_exists, const char *create_table);
 
+/* The column that says whose a run is, for a table without. DDL as well. */
+struct pgconn_statement journal_widen(const void *ctx, bool with_timeout);
+
+/* Whose runs. */
+struct journal_owner {
+	const char *target;
+	const char *tracking; /* its label; NULL: the table cannot say */
+};
+
+/* The target's, by its tracking table of any phase; as far as the look saw. */
+struct journal_owner journal_owner_of(const void *ctx, const struct journal_look *look,
+    const char *target, const struct tracking_table *table);
+
+/* A question about the runs `r` of the owner; `behind` goes on after its WHERE. */
+struct pgconn_statement journal_ask(const void *ctx, const struct journal_owner *owner,
+    const char *before, const char *behind);
+
 /* Insert the row of a finished run. `instance` says which daemon; may be NULL. */
-struct pgconn_statement journal_insert(
-    const void *ctx, const struct run *run, const char *instance);
+struct pgconn_statement journal_insert(const void *ctx, const struct run *run,
+    const struct journal_owner *owner, const char *instance);
 
 /*
  * Keys of migrations that were baselined, one text column; for history_mark_baseline.
  * Needs the table of the journal.
  */
-struct pgconn_statement journal_baselined(const void *ctx, const char *target);
+struct pgconn_statement journal_baselined(
+    const void *ctx, const struct journal_owner *owner);
 
 /*
  * The checksums of files as they were applied or baselined last, one row each: id, checksum; and
  * into the history. Needs the table of the journal.
  */
-struct pgconn_statement journal_checksums(const void *ctx, const char *target);
+struct pgconn_statement journal_checksums(
+    const void *ctx, const struct journal_owner *owner);
 void journal_read_checksums(const PGresult *result, struct history *history);
 
 /*
@@ -71,5 +98,5 @@ void journal_read_checksums(const PGresult *result, struct history *history);
  * row `row` (one reference).
  */
 struct pgconn_statement journal_recent(
-    const void *ctx, const char *target, unsigned limit);
+    const void *ctx, const struct journal_owner *owner, unsigned limit);
 struct run *journal_read_run(const PGresult *result, int row);

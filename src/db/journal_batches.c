@@ -49,8 +49,7 @@ about(const void *ctx, const struct tracking_table *table, const char *version,
 	return (struct pgconn_statement){
 		.sql = sql,
 		.n_params = 2,
-		.params = { mem_printf(ctx, "%s.%s", table->schema, table->table),
-		    version },
+		.params = { tracking_label(ctx, table), version },
 	};
 }
 

@@ -102,10 +102,20 @@ send_holder(struct observer *observer)
 	send_statement(observer, lock.ops->holder(observer->look, &lock));
 }
 
+/* Of any phase: its table says whose own it is. */
+static struct journal_owner
+journal_owner(const struct observer *observer)
+{
+	return journal_owner_of(
+	    observer->look, &observer->journal, observer->params->name, &observer->table);
+}
+
 /* Ask the next question. */
 static void
 observer_enter(struct observer *observer, enum look_stage stage)
 {
+	struct journal_owner owner;
+
 	observer->stage = stage;
 	switch (stage) {
 	case LOOK_IDENTIFY:
@@ -133,17 +143,17 @@ observer_enter(struct observer *observer, enum look_stage stage)
 		send_statement(observer, *journal_look());
 		break;
 	case LOOK_BASELINED:
-		send_statement(
-		    observer, journal_baselined(observer->look, observer->params->name));
+		owner = journal_owner(observer);
+		send_statement(observer, journal_baselined(observer->look, &owner));
 		break;
 	case LOOK_CHECKSUMS:
-		send_statement(
-		    observer, journal_checksums(observer->look, observer->params->name));
+		owner = journal_owner(observer);
+		send_statement(observer, journal_checksums(observer->look, &owner));
 		break;
 	case LOOK_RUNS:
-		send_statement(observer,
-		    journal_recent(
-			observer->look, observer->params->name, BOUND_RUNS_KEPT));
+		owner = journal_owner(observer);
+		send_statement(
+		    observer, journal_recent(observer->look, &owner, BOUND_RUNS_KEPT));
 		break;
 	case LOOK_IDLE:
 	case LOOK_CONNECT:

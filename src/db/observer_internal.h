@@ -54,7 +54,7 @@ struct observer {
 	enum phase phase;                  /* whose table is looked at */
 	struct tracking_table table;       /* that one */
 	struct tracking_elsewhere *others; /* of LOOK_OTHERS_ROWS */
-	bool journal_exists;
+	struct journal_look journal;
 	unsigned conflicts; /* of the question in hand */
 	struct observation seen;
 };

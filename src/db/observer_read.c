@@ -169,8 +169,8 @@ read_holder(struct observer *observer, const struct pgconn_reply *reply)
 static enum look_stage
 read_journal(struct observer *observer, const struct pgconn_reply *reply)
 {
-	observer->journal_exists = journal_read_look(reply->result).exists;
-	return observer->journal_exists ? LOOK_BASELINED : LOOK_REPORT;
+	observer->journal = journal_read_look(reply->result);
+	return observer->journal.exists ? LOOK_BASELINED : LOOK_REPORT;
 }
 
 static enum look_stage

@@ -73,7 +73,7 @@ struct pgconn_reply {
 typedef void pgconn_reply_fn(void *arg, const struct pgconn_reply *reply);
 
 /* A statement with text parameters: what the tracking, lock and journal modules build. */
-#define PGCONN_PARAMS 12
+#define PGCONN_PARAMS 13
 struct pgconn_statement {
 	const char *sql;
 	int n_params; /* 0: sent by the simple protocol, may hold several statements */

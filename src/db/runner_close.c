@@ -66,8 +66,20 @@ note_answer(struct runner *runner, const struct pgconn_reply *reply)
 enum {
 	JOURNAL_LOOK,
 	JOURNAL_CREATE,
+	JOURNAL_WIDEN,
 	JOURNAL_INSERT
 };
+
+struct journal_owner
+runner_journal_owner(const struct runner *runner)
+{
+	/* one that was stopped early has looked at no phase yet */
+	struct tracking_table table =
+	    connect_tracking_table(runner->params, PHASE_SCHEMA, &runner->engine);
+
+	return journal_owner_of(
+	    runner->scratch, &runner->journal, runner->params->name, &table);
+}
 
 static enum run_state
 journal_enter(struct runner *runner)
@@ -88,8 +100,9 @@ journal_enter(struct runner *runner)
 static enum run_state
 journal_write(struct runner *runner)
 {
-	struct pgconn_statement insert =
-	    journal_insert(runner->scratch, runner->run, runner->params->instance);
+	struct journal_owner owner = runner_journal_owner(runner);
+	struct pgconn_statement insert = journal_insert(
+	    runner->scratch, runner->run, &owner, runner->params->instance);
 
 	runner->stage = JOURNAL_INSERT;
 	runner_send(runner, &insert);
@@ -97,33 +110,54 @@ journal_write(struct runner *runner)
 }
 
 static enum run_state
-journal_make(struct runner *runner, bool schema_exists)
+journal_send_ddl(
+    struct runner *runner, unsigned stage, const struct pgconn_statement *ddl)
 {
-	struct pgconn_statement create = journal_create(runner->scratch, schema_exists);
-
-	runner->stage = JOURNAL_CREATE;
-	runner_send_ddl(runner, &create);
+	runner->stage = stage;
+	runner_send_ddl(runner, ddl);
 	return RUN_JOURNAL;
+}
+
+/* It may be absent, or of a release that did not say whose a run is. */
+static enum run_state
+journal_looked(struct runner *runner, const PGresult *result)
+{
+	struct journal_look *journal = &runner->journal;
+	struct pgconn_statement ddl;
+
+	*journal = journal_read_look(result);
+	if (journal->exists && (journal->says_whose || !journal->may_widen))
+		return journal_write(runner);
+	if (!journal->exists && !journal->may_create)
+		return RUN_UNLOCK;
+	if (!journal->exists) {
+		ddl = journal_create(runner->scratch, journal->schema_exists);
+		return journal_send_ddl(runner, JOURNAL_CREATE, &ddl);
+	}
+	ddl =
+	    journal_widen(runner->scratch, engine_can(&runner->engine, ENGINE_TIMEOUTS));
+	return journal_send_ddl(runner, JOURNAL_WIDEN, &ddl);
 }
 
 static enum run_state
 journal_answer(struct runner *runner, const struct pgconn_reply *reply)
 {
-	struct journal_look look;
-
 	if (err_is_set(&reply->err)) {
 		log_debug("the journal could not be written",
 		    LOG_STR("error", reply->err.text));
-		return pgconn_is_open(runner->conn) ? RUN_UNLOCK : RUN_DONE;
+		if (!pgconn_is_open(runner->conn))
+			return RUN_DONE;
+		/* as a release would that knows no better */
+		if (runner->stage == JOURNAL_WIDEN)
+			return journal_write(runner);
+		return RUN_UNLOCK;
 	}
 	switch (runner->stage) {
 	case JOURNAL_LOOK:
-		look = journal_read_look(reply->result);
-		if (look.exists)
-			return journal_write(runner);
-		return look.may_create ? journal_make(runner, look.schema_exists)
-				       : RUN_UNLOCK;
+		return journal_looked(runner, reply->result);
 	case JOURNAL_CREATE:
+	case JOURNAL_WIDEN:
+		runner->journal.says_whose = true;
 		return journal_write(runner);
 	default:
 		return RUN_UNLOCK;

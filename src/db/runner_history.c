@@ -82,8 +82,8 @@ history_ask_checksums(struct runner *runner)
 {
 	if (!wants_checksums(runner))
 		return history_ask_witness(runner);
-	struct pgconn_statement ask =
-	    journal_checksums(runner->scratch, runner->params->name);
+	struct journal_owner owner = runner_journal_owner(runner);
+	struct pgconn_statement ask = journal_checksums(runner->scratch, &owner);
 
 	runner->stage = HISTORY_CHECKSUMS;
 	runner_send(runner, &ask);
@@ -115,12 +115,15 @@ history_rows(struct runner *runner, const struct pgconn_reply *reply)
 static enum run_state
 history_journal(struct runner *runner, const struct pgconn_reply *reply)
 {
-	if (err_is_set(&reply->err) || !journal_read_look(reply->result).exists)
+	if (err_is_set(&reply->err))
+		return history_ask_witness(runner);
+	runner->journal = journal_read_look(reply->result);
+	if (!runner->journal.exists)
 		return history_ask_witness(runner);
 	if (!wants_baselined(runner))
 		return history_ask_checksums(runner);
-	struct pgconn_statement ask =
-	    journal_baselined(runner->scratch, runner->params->name);
+	struct journal_owner owner = runner_journal_owner(runner);
+	struct pgconn_statement ask = journal_baselined(runner->scratch, &owner);
 
 	runner->stage = HISTORY_BASELINED;
 	runner_send(runner, &ask);

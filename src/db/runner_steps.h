@@ -15,6 +15,7 @@
 #include "core/resume.h"
 #include "core/sqlscan.h"
 #include "db/connect.h"
+#include "db/journal.h"
 #include "db/keeper.h"
 #include "db/monitor.h"
 #include "db/runner.h"
@@ -59,6 +60,7 @@ struct runner {
 	struct tracking_look look;
 	struct tracking_elsewhere *others; /* being read; NULL: not looked for */
 	struct elsewhere *elsewhere;       /* what they say; NULL: nothing */
+	struct journal_look journal;       /* as last seen */
 	struct lock lock;          /* chosen at the first PROBE, kept over a reconnect */
 	struct keeper *keeper;     /* NULL: the lock keeps itself */
 	unsigned attempt;          /* of connecting or locking */
@@ -260,6 +262,9 @@ enum run_state runner_step_begins(const struct runner *runner);
 
 /* The same behind what may have taken long, or changed the session: or CONNECT first. */
 enum run_state runner_goes_on(const struct runner *runner);
+
+/* Whose runs ours are, as far as the look at the journal saw. */
+struct journal_owner runner_journal_owner(const struct runner *runner);
 
 /* What the journal of statements calls the step in hand: up and down are kept apart. */
 const char *runner_journal_key(const struct runner *runner);

@@ -49,6 +49,18 @@ tracking_name(size_t i)
 	return i < ARRAY_SIZE(kinds) ? kinds[i]->name : NULL;
 }
 
+const char *
+tracking_label(const void *ctx, const struct tracking_table *table)
+{
+	return mem_printf(ctx, "%s.%s", table->schema, table->table);
+}
+
+const char *
+tracking_target_label(const void *ctx, const struct tracking_table *table)
+{
+	return mem_printf(ctx, "%s.%s", table->of_schema, table->of_table);
+}
+
 /*
  * Names are cast to `name`, which cuts them where CREATE TABLE does. Any unique index on
  * the guard's columns will do, whoever made it.

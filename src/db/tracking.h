@@ -217,3 +217,10 @@ struct history *tracking_new_history(
 int tracking_read_history(const void *ctx, const struct tracking_table *table,
     const PGresult *result, int64_t now_us, struct history **out,
     struct err *err) MUST_CHECK;
+
+/*
+ * "schema.table": what it is called in tables of our own, which targets share; and likewise
+ * the target's own table, whichever of its phases `table` is of. Owned by ctx.
+ */
+const char *tracking_label(const void *ctx, const struct tracking_table *table);
+const char *tracking_target_label(const void *ctx, const struct tracking_table *table);

@@ -258,6 +258,28 @@ journal_create_fails(struct scene *scene)
 }
 
 static void
+journal_older(struct scene *scene)
+{
+	(void)scene;
+	script_older_journal(true);
+}
+
+static void
+journal_older_not_ours(struct scene *scene)
+{
+	(void)scene;
+	script_older_journal(false);
+}
+
+/* Somebody reads it, and goes on reading. */
+static void
+journal_older_in_use(struct scene *scene)
+{
+	journal_older(scene);
+	script_error("ADD COLUMN IF NOT EXISTS tracking", "55P03", "lock timeout");
+}
+
+static void
 journal_fails(struct scene *scene)
 {
 	(void)scene;
@@ -472,6 +494,12 @@ const struct scenario scenarios_apply[] = {
 	{ "journal_may_not", journal_may_not, OPEN ONE TWO "journal? unlock", ALL },
 	{ "journal_create_fails", journal_create_fails,
 	    OPEN ONE TWO "journal? journal+ unlock", ALL },
+	{ "journal_older", journal_older, OPEN ONE TWO "journal? widen journal unlock",
+	    ALL },
+	{ "journal_older_not_ours", journal_older_not_ours,
+	    OPEN ONE TWO "journal? journal unlock", ALL },
+	{ "journal_older_in_use", journal_older_in_use,
+	    OPEN ONE TWO "journal? widen journal unlock", ALL },
 	{ "journal_fails", journal_fails, OPEN ONE TWO CLOSE, ALL },
 	{ "lost_in_begin", lost_in_begin, OPEN "begin", LOST, 0, 0, false, NULL, false },
 	{ "lost_in_part", lost_in_part,

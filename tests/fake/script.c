@@ -126,8 +126,17 @@ script_rows(const struct folder *folder, size_t n)
 void
 script_journal(bool exists, bool may_create)
 {
-	fakepq_rows(fakepq_on("has_table_privilege"), 3, 1,
-	    (const char *const[]){ exists ? "t" : "f", may_create ? "t" : "f", "f" });
+	fakepq_rows(fakepq_on("has_table_privilege"), 5, 1,
+	    (const char *const[]){ exists ? "t" : "f", may_create ? "t" : "f", "f",
+		exists ? "t" : "f", "f" });
+}
+
+void
+script_older_journal(bool may_widen)
+{
+	fakepq_rows(fakepq_on("has_table_privilege"), 5, 1,
+	    (const char *const[]){ "t", "f", "t", "f", may_widen ? "t" : "f" });
+	script_tag("ADD COLUMN IF NOT EXISTS tracking", "ALTER TABLE");
 }
 
 void
@@ -259,6 +268,7 @@ static const struct {
 	{ "FOR UPDATE)", "relock", 0 },
 	{ "a.attname", "look", 0 },
 	{ "migrationd.runs (id pg_catalog.uuid", "journal+", 0 },
+	{ "ADD COLUMN IF NOT EXISTS tracking", "widen", 0 },
 	{ "CREATE TABLE IF NOT EXISTS migrationd.statements", "statements+", 0 },
 	{ "CREATE TABLE IF NOT EXISTS migrationd.batches", "batches+", 0 },
 	{ "CREATE TABLE IF NOT EXISTS", "create", 0 },

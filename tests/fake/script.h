@@ -66,6 +66,9 @@ void script_journal(bool exists, bool may_create);
 /* Beside ours there is golang-migrate's table in schema "other"; NULL: without a row. */
 void script_others(const char *version);
 
+/* That of runs is of a release that did not say whose they are. */
+void script_older_journal(bool may_widen);
+
 /* What the server says that it is. */
 void script_engine(const char *version, bool has_jobs);
 

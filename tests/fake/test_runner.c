@@ -131,6 +131,34 @@ test_failure(void **state)
 	scene_end(&scene);
 }
 
+/* Whose a run is stands in its row, unless the table has no place for that. */
+static void
+test_whose(void **state)
+{
+	static const struct {
+		const char *scenario;
+		const char *end; /* of the row */
+	} rows[] = {
+		{ "journal_absent", "|NULL|drizzle.__drizzle_migrations" },
+		{ "journal_older", "|NULL|drizzle.__drizzle_migrations" },
+		{ "journal_older_not_ours", "|NULL" },
+		{ "journal_older_in_use", "|NULL" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct scene scene;
+		const char *journal;
+		size_t len = strlen(rows[i].end);
+
+		play(&scene, rows[i].scenario);
+		journal = sent_with("INSERT INTO migrationd.runs");
+		assert_true(strlen(journal) > len);
+		assert_string_equal(journal + strlen(journal) - len, rows[i].end);
+		scene_end(&scene);
+	}
+}
+
 /* The server's own detail, hint and context, cut between characters where they are long. */
 static void
 worded(struct scene *scene)
@@ -446,6 +474,7 @@ main(void)
 			add_test(lists[l].scenarios[i].name, check_scenario,
 			    &lists[l].scenarios[i]);
 	add_test("failure", test_failure, NULL);
+	add_test("whose", test_whose, NULL);
 	add_test("words_of_server", test_words_of_server, NULL);
 	add_test("failure_note", test_failure_note, NULL);
 	add_test("sqlstates", test_sqlstates, NULL);

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: PostgreSQL
+"""Two services with a daemon and a tracking table each, in one database. Their files
+have the same names and nothing else in common: neither is told anything of the other."""
+
+import pytest
+
+from harness.daemon import applied_ids, runs_of
+from harness.folder import write
+from harness.wait import wait_until
+
+INIT = "0001_init"
+REFRESH = {"refresh_interval": "1s", "layout": "sequence", "rollback": True}
+
+
+def files(name, sql="CREATE TABLE {0} (id int);"):
+    return {"0001_init.sql": sql.format(name),
+            "0001_init.down.sql": f"DROP TABLE {name};"}
+
+
+@pytest.fixture
+def service(sequence, start_daemon, database):
+    """service("a", ...) -> its daemon, of folder a and tracking table svc_a."""
+    def start(name, content=None, url=None, **options):
+        folder = sequence(content or files(name), name=f"folder_{name}")
+        daemon = start_daemon(
+            "--migrations", folder, "--database-url", url or database.url,
+            options={**REFRESH, "tracking_table": f"svc_{name}", **options})
+        daemon.folder = folder
+        return daemon
+    return start
+
+
+@pytest.mark.parametrize("policy", ["refuse", "warn"])
+def test_no_file_is_modified_by_the_others_run(service, database, policy):
+    first = service("a", on_modified=policy)
+    assert applied_ids(first.apply().json()) == [INIT]
+    second = service("b", on_modified=policy)
+    assert applied_ids(second.apply().json()) == [INIT]
+
+    for daemon in (first, second):
+        got = daemon.apply()
+        assert got.status == 200, repr(got)
+        assert got.json()["applied"] == []
+        assert daemon.states() == {INIT: "applied"}
+        assert daemon.get("/check").json()["exit_code"] == 0
+    assert database.query("SELECT tracking, operation FROM migrationd.runs"
+                          " ORDER BY id") == [("public.svc_a", "apply"),
+                                              ("public.svc_b", "apply")]
+
+    # but what each did itself is known, also to one that is started later
+    later = service("a", files("a", "CREATE TABLE {0} (id bigint);"),
+                    on_modified=policy)
+    wait_until(lambda: later.states() == {INIT: "modified"}, 10)
+    assert later.apply().status == (409 if policy == "refuse" else 200)
+
+
+def test_what_one_baselined_the_other_can_roll_back(service, database):
+    database.execute("CREATE TABLE b (id int)")
+    service("a").apply()
+    second = service("b")
+    assert second.post("/baseline", {"all": True}).status == 200
+
+    for daemon, state in ((service("a"), "applied"), (second, "baseline")):
+        wait_until(lambda d=daemon, s=state: d.states() == {INIT: s}, 10)
+    got = second.post("/rollback", {"steps": 1})
+    assert got.status == 409, "nothing is undone that was never run: " + repr(got)
+    got = service("a").post("/rollback", {"steps": 1})
+    assert got.status == 200, repr(got)
+    assert not database.has_table("a")
+    assert database.has_table("b")
+
+
+def test_what_failed_for_one_is_not_parked_for_the_other(service, database):
+    """Each file is as the other's: only the table that they are for is not there yet."""
+    shared = files("late", "CREATE TABLE IF NOT EXISTS {0} (LIKE wanted);")
+    service("a", shared).apply().problem(422, "SQL_ERROR")
+    database.execute("CREATE TABLE wanted (id int)")
+
+    again = service("a", shared, apply_on_start=True)
+    wait_until(lambda: "not applied: a migration" in again.stderr(), 10)
+    assert again.verdict() == "failed"
+    assert [r["id"] for r in runs_of(again.get("/runs"))] == [
+        str(r[0]) for r in database.query("SELECT id FROM migrationd.runs")]
+
+    second = service("b", shared, apply_on_start=True)
+    second.wait_verdict("current")
+    assert [r["outcome"] for r in runs_of(second.get("/runs"))] == ["succeeded"]
+
+
+def older_journal(database):
+    """The journal as it was before it said whose a run is."""
+    database.execute("ALTER TABLE migrationd.runs DROP COLUMN tracking")
+
+
+def test_a_journal_of_an_older_release_counts_as_before(service, database):
+    daemon = service("a")
+    daemon.apply()
+    older_journal(database)
+
+    changed = files("a", "CREATE TABLE {0} (id bigint);")
+    later = service("a", changed)
+    wait_until(lambda: later.states() == {INIT: "modified"}, 10)
+    assert [r["operation"] for r in runs_of(later.get("/runs"))] == ["apply"]
+
+    # the next run that has something to say brings it up to date
+    write(later.folder / "0002_more.sql", "CREATE TABLE more (id int);")
+    wait_until(lambda: "0002_more" in later.states(), 10)
+    assert later.apply().status == 200
+    assert database.query("SELECT tracking FROM migrationd.runs ORDER BY id") == [
+        (None,), ("public.svc_a",)]
+
+
+def test_the_journal_of_another_role_is_used_as_it_is(service, database,
+                                                     postgres):
+    """Only its owner can add a column: what is noted goes without."""
+    service("a").apply()
+    older_journal(database)
+    role = f"guest_{database.name}"
+    database.execute(f'CREATE ROLE "{role}" LOGIN;'
+                     f'GRANT CREATE ON SCHEMA public TO "{role}";'
+                     f'GRANT USAGE ON SCHEMA migrationd TO "{role}";'
+                     f'GRANT SELECT, INSERT ON migrationd.runs TO "{role}"')
+    guest = service("b", url=database.url_as(role))
+    before = len(postgres.log())
+    assert guest.apply().status == 200
+    assert database.value("SELECT count(*) FROM migrationd.runs") == 2
+    assert postgres.log_count("must be owner of", after=before) == 0

@@ -202,21 +202,6 @@ lock_looked(struct runner *runner, const PGresult *result)
 	return RUN_LOCK;
 }
 
-/*
- * Two migrationds make the table at the same time: IF NOT EXISTS does not keep the slower one
- * from running into the other's row of pg_type or pg_namespace.
- */
-static bool
-lock_is_made_by_another(const struct runner *runner, const struct err *err)
-{
-	static const char *const states[] = { "23505", "42P06", "42P07", "42710" };
-
-	for (size_t i = 0; runner->stage == LOCK_CREATE && i < ARRAY_SIZE(states); i++)
-		if (strcmp(err->sqlstate, states[i]) == 0)
-			return pgconn_is_open(runner->conn);
-	return false;
-}
-
 static enum run_state
 lock_enter(struct runner *runner)
 {
@@ -277,8 +262,6 @@ lock_answer_step(struct runner *runner, const struct pgconn_reply *reply)
 	struct err err = reply->err;
 	bool ours = false;
 
-	if (lock_is_made_by_another(runner, &err))
-		return lock_rows(runner);
 	if (err_is_set(&err) && runner->stage < LOCK_TRY)
 		err_hint(&err, "%s", runner->lock.ops->prepare_hint);
 	if (err_is_set(&err) ||

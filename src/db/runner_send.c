@@ -97,15 +97,32 @@ void
 runner_send_ddl(struct runner *runner, const struct pgconn_statement *statement)
 {
 	if (engine_can(&runner->engine, ENGINE_MANY_DDL)) {
-		runner_send(runner, statement);
+		runner->outbox =
+		    (struct runner_outbox){ .statement = *statement, .makes = true };
+		send_now(runner);
 		return;
 	}
-	runner->outbox = (struct runner_outbox){ .ddl = statement->sql };
+	runner->outbox = (struct runner_outbox){ .makes = true, .ddl = statement->sql };
 	sqlscan_init(&runner->outbox.scan, statement->sql, strlen(statement->sql));
 	send_next(runner);
 }
 
 /* ---- once more ---- */
+
+/*
+ * Two migrationds make the same thing at the same time: IF NOT EXISTS does not keep the slower one
+ * from running into the other's row of pg_type or pg_namespace. By now that can be seen.
+ */
+static bool
+is_made_by_another(const struct runner_outbox *out, const struct err *err)
+{
+	static const char *const states[] = { "23505", "42P06", "42P07", "42710" };
+
+	for (size_t i = 0; out->makes && out->sent == 0 && i < ARRAY_SIZE(states); i++)
+		if (strcmp(err->sqlstate, states[i]) == 0)
+			return true;
+	return false;
+}
 
 /*
  * Outside a transaction such an error says that nothing came of the statement: of our own
@@ -116,9 +133,12 @@ may_send_again(const struct runner *runner, const struct pgconn_reply *reply)
 {
 	enum run_state state = runner->run->state;
 
-	if (runner->engine.dialect == NULL || runner->in_transaction ||
-	    runner_is_stopping(runner) || state == RUN_CONNECT ||
-	    !engine_is_conflict(&reply->err) || !pgconn_is_open(runner->conn))
+	if (runner->in_transaction || runner_is_stopping(runner) ||
+	    state == RUN_CONNECT || !pgconn_is_open(runner->conn))
+		return false;
+	if (is_made_by_another(&runner->outbox, &reply->err))
+		return true;
+	if (runner->engine.dialect == NULL || !engine_is_conflict(&reply->err))
 		return false;
 	if (state == RUN_ALONE &&
 	    (runner_statement_alone(runner)->class.kind == SQLCLASS_DO_COMMIT ||

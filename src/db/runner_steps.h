@@ -25,6 +25,7 @@
 struct runner_outbox {
 	struct pgconn_statement statement;
 	bool execute; /* rows are dropped; then `statement.sql` has `len` bytes */
+	bool makes;   /* DDL of our own, IF NOT EXISTS */
 	size_t len;
 	const char *data;
 	size_t data_len;

@@ -257,6 +257,15 @@ journal_create_fails(struct scene *scene)
 	script_error("migrationd.runs (id", "42501", "permission denied");
 }
 
+/* By a service with another lock. */
+static void
+journal_made_by_another(struct scene *scene)
+{
+	journal_absent(scene);
+	fakepq_error(
+	    fakepq_once("migrationd.runs (id"), "23505", "duplicate key value", 0);
+}
+
 static void
 journal_older(struct scene *scene)
 {
@@ -494,6 +503,8 @@ const struct scenario scenarios_apply[] = {
 	{ "journal_may_not", journal_may_not, OPEN ONE TWO "journal? unlock", ALL },
 	{ "journal_create_fails", journal_create_fails,
 	    OPEN ONE TWO "journal? journal+ unlock", ALL },
+	{ "journal_made_by_another", journal_made_by_another,
+	    OPEN ONE TWO "journal? journal+ journal+ journal unlock", ALL },
 	{ "journal_older", journal_older, OPEN ONE TWO "journal? widen journal unlock",
 	    ALL },
 	{ "journal_older_not_ours", journal_older_not_ours,

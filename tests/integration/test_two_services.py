@@ -87,6 +87,23 @@ def test_what_failed_for_one_is_not_parked_for_the_other(service, database):
     assert [r["outcome"] for r in runs_of(second.get("/runs"))] == ["succeeded"]
 
 
+def test_they_make_the_journal_at_the_same_time(service, database):
+    """Each has a lock of its own, so nothing keeps the two apart."""
+    daemon = service("a")
+    other = database.connect()
+    other.autocommit = False
+    cursor = other.cursor()
+    cursor.execute("CREATE SCHEMA migrationd")
+    run = daemon.post("/apply", Prefer="respond-async").json()["id"]
+    wait_until(lambda: database.value(
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        " AND query LIKE '%%CREATE SCHEMA IF NOT EXISTS migrationd%%'"), 10)
+    other.commit()
+    other.close()
+    wait_until(lambda: daemon.get(f"/runs/{run}").json()["state"] == "done", 10)
+    assert str(database.value("SELECT id FROM migrationd.runs")) == run
+
+
 def older_journal(database):
     """The journal as it was before it said whose a run is."""
     database.execute("ALTER TABLE migrationd.runs DROP COLUMN tracking")

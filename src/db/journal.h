@@ -79,19 +79,24 @@ struct pgconn_statement journal_insert(const void *ctx, const struct run *run,
     const struct journal_owner *owner, const char *instance);
 
 /*
- * Keys of migrations that were baselined, one text column; for history_mark_baseline.
- * Needs the table of the journal.
+ * The newest word on each migration, in journal_words.c: which were baselined, and the checksums
+ * of files as they were applied or baselined last. Needs the table of the journal.
+ *
+ * To find them all runs ever are looked through. Who looks all the time keeps the words, and asks
+ * first whether there is anything new: the one text that journal_news answers with stays the same
+ * until there is.
  */
+struct pgconn_statement journal_news(const void *ctx, const struct journal_owner *owner);
 struct pgconn_statement journal_baselined(
     const void *ctx, const struct journal_owner *owner);
-
-/*
- * The checksums of files as they were applied or baselined last, one row each: id, checksum; and
- * into the history. Needs the table of the journal.
- */
 struct pgconn_statement journal_checksums(
     const void *ctx, const struct journal_owner *owner);
-void journal_read_checksums(const PGresult *result, struct history *history);
+
+/* What was answered to the last two, and into a history. */
+struct journal_words *journal_words_new(const void *ctx);
+void journal_read_baselined(struct journal_words *words, const PGresult *result);
+void journal_read_checksums(struct journal_words *words, const PGresult *result);
+void journal_tell(const struct journal_words *words, struct history *history);
 
 /*
  * The newest finished runs, for /runs after a restart; journal_read_run makes a run of

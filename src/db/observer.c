@@ -142,6 +142,10 @@ observer_enter(struct observer *observer, enum look_stage stage)
 	case LOOK_JOURNAL:
 		send_statement(observer, *journal_look());
 		break;
+	case LOOK_NEWS:
+		owner = journal_owner(observer);
+		send_statement(observer, journal_news(observer->look, &owner));
+		break;
 	case LOOK_BASELINED:
 		owner = journal_owner(observer);
 		send_statement(observer, journal_baselined(observer->look, &owner));
@@ -216,6 +220,7 @@ start_connect(struct observer *observer)
 
 	observer->stage = LOOK_CONNECT;
 	observer->engine.profile = NULL; /* it may be another server this time */
+	TALLOC_FREE(observer->words);
 	observer->conn = pgconn_new(observer->loop);
 	pgconn_on_lost(observer->conn, on_lost, observer);
 	if (connect_start(observer->conn, observer->params, on_reply, observer, &err) ==

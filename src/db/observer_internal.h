@@ -27,6 +27,7 @@ enum look_stage {
 	LOOK_OTHERS_ROWS, /* and what are its rows */
 	LOOK_HOLDER,      /* who holds the lock */
 	LOOK_JOURNAL,     /* is our journal there */
+	LOOK_NEWS,        /* does it say anything new of migrations */
 	LOOK_BASELINED,   /* which rows are baselines */
 	LOOK_CHECKSUMS,   /* of the files as they were, where the rows have none */
 	LOOK_RUNS,        /* the newest runs, at the first look */
@@ -55,6 +56,11 @@ struct observer {
 	struct tracking_table table;       /* that one */
 	struct tracking_elsewhere *others; /* of LOOK_OTHERS_ROWS */
 	struct journal_look journal;
+	/* what it says of migrations, with the answer to LOOK_NEWS that it belongs to */
+	struct journal_words *words;
+	const char *words_of;
+	struct journal_words *fresh; /* the same in this look, until it is complete */
+	const char *fresh_of;
 	unsigned conflicts; /* of the question in hand */
 	struct observation seen;
 };

@@ -6,6 +6,7 @@
  */
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -170,29 +171,55 @@ static enum look_stage
 read_journal(struct observer *observer, const struct pgconn_reply *reply)
 {
 	observer->journal = journal_read_look(reply->result);
-	return observer->journal.exists ? LOOK_BASELINED : LOOK_REPORT;
+	return observer->journal.exists ? LOOK_NEWS : LOOK_REPORT;
+}
+
+/* Into the history of this look; then the runs, once. */
+static enum look_stage
+tell(struct observer *observer, const struct journal_words *words)
+{
+	struct history *history = observer->seen.histories[PHASE_SCHEMA];
+
+	if (history != NULL)
+		journal_tell(words, history);
+	return observer->runs_read ? LOOK_REPORT : LOOK_RUNS;
+}
+
+static enum look_stage
+read_news(struct observer *observer, const struct pgconn_reply *reply)
+{
+	const char *news = PQgetvalue(reply->result, 0, 0);
+
+	if (observer->words != NULL && strcmp(observer->words_of, news) == 0)
+		return tell(observer, observer->words);
+	observer->fresh_of = mem_strdup(observer->look, news);
+	return LOOK_BASELINED;
+}
+
+static enum look_stage
+keep_words(struct observer *observer)
+{
+	talloc_free(observer->words);
+	observer->words = talloc_steal(observer, observer->fresh);
+	observer->words_of = mem_strdup(observer->words, observer->fresh_of);
+	return tell(observer, observer->words);
 }
 
 static enum look_stage
 read_baselined(struct observer *observer, const struct pgconn_reply *reply)
 {
-	struct history *history = observer->seen.histories[PHASE_SCHEMA];
-
-	if (history != NULL)
-		for (int i = 0; i < PQntuples(reply->result); i++)
-			history_mark_baseline(history, PQgetvalue(reply->result, i, 0));
-	if (history != NULL &&
-	    tracking_find(observer->seen.tracking[PHASE_SCHEMA].kind)->row.checksum ==
-		NULL)
-		return LOOK_CHECKSUMS;
-	return observer->runs_read ? LOOK_REPORT : LOOK_RUNS;
+	observer->fresh = journal_words_new(observer->look);
+	journal_read_baselined(observer->fresh, reply->result);
+	return tracking_find(observer->params->tracking)->row.checksum != NULL
+	    ? keep_words(observer)
+	    : LOOK_CHECKSUMS;
 }
 
 static enum look_stage
 read_checksums(struct observer *observer, const struct pgconn_reply *reply)
 {
-	journal_read_checksums(reply->result, observer->seen.histories[PHASE_SCHEMA]);
-	return observer->runs_read ? LOOK_REPORT : LOOK_RUNS;
+	journal_read_checksums(observer->fresh, reply->result);
+	return keep_words(observer);
 }
 
 static enum look_stage
@@ -212,6 +239,9 @@ read_runs(struct observer *observer, const struct pgconn_reply *reply)
 static enum look_stage
 stage_without_answer(struct observer *observer)
 {
+	/* incomplete: they are not kept */
+	if (observer->stage == LOOK_CHECKSUMS)
+		(void)tell(observer, observer->fresh);
 	if (observer->stage == LOOK_OTHERS)
 		return leave_unknown(observer);
 	if (observer->stage == LOOK_TABLE || observer->stage == LOOK_ROWS)
@@ -265,6 +295,8 @@ observer_read_answer(struct observer *observer, const struct pgconn_reply *reply
 		return read_holder(observer, reply);
 	case LOOK_JOURNAL:
 		return read_journal(observer, reply);
+	case LOOK_NEWS:
+		return read_news(observer, reply);
 	case LOOK_BASELINED:
 		return read_baselined(observer, reply);
 	case LOOK_CHECKSUMS:

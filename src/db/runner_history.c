@@ -136,9 +136,23 @@ history_baselined(struct runner *runner, const struct pgconn_reply *reply)
 {
 	if (err_is_set(&reply->err))
 		return runner_fail(runner, &reply->err);
-	for (int i = 0; i < PQntuples(reply->result); i++)
-		history_mark_baseline(runner->history, PQgetvalue(reply->result, i, 0));
+	struct journal_words *words = journal_words_new(runner->scratch);
+
+	journal_read_baselined(words, reply->result);
+	journal_tell(words, runner->history);
 	return history_ask_checksums(runner);
+}
+
+static enum run_state
+history_checksums(struct runner *runner, const struct pgconn_reply *reply)
+{
+	struct journal_words *words = journal_words_new(runner->scratch);
+
+	if (!err_is_set(&reply->err)) {
+		journal_read_checksums(words, reply->result);
+		journal_tell(words, runner->history);
+	}
+	return history_ask_witness(runner);
 }
 
 static enum run_state
@@ -154,9 +168,7 @@ history_answer(struct runner *runner, const struct pgconn_reply *reply)
 	case HISTORY_BASELINED:
 		return history_baselined(runner, reply);
 	case HISTORY_CHECKSUMS:
-		if (!err_is_set(&reply->err))
-			journal_read_checksums(reply->result, runner->history);
-		return history_ask_witness(runner);
+		return history_checksums(runner, reply);
 	default:
 		return history_witness(runner, reply);
 	}

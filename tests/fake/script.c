@@ -132,6 +132,12 @@ script_journal(bool exists, bool may_create)
 }
 
 void
+script_news(const char *news)
+{
+	answer("string_agg(n.id", news);
+}
+
+void
 script_older_journal(bool may_widen)
 {
 	fakepq_rows(fakepq_on("has_table_privilege"), 5, 1,
@@ -234,6 +240,7 @@ script_server(void)
 	script_tag("DELETE FROM migrationd.statements", "DELETE 1");
 	fakepq_rows(fakepq_on("SELECT s.number"), 3, 0, NULL);
 	answer("txid_status", NULL);
+	script_news("one");
 	fakepq_rows(fakepq_on("jsonb_to_recordset"), 1, 0, NULL);
 	fakepq_rows(fakepq_on("jsonb_array_elements"), 26, 0, NULL);
 }
@@ -292,6 +299,7 @@ static const struct {
 	{ "SET SESSION statement_timeout", "session", 0 },
 	{ "RESET ALL", "again", 0 },
 	{ "has_table_privilege", "journal?", 0 },
+	{ "string_agg(n.id", "news?", 0 },
 	{ "w.checksum", "checksums", 0 },
 	{ "jsonb_to_recordset", "baselined", 0 },
 	{ "jsonb_array_elements", "runs", 0 },

@@ -66,6 +66,9 @@ void script_journal(bool exists, bool may_create);
 /* Beside ours there is golang-migrate's table in schema "other"; NULL: without a row. */
 void script_others(const char *version);
 
+/* Its newest runs, in a text. */
+void script_news(const char *news);
+
 /* That of runs is of a release that did not say whose they are. */
 void script_older_journal(bool may_widen);
 

@@ -15,8 +15,8 @@
 
 /* ---- one look ---- */
 
-#define FIRST  "probe look rows holder journal? baselined runs"
-#define SECOND " probe look rows holder journal? baselined"
+#define FIRST  "probe look rows holder journal? news? baselined runs"
+#define SECOND " probe look rows holder journal? news?"
 
 static void
 test_look(void **state)
@@ -45,14 +45,24 @@ test_look(void **state)
 	assert_int_equal(watcher.n_baselines, 1);
 	assert_false(seen->lock.held);
 
-	/* the runs are read once */
+	/* the runs are read once, and what they say of migrations is known */
 	script_lock_held(true);
 	watcher_look(&watcher);
 	assert_string_equal(watcher.sent, FIRST SECOND);
+	assert_int_equal(watcher.n_baselines, 1);
 	assert_string_equal(seen->lock.holder,
 	    "pid 4712, migrationd two from 192.0.2.9, since 2026-01-02T03:04:05Z");
+
+	/* until there is another run */
+	script_news("one,two");
+	fakepq_rows(fakepq_on("jsonb_to_recordset"), 1, 0, NULL);
+	watcher_look(&watcher);
+	assert_string_equal(watcher.sent, FIRST SECOND SECOND " baselined");
+	assert_int_equal(watcher.n_baselines, 0);
 	watcher_end(&watcher);
 }
+
+#define WORDS "probe look rows holder journal? news? baselined checksums"
 
 /* Where the rows keep no checksums, our journal is asked for them. */
 static void
@@ -66,15 +76,18 @@ test_checksums(void **state)
 	script_table("version,name,applied_at");
 	watcher_start(&watcher);
 	watcher_await(&watcher, 1);
-	assert_string_equal(
-	    watcher.sent, "probe look rows holder journal? baselined checksums runs");
+	assert_string_equal(watcher.sent,
+	    "probe look rows holder journal? news? baselined checksums runs");
 	assert_true(watcher.seen.database.reachable);
 
 	/* for nothing where they cannot be read */
+	script_news("one,two");
 	script_error("w.checksum", "42501", "permission denied");
 	watcher_look(&watcher);
 	assert_true(watcher.seen.database.reachable);
 	assert_true(watcher.had_history);
+	watcher_look(&watcher);
+	assert_string_equal(watcher.sent, WORDS " runs " WORDS " " WORDS);
 	watcher_end(&watcher);
 }
 
@@ -105,7 +118,7 @@ test_no_table(void **state)
 	watcher_end(&watcher);
 }
 
-#define BEHIND " holder journal? baselined"
+#define BEHIND " holder journal? news?"
 
 /* Where ours has no rows: what cannot be read is another's, unless nobody could look. */
 static void
@@ -120,7 +133,7 @@ test_others(void **state)
 	watcher_start(&watcher);
 	watcher_await(&watcher, 1);
 	assert_string_equal(
-	    watcher.sent, "probe look rows others? theirs" BEHIND " runs");
+	    watcher.sent, "probe look rows others? theirs" BEHIND " baselined runs");
 	assert_true(watcher.had_history);
 
 	fakepq_forget_sent();
@@ -188,12 +201,13 @@ test_denied(void **state)
 		const char *sent;
 		bool about_history;
 	} rows[] = {
-		{ "a.attname", "probe look holder journal? baselined runs", true },
-		{ "SELECT created_at", "probe look rows holder journal? baselined runs",
-		    true },
-		{ "pg_locks", "probe look rows holder journal? baselined runs", false },
+		{ "a.attname", "probe look holder journal? news? baselined runs", true },
+		{ "SELECT created_at",
+		    "probe look rows holder journal? news? baselined runs", true },
+		{ "pg_locks", "probe look rows holder journal? news? baselined runs",
+		    false },
 		{ "has_table_privilege", "probe look rows holder journal?", false },
-		{ "jsonb_to_recordset", "probe look rows holder journal? baselined",
+		{ "jsonb_to_recordset", "probe look rows holder journal? news? baselined",
 		    false },
 		{ "jsonb_array_elements", FIRST, false },
 	};
@@ -297,7 +311,7 @@ test_lost_idle(void **state)
 	fakepq_hang_up("57P01", "terminating connection due to administrator command");
 	watcher_await(&watcher, 2);
 	assert_true(watcher.seen.database.reachable);
-	assert_string_equal(watcher.sent, FIRST SECOND);
+	assert_string_equal(watcher.sent, FIRST SECOND " baselined");
 
 	fakepq_connection("f", "connection refused\n");
 	fakepq_hang_up(NULL, NULL);

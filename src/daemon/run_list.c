@@ -37,13 +37,15 @@ run_list_find(const struct run_list *list, const char *id)
 
 /* Whether the migration's failure is history: it was applied, or a person decided. */
 static bool
-settles(const struct run *run, const char *migration)
+settles(const struct run *run, enum phase phase, const char *migration)
 {
 	for (size_t i = 0; i < run->n_applied; i++)
-		if (strcmp(run->applied[i].id, migration) == 0)
+		if (run->applied[i].phase == phase &&
+		    strcmp(run->applied[i].id, migration) == 0)
 			return true; /* or rolled back: then it had been applied */
 	return run->operation == PLAN_REPAIR && run->outcome == RUN_SUCCEEDED &&
-	    run->up_to != NULL && strcmp(run->up_to, migration) == 0;
+	    run->phase == phase && run->up_to != NULL &&
+	    strcmp(run->up_to, migration) == 0;
 }
 
 const struct run *
@@ -55,7 +57,8 @@ run_list_parked(const struct run_list *list)
 
 		if (!run_is_done(run) || run->failed_checksum[0] == '\0')
 			continue;
-		while (newer < i && !settles(list->runs[newer], run->err.migration))
+		while (newer < i &&
+		    !settles(list->runs[newer], run->phase, run->err.migration))
 			newer++;
 		return newer == i ? run : NULL;
 	}
@@ -72,7 +75,7 @@ run_list_rolled_back(
 		for (size_t j = 0; j < run->n_applied; j++) {
 			const struct run_migration *m = &run->applied[j];
 
-			if (strcmp(m->id, migration) != 0)
+			if (m->phase != PHASE_SCHEMA || strcmp(m->id, migration) != 0)
 				continue;
 			return run->operation == PLAN_ROLLBACK &&
 				strcmp(m->checksum, checksum) == 0

@@ -26,13 +26,14 @@ struct run *run_list_find(const struct run_list *list, const char *id);
 /*
  * The run that failed at a migration, or stopped to ask about one, which is parked: not
  * applied since, and not settled by a repair. It counts for the content of then alone
- * (failed_checksum). NULL: none.
+ * (failed_checksum), and for its phase alone: those may have files of the same names.
+ * NULL: none.
  */
 const struct run *run_list_parked(const struct run_list *list);
 
 /*
- * The run that rolled this migration back, with a file of this content; NULL when it was
- * not, or something else became of it since.
+ * The run that rolled this migration of the schema back, with a file of this content; NULL
+ * when it was not, or something else became of it since.
  */
 const struct run *run_list_rolled_back(
     const struct run_list *list, const char *migration, const char *checksum);

@@ -35,6 +35,8 @@
 
 #define MICROSECONDS(expression) \
 	"(" expression " OPERATOR(pg_catalog.*) 1000000)::pg_catalog.int8"
+#define MEMBER(name) \
+	"coalesce(pg_catalog.jsonb_extract_path_text(m.value, '" name "'), '')"
 #define ERROR_FIELD ", pg_catalog.jsonb_extract_path_text(r.error, '%s')"
 
 /* The fields of `error` that are texts, in the order of journal_recent. */
@@ -87,7 +89,8 @@ enum column {
 	COLUMN_COLUMN,
 	COLUMN_STATEMENT,
 	COLUMN_TEXTS, /* and as many as `texts` has */
-	COLUMN_CHECKSUM = COLUMN_TEXTS + ARRAY_SIZE(texts)
+	COLUMN_CHECKSUM = COLUMN_TEXTS + ARRAY_SIZE(texts),
+	COLUMN_PHASE
 };
 
 struct pgconn_statement
@@ -125,6 +128,14 @@ add_member(struct text *json, const char *name, const char *value)
 	text_add_json_string(json, value);
 }
 
+/* Those of the schema are the rule, and older releases say it of none. */
+static void
+add_phase(struct text *json, enum phase phase)
+{
+	if (phase != PHASE_SCHEMA)
+		add_member(json, "phase", phase_name(phase));
+}
+
 /*
  * What was decided stands with the migration: one that was recorded without being run is a
  * baseline from then on.
@@ -142,6 +153,7 @@ add_repair(struct text *json, const struct run *run)
 		if (run->applied[0].checksum[0] != '\0')
 			add_member(json, "checksum", run->applied[0].checksum);
 	}
+	add_phase(json, run->phase);
 	add_member(json, "action", run->action);
 	add_member(json, "reason", run->reason);
 	text_addf(json, ",\"baseline\":%s}", is_baseline ? "true" : "false");
@@ -163,6 +175,7 @@ migrations_json(const void *ctx, const struct run *run)
 		text_add_json_string(&json, m->id);
 		text_add(&json, ",\"version\":");
 		text_add_json_string(&json, m->version);
+		add_phase(&json, m->phase);
 		if (m->phase == PHASE_SCHEMA && m->checksum[0] != '\0')
 			text_addf(&json, ",\"checksum\":\"%s\"", m->checksum);
 		text_addf(
@@ -193,6 +206,7 @@ error_json(const void *ctx, const struct run *run)
 	}
 	if (run->failed_checksum[0] != '\0')
 		text_addf(&json, ",\"checksum\":\"%s\"", run->failed_checksum);
+	add_phase(&json, run->phase);
 	text_add(&json, "}");
 	return json.data;
 }
@@ -248,21 +262,21 @@ journal_recent(const void *ctx, const struct journal_owner *owner, unsigned limi
 	text_add(&sql, MICROSECONDS("r.duration_seconds") ", ");
 	text_add(&sql, MICROSECONDS("r.lock_wait_seconds") ", ");
 	text_add(&sql,
-	    "(SELECT pg_catalog.string_agg(pg_catalog.concat_ws(' ', "
-	    "pg_catalog.jsonb_extract_path_text(m.value, 'id'), "
-	    "pg_catalog.jsonb_extract_path_text(m.value, 'version'), ");
+	    "(SELECT pg_catalog.string_agg(pg_catalog.concat_ws(E'\\t', " MEMBER(
+		"id") ", " MEMBER("version") ", ");
 	text_add(&sql,
-	    MICROSECONDS("pg_catalog.jsonb_extract_path_text(m.value, "
-			 "'duration_seconds')::pg_catalog.float8"));
+	    MICROSECONDS("coalesce(pg_catalog.jsonb_extract_path_text(m.value, "
+			 "'duration_seconds'), '0')::pg_catalog.float8"));
+	text_add(&sql, ", " MEMBER("phase") ", " MEMBER("checksum") "), ");
 	text_add(&sql,
-	    ", pg_catalog.jsonb_extract_path_text(m.value, 'checksum')), E'\\n' ORDER BY m.n) FROM "
-	    "pg_catalog.jsonb_array_elements(r.migrations) "
+	    "E'\\n' ORDER BY m.n) FROM pg_catalog.jsonb_array_elements(r.migrations) "
 	    "WITH ORDINALITY AS m(value, n))");
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
 		text_addf(&sql, ERROR_FIELD, numbers[i]);
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
 		text_addf(&sql, ERROR_FIELD, texts[i].name);
 	text_addf(&sql, ERROR_FIELD, "checksum");
+	text_addf(&sql, ERROR_FIELD, "phase");
 	text_add(&sql, " FROM migrationd.runs AS r");
 	return journal_ask(
 	    ctx, owner, sql.data, mem_printf(ctx, " ORDER BY r.id DESC LIMIT %u", limit));
@@ -298,7 +312,16 @@ read_error(struct err *err, const PGresult *result, int row)
 		    text_of(result, row, COLUMN_TEXTS + (int)i));
 }
 
-/* Lines of "id version microseconds". */
+/* The schema's where it is not said, or is one of a release to come. */
+static enum phase
+phase_of(const char *name)
+{
+	enum phase phase = phase_find(name);
+
+	return phase == PHASE_COUNT ? PHASE_SCHEMA : phase;
+}
+
+/* Lines of id, version, microseconds, phase and checksum, with tabs between them. */
 static void
 read_migrations(struct run *run, const char *lines)
 {
@@ -307,15 +330,16 @@ read_migrations(struct run *run, const char *lines)
 
 	for (char *line = strtok_r(copy, "\n", &line_state); line;
 	     line = strtok_r(NULL, "\n", &line_state)) {
-		char *state = NULL;
-		struct migration m = { .id = strtok_r(line, " ", &state),
-			.version = strtok_r(NULL, " ", &state) };
-		const char *duration = strtok_r(NULL, " ", &state);
-		const char *checksum = strtok_r(NULL, " ", &state);
+		struct migration m = { .id = strsep(&line, "\t"),
+			.version = strsep(&line, "\t") };
+		const char *duration = strsep(&line, "\t");
+		const char *phase = strsep(&line, "\t");
 
-		snprintf(m.checksum, sizeof(m.checksum), "%s", checksum ? checksum : "");
-		if (duration)
-			run_add_applied(run, &m, strtoll(duration, NULL, 10));
+		if (line == NULL)
+			continue;
+		snprintf(m.checksum, sizeof(m.checksum), "%s", line);
+		run->phase = phase_of(phase);
+		run_add_applied(run, &m, strtoll(duration, NULL, 10));
 	}
 	talloc_free(copy);
 }
@@ -361,6 +385,7 @@ journal_read_run(const PGresult *result, int row)
 	read_error(&run->err, result, row);
 	(void)snprintf(run->failed_checksum, sizeof(run->failed_checksum), "%s",
 	    text_of(result, row, COLUMN_CHECKSUM));
+	run->phase = phase_of(text_of(result, row, COLUMN_PHASE));
 	/* no other refusal parks a migration */
 	run->in_doubt = run->outcome == RUN_REFUSED && run->failed_checksum[0] != '\0';
 	return run;

@@ -11,6 +11,9 @@
 /* Most runs of a journal that has grown large did nothing: they failed, or were refused. */
 #define DID_SOMETHING " AND r.migrations OPERATOR(pg_catalog.<>) '[]'::pg_catalog.jsonb"
 
+/* Files of other phases may have the names of the schema's; older releases did not say. */
+#define OF_SCHEMA " AND coalesce(w.phase, 'schema') OPERATOR(pg_catalog.=) 'schema'"
+
 /*
  * Not the newest one alone: a run that waited long is written behind a run that began after
  * it, and has the older id.
@@ -38,9 +41,10 @@ journal_baselined(const void *ctx, const struct journal_owner *owner)
 	    "coalesce(w.baseline, false) AS baselined "
 	    "FROM migrationd.runs AS r, "
 	    "LATERAL pg_catalog.jsonb_to_recordset(r.migrations) "
-	    "AS w(id pg_catalog.text, version pg_catalog.text, baseline pg_catalog.bool)",
+	    "AS w(id pg_catalog.text, version pg_catalog.text, baseline pg_catalog.bool, "
+	    "phase pg_catalog.text)",
 	    mem_printf(ctx,
-		DID_SOMETHING
+		DID_SOMETHING OF_SCHEMA
 		" ORDER BY w.id, r.id DESC) AS last, "
 		"LATERAL (VALUES (last.version), (pg_catalog.concat(last.id, '.sql'))) "
 		"AS k(key) WHERE last.baselined LIMIT %u",
@@ -55,9 +59,9 @@ journal_checksums(const void *ctx, const struct journal_owner *owner)
 	    "SELECT DISTINCT ON (w.id COLLATE pg_catalog.\"C\") w.id, w.checksum "
 	    "FROM migrationd.runs AS r, "
 	    "LATERAL pg_catalog.jsonb_to_recordset(r.migrations) "
-	    "AS w(id pg_catalog.text, checksum pg_catalog.text)",
+	    "AS w(id pg_catalog.text, checksum pg_catalog.text, phase pg_catalog.text)",
 	    mem_printf(ctx,
-		DID_SOMETHING
+		DID_SOMETHING OF_SCHEMA
 		" AND w.checksum IS NOT NULL "
 		"ORDER BY w.id COLLATE pg_catalog.\"C\", r.id DESC LIMIT %u",
 		BOUND_HISTORY_ROWS));

@@ -242,7 +242,7 @@ script_server(void)
 	answer("txid_status", NULL);
 	script_news("one");
 	fakepq_rows(fakepq_on("jsonb_to_recordset"), 1, 0, NULL);
-	fakepq_rows(fakepq_on("jsonb_array_elements"), 26, 0, NULL);
+	fakepq_rows(fakepq_on("jsonb_array_elements"), 27, 0, NULL);
 }
 
 /* ---- what was said ---- */

@@ -165,11 +165,11 @@ test_others(void **state)
 static void
 test_runs(void **state)
 {
-	static const char *const run[26] = { "01900000-0000-7000-8000-000000000001",
+	static const char *const run[27] = { "01900000-0000-7000-8000-000000000001",
 		"default", "apply", "odd", NULL, "1700000000000000", "1700000001000000",
-		"1000000", "5", "0001_one 1700000000001 7", "SQL_ERROR", "422", "5", "4",
-		"8", "3", "42P01", "no such table", NULL, NULL, NULL, "0002_two",
-		"0002_two.sql", NULL };
+		"1000000", "5", "0001_one\t1700000000001\t7\t\t\nodd", "SQL_ERROR", "422",
+		"5", "4", "8", "3", "42P01", "no such table", NULL, NULL, NULL,
+		"0002_two", "0002_two.sql", NULL, NULL, NULL, "seeds" };
 	struct watcher watcher;
 
 	(void)state;
@@ -182,7 +182,7 @@ test_runs(void **state)
 
 	/* once there is a journal its runs are read, although it is not the first look */
 	script_journal(true, true);
-	fakepq_rows(fakepq_on("jsonb_array_elements"), 26, 1, run);
+	fakepq_rows(fakepq_on("jsonb_array_elements"), 27, 1, run);
 	watcher_look(&watcher);
 	assert_int_equal(watcher.seen.n_runs, 1);
 	/* an outcome of a release to come is no success */

@@ -345,3 +345,46 @@ def test_what_failed_in_one_phase_did_not_fail_in_another(phases):
     document = daemon.get("/migrations").json()
     [item] = phase(document, "repeatable")["migrations"]
     assert item["state"] == "failed"
+
+
+def failed(daemon):
+    """How many of each phase are parked."""
+    status = daemon.status()
+    return {"schema": status["counts"]["failed"],
+            **{p["phase"]: p["counts"]["failed"] for p in status["phases"]}}
+
+
+def test_what_failed_is_a_file_of_its_phase(phases, start_daemon, database):
+    """The schema gets a file of the same name and text as one that failed."""
+    late = "INSERT INTO late DEFAULT VALUES;\n"
+    daemon, folders = phases(repeatable={"0001_late": late})
+    daemon.apply().problem(422, "SQL_ERROR")
+    assert failed(daemon) == {"schema": 0, "repeatable": 1}
+    drizzle_add(folders["schema"], "0001_late", late)
+    wait_until(lambda: daemon.status()["counts"]["pending"] == 1, 10)
+    assert failed(daemon) == {"schema": 0, "repeatable": 1}
+
+    # one that is started later has it from the journal
+    later = start_daemon("--migrations", folders["schema"], "--database-url",
+                         database.url, options={
+                             **QUICK, "repeatable": folders["repeatable"]})
+    wait_until(lambda: failed(later) == {"schema": 0, "repeatable": 1}, 10)
+    runs = later.get("/runs").json()["runs"]
+    assert [(m["phase"], m["id"]) for m in runs[0]["applied"]] == [
+        ("schema", "0000_users")]
+
+
+def test_a_baseline_is_of_its_phase(workdir, sequence, serve, database):
+    """A repeatable file is baselined, and is called as a migration that was run."""
+    folder = sequence({"0001_notes.sql": TABLES[0][1],
+                       "0001_notes.down.sql": "DROP TABLE users, notes;"})
+    daemon = serve(folder, options={
+        **QUICK, "rollback": True, "layout": "sequence", "tracking": "migration_log",
+        "repeatable": fill(workdir / "repeatable", {"0001_notes": note("again")})})
+    assert daemon.post("/apply", json={"phases": ["schema"]}).status == 200
+    got = daemon.post("/baseline", json={"all": True, "phases": ["repeatable"]})
+    assert got.status == 200, repr(got)
+    assert migrations_of(daemon.get("/migrations"))[0]["state"] == "applied"
+    got = daemon.post("/rollback", json={"steps": 1})
+    assert got.status == 200, repr(got)
+    assert not database.has_table("notes")

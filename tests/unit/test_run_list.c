@@ -18,6 +18,7 @@ struct event {
 	const char *failed;   /* the migration that it stopped at, by its own fault */
 	const char *applied;  /* one that it applied */
 	const char *repaired; /* the migration that a repair was about */
+	enum phase phase;     /* that all this was of */
 };
 
 static struct run *
@@ -30,6 +31,7 @@ make(const struct event *event, unsigned number)
 	snprintf(run->id, sizeof(run->id), "run-%u", number);
 	run->state = RUN_DONE;
 	run->outcome = event->outcome;
+	run->phase = event->phase;
 	if (event->failed) {
 		err_set(&run->err, CAT_SQL_ERROR, "no");
 		snprintf(
@@ -94,6 +96,16 @@ test_parked(void **state)
 		      { RUN_SUCCEEDED, PLAN_REPAIR, .repaired = "b" },
 		      { RUN_FAILED, .failed = "b" } },
 		    3, "run-2" },
+		/* what has its name in another phase is another file */
+		{ { { RUN_FAILED, .failed = "b", .phase = PHASE_REPEATABLE },
+		      { RUN_SUCCEEDED, .applied = "b" } },
+		    2, "run-0" },
+		{ { { RUN_FAILED, .failed = "b", .phase = PHASE_REPEATABLE },
+		      { RUN_SUCCEEDED, PLAN_REPAIR, .repaired = "b" } },
+		    2, "run-0" },
+		{ { { RUN_FAILED, .failed = "b", .phase = PHASE_SEEDS },
+		      { RUN_SUCCEEDED, .applied = "b", .phase = PHASE_SEEDS } },
+		    2, NULL },
 	};
 
 	(void)state;
@@ -179,6 +191,10 @@ test_rolled_back(void **state)
 		{ { { RUN_SUCCEEDED, PLAN_ROLLBACK, .applied = "a" },
 		      { RUN_SUCCEEDED, .applied = "a" } },
 		    2, false },
+		/* a file of that name that is no migration of the schema */
+		{ { { RUN_SUCCEEDED, PLAN_ROLLBACK, .applied = "a" },
+		      { RUN_SUCCEEDED, .applied = "a", .phase = PHASE_SEEDS } },
+		    2, true },
 	};
 
 	(void)state;

@@ -203,6 +203,8 @@ struct run {
 	unsigned attempts;   /* transactions tried again because a lock was in the way */
 	unsigned reconnects; /* after a connection that was lost at COMMIT */
 	bool in_doubt;       /* it stopped at a statement whose outcome is not known */
+	/* its connection was lost, and what it sent last may go on outside a transaction */
+	bool left_unfenced;
 
 	enum phase phase; /* in hand, or the last one */
 	struct run_phase phases[PHASE_COUNT];

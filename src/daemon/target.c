@@ -325,6 +325,7 @@ target_new(
 	target->on_change = on_change;
 	target->arg = arg;
 	target->passwords = mem_zero(target, struct password_memory);
+	digest_uuid7(clock_now_us(), target->process);
 	target->herald = herald_new(loop, metrics, on_change, arg);
 	target_init_settle(target);
 	return target;

@@ -32,6 +32,7 @@ struct target {
 	const struct config *config;
 	struct target_params *params;     /* as configured now */
 	struct target_params *run_params; /* as they were when the run began */
+	char process[UUID_TEXT];          /* what its runs are known by (db/lease.h) */
 
 	struct target_phase phases[PHASE_COUNT];
 	int64_t history_floor_us; /* older histories than this are stale */

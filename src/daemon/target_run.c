@@ -71,6 +71,9 @@ on_run_done(void *arg, struct history *const histories[PHASE_COUNT])
 	report_run_end(run, target->config->instance);
 	metrics_count_run(target->metrics, run);
 	herald_ended(target->herald, run);
+	/* the lease that it left is not to be taken over */
+	if (run->left_unfenced)
+		digest_uuid7(clock_now_us(), target->process);
 	target->run = NULL;
 	target->runner = NULL;
 	target->lock_seen = (struct lock_facts){ 0 };
@@ -134,6 +137,7 @@ run_begin(struct target *target)
 	target->run_is_wanted = target->want_run;
 	target->want_run = false;
 	target->run_params = target_params_copy(target, target->params);
+	memcpy(target->run_params->process, target->process, sizeof(target->process));
 	target->runner = runner_start(
 	    target->loop, target->run_params, target->run, target->run_folders, &events);
 	if (target->stop_reason != NULL)

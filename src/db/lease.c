@@ -56,6 +56,17 @@ add_is_ours(struct text *sql, const struct lock *lock)
 	text_add_literal(sql, lock->token);
 }
 
+/* Or an earlier run's. As texts such tokens sort by the ids of the runs, in any collation. */
+static void
+add_is_of_process(struct text *sql, const struct lock *lock)
+{
+	text_add(sql, "(pg_catalog.split_part(l.token, '/', 1) OPERATOR(pg_catalog.=) ");
+	text_add_literal(sql, lock->process);
+	text_add(sql, " AND l.token OPERATOR(pg_catalog.<=) ");
+	text_add_literal(sql, lock->token);
+	text_add(sql, ")");
+}
+
 static void
 add_end(struct text *sql)
 {
@@ -121,7 +132,7 @@ lease_try(const void *ctx, const struct lock *lock)
 	add_end(&sql);
 	add_where(&sql, "lease", lock);
 	text_add(&sql, " AND (l.token OPERATOR(pg_catalog.=) '' OR ");
-	add_is_ours(&sql, lock);
+	add_is_of_process(&sql, lock);
 	text_add(&sql, " OR l.expires_at OPERATOR(pg_catalog.<) " NOW ")");
 	if ((lock->can & ENGINE_ROW_LOCKS) != 0) {
 		text_add(&sql, " AND EXISTS (SELECT 1 FROM migrationd.locks AS l");

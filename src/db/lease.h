@@ -15,6 +15,14 @@
  * its token there too, and cannot while a transaction of the holder before has it
  * locked. Two rows, so that the renewal does not wait for the holder's own transaction.
  *
+ * A run whose connection is lost cannot give its lease back. The next one of the same
+ * process takes it over at once: the token names process and run, and ids of runs ascend,
+ * so nothing that the earlier one has sent, and that arrives late, takes it back. What is
+ * left of that one is kept out as any holder's is: a transaction of its own at COMMIT has
+ * the fence locked, an earlier one finds another token there. A statement that runs
+ * outside a transaction has no fence: where one of those may go on, the process takes
+ * another name (run->left_unfenced), and the lease has to run out.
+ *
  * No statement here waits for a lock longer than a renewal takes; each is one
  * transaction, whatever isolation level the role is set to.
  *
@@ -38,8 +46,9 @@ struct pgconn_statement lease_create(const void *ctx, bool schema_exists);
 struct pgconn_statement lease_rows(const void *ctx, const struct lock *lock);
 
 /*
- * Take it: when it is free, has run out, or is ours (after a lost connection), and no
- * transaction of an earlier holder is open. One row of one bool.
+ * Take it: when it is free, has run out, or is ours or an earlier run's of this process
+ * (after a lost connection), and no transaction of an earlier holder is open. One row of
+ * one bool.
  */
 struct pgconn_statement lease_try(const void *ctx, const struct lock *lock);
 

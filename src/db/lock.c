@@ -241,6 +241,7 @@ lock_init(struct lock *lock, enum target_lock_mode mode, const struct engine *en
 {
 	bool pooled = engine->pooled;
 	char host[65] = "";
+	char alone[UUID_TEXT];
 
 	*lock = (struct lock){
 		.ops = &advisory,
@@ -251,11 +252,20 @@ lock_init(struct lock *lock, enum target_lock_mode mode, const struct engine *en
 	if (mode == LOCK_MODE_LEASE || (mode == LOCK_MODE_AUTO && pooled) ||
 	    !engine_can(engine, ENGINE_ADVISORY))
 		lock->ops = &lease;
-	digest_uuid7(clock_now_us(), lock->token);
+	digest_uuid7(clock_now_us(), alone);
+	lock_name(lock, "", alone);
 	(void)gethostname(host, sizeof(host) - 1);
 	(void)snprintf(lock->holder, sizeof(lock->holder),
 	    "migrationd%s%s, pid %ld on %s", instance ? " " : "",
 	    instance ? instance : "", (long)getpid(), host);
+}
+
+void
+lock_name(struct lock *lock, const char *process, const char *run_id)
+{
+	(void)snprintf(lock->process, sizeof(lock->process), "%s",
+	    process[0] != '\0' ? process : run_id);
+	(void)snprintf(lock->token, sizeof(lock->token), "%s/%s", lock->process, run_id);
 }
 
 int

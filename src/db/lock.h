@@ -9,6 +9,7 @@
  *	struct lock lock;
  *
  *	lock_init(&lock, params->lock_mode, &engine, key, params->instance);
+ *	lock_name(&lock, params->process, run->id);
  *	lock.ops->look         send it, unless NULL; create what is absent; rows
  *	lock.ops->try          send it, until lock_tried says that it is ours
  *	lock.ops->renew        every renew_ms over another connection, unless NULL
@@ -34,9 +35,11 @@ struct lock {
 	const struct lock_ops *ops;
 	int64_t key;
 	bool pooled;
-	unsigned can;          /* of the engine */
-	char token[UUID_TEXT]; /* of this holder and no other, ever */
-	char holder[256];      /* what others are told of it */
+	unsigned can; /* of the engine */
+	/* of this holder and no other, ever: the process, a slash, the run */
+	char token[2 * UUID_TEXT];
+	char process[UUID_TEXT];
+	char holder[256]; /* what others are told of it */
 	/* when the last try or renewal that was granted had been sent; 0: none was */
 	int64_t granted_mono_us;
 };
@@ -83,6 +86,12 @@ struct lock_ops {
  */
 void lock_init(struct lock *lock, enum target_lock_mode mode, const struct engine *engine,
     int64_t key, const char *instance);
+
+/*
+ * Who it is for: a run of a process, which takes over at once what an earlier run of that
+ * process left. `process` "": there is none.
+ */
+void lock_name(struct lock *lock, const char *process, const char *run_id);
 
 /*
  * The answer to `try`, which was sent at `sent_mono_us`. CONFIGURATION when the session

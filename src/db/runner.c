@@ -243,6 +243,14 @@ runner_pause(struct runner *runner, uint64_t pause_ms)
 	uv_timer_start(&runner->timer, on_timer, pause_ms, 0);
 }
 
+/* Whether what is sent there changes something outside a transaction of a migration. */
+static bool
+is_unfenced(enum run_state state)
+{
+	return state == RUN_REPAIR || state == RUN_RESUME || state == RUN_INTENT ||
+	    state == RUN_ALONE || state == RUN_OUTCOME;
+}
+
 enum run_state
 runner_fail(struct runner *runner, const struct err *err)
 {
@@ -263,8 +271,10 @@ runner_fail(struct runner *runner, const struct err *err)
 		    "whether %s was committed is not known; the next %s reads the "
 		    "tracking table and goes on from there",
 		    runner->doubt->migrations[0]->id, run_operation_name(run->operation));
-	if (runner->conn == NULL || !pgconn_is_open(runner->conn))
+	if (runner->conn == NULL || !pgconn_is_open(runner->conn)) {
+		run->left_unfenced = is_unfenced(run->state);
 		return RUN_DONE;
+	}
 	return run_on_fail(run->state);
 }
 

@@ -99,10 +99,12 @@ probe_choose_lock(struct runner *runner)
 	struct tracking_table table =
 	    connect_tracking_table(runner->params, PHASE_SCHEMA, &runner->engine);
 
-	if (runner->lock.ops == NULL)
-		lock_init(&runner->lock, runner->params->lock_mode, &runner->engine,
-		    lock_key(runner->engine.database, table.schema, table.table),
-		    runner->params->instance);
+	if (runner->lock.ops != NULL)
+		return;
+	lock_init(&runner->lock, runner->params->lock_mode, &runner->engine,
+	    lock_key(runner->engine.database, table.schema, table.table),
+	    runner->params->instance);
+	lock_name(&runner->lock, runner->params->process, runner->run->id);
 }
 
 static enum run_state

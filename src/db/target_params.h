@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/digest.h"
 #include "core/phase.h"
 #include "core/plan.h"
 
@@ -38,7 +39,8 @@ struct target_params {
 	const char *tracking;        /* kind, resolved: never "auto" */
 	const char *tracking_schema; /* NULL: the kind's default */
 	const char *tracking_table;  /* NULL: the kind's default */
-	const char *instance; /* NULL, or a name for application_name and journal */
+	const char *instance;    /* NULL, or a name for application_name and journal */
+	char process[UUID_TEXT]; /* that the run is one of (lock_name); "": it is alone */
 	bool journal;
 	bool heed_others; /* refuse where another tool's tracking table has the rows */
 	bool guard;       /* keep a unique index on the tracking table */

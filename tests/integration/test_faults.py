@@ -497,3 +497,67 @@ def test_standby_first_in_the_list(start_daemon, drizzle, own_postgres,
     assert daemon.apply(timeout=30).status == 200
     assert_undisturbed(database)
     daemon.stop()
+
+
+# -- the lease of a run that lost its connection ---------------------------------
+
+def lease_ends(database):
+    """As if its holder had not been heard of for as long as a lease lasts."""
+    database.execute("UPDATE migrationd.locks SET expires_at = now()"
+                     " - interval '1 s' WHERE name LIKE 'lease/%%'")
+
+
+@pytest.mark.parametrize("what", ["first part", "record", "journal"])
+def test_the_next_run_takes_the_lease_of_the_dead_one(through, proxy, drizzle,
+                                                      database, what):
+    daemon = through(drizzle(THREE), "--lock", "lease")
+    daemon.wait_verdict("pending")
+    rule = proxy.on(*PHASES[what], "cut")
+    first = daemon.apply(timeout=60)
+    rule.wait()
+    assert first.status == (200 if what == "journal" else 503), repr(first)
+    held = "SELECT token FROM migrationd.locks WHERE name LIKE %s AND expires_at > now()"
+    before = database.query(held, "lease/%")
+    assert before and before[0][0], "nobody could give it back"
+    fence = database.value("SELECT token FROM migrationd.locks WHERE name LIKE 'fence/%%'")
+    assert before[0][0] == fence
+
+    got = daemon.apply(timeout=60)
+    assert got.status == 200, repr(got)
+    assert got.seconds < 5, "it is its own lease that it waited for"
+    assert_undisturbed(database)
+    assert database.value("SELECT token FROM migrationd.locks"
+                          " WHERE name LIKE 'fence/%%'") > fence, "a token of its own"
+
+
+def test_a_lease_is_left_to_a_statement_that_may_go_on(through, proxy, drizzle,
+                                                       database):
+    """What runs outside a transaction has no fence: the lease has to run out."""
+    daemon = through(drizzle([(A, THREE[0][1]),
+                              (B, "CREATE INDEX CONCURRENTLY i ON a (id);")]),
+                     "--lock", "lease", "--lock-wait", "2s")
+    daemon.wait_verdict("pending")
+    rule = proxy.on("client", None, rb"CREATE INDEX CONCURRENTLY", "cut")
+    daemon.apply(timeout=60).problem(503, "NETWORK_ERROR")
+    rule.wait()
+    for _ in range(2):
+        daemon.apply(timeout=60).problem(503, "LOCK_TIMEOUT")
+    lease_ends(database)
+    got = daemon.apply(timeout=60)
+    assert got.status == 200, repr(got)
+    assert database.value("SELECT indisvalid FROM pg_index"
+                          " WHERE indexrelid = 'i'::regclass")
+
+
+def test_a_lease_goes_to_no_earlier_run(through, proxy, drizzle, database):
+    """One that is still on its way when a later run of its process has the lease."""
+    daemon = through(drizzle(THREE), "--lock", "lease", "--lock-wait", "2s")
+    daemon.wait_verdict("pending")
+    proxy.on(*PHASES["first part"], "cut")
+    daemon.apply(timeout=60).problem(503, "NETWORK_ERROR")
+    later = "split_part(token, '/', 1) || '/ffffffff-ffff-7fff-bfff-ffffffffffff'"
+    database.execute(f"UPDATE migrationd.locks SET token = {later}")
+    daemon.apply(timeout=60).problem(503, "LOCK_TIMEOUT")
+    lease_ends(database)
+    assert daemon.apply(timeout=60).status == 200
+    assert_undisturbed(database)

@@ -211,6 +211,41 @@ test_init(void **state)
 	assert_string_not_equal(first.token, second.token);
 }
 
+/* A lease is held by a run; another of its process may take it, and it alone use it. */
+static void
+test_token(void **state)
+{
+	static const char process[] = "018f0000-0000-7000-8000-00000000000a";
+	static const char run[] = "018f0000-0000-7000-8000-00000000000b";
+	void *ctx = mem_context(NULL, "test");
+	struct lock lock;
+	struct text sql;
+
+	(void)state;
+	lock_init(&lock, LOCK_MODE_LEASE, &pooled_engine, 7, NULL);
+	lock_name(&lock, "", run);
+	assert_string_equal(lock.process, run);
+	lock_name(&lock, process, run);
+	assert_string_equal(lock.process, process);
+	assert_int_equal(strlen(lock.token), 2 * UUID_TEXT - 1);
+	assert_true(strncmp(lock.token, process, strlen(process)) == 0);
+	assert_string_equal(lock.token + UUID_TEXT, run);
+
+	text_init(&sql, ctx, 4000);
+	text_addf(&sql,
+	    "(pg_catalog.split_part(l.token, '/', 1) OPERATOR(pg_catalog.=) '%s' "
+	    "AND l.token OPERATOR(pg_catalog.<=) '%s')",
+	    process, lock.token);
+	assert_non_null(strstr(lock.ops->try(ctx, &lock).sql, sql.data));
+	assert_null(strstr(lock.ops->renew(ctx, &lock).sql, "split_part"));
+	assert_null(strstr(lock.ops->release(ctx, &lock).sql, "split_part"));
+	text_init(&sql, ctx, 4000);
+	lock.ops->add_guard(&sql, &lock);
+	assert_null(strstr(sql.data, "split_part"));
+	assert_non_null(strstr(sql.data, lock.token));
+	talloc_free(ctx);
+}
+
 static void
 test_advisory(void **state)
 {
@@ -310,6 +345,7 @@ main(void)
 		cmocka_unit_test(test_answer),
 		cmocka_unit_test(test_pause),
 		cmocka_unit_test(test_init),
+		cmocka_unit_test(test_token),
 		cmocka_unit_test(test_advisory),
 		cmocka_unit_test(test_sure),
 	};

@@ -52,6 +52,9 @@ tracking_name(size_t i)
 const char *
 tracking_label(const void *ctx, const struct tracking_table *table)
 {
+	if (table->kind->is_shared)
+		return mem_printf(ctx, "%s.%s/%s", table->schema, table->table,
+		    tracking_target_label(ctx, table));
 	return mem_printf(ctx, "%s.%s", table->schema, table->table);
 }
 

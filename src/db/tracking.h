@@ -76,6 +76,7 @@ struct tracking {
 	const char *default_schema; /* NULL: the session's current_schema() */
 	const char *default_table;
 	enum history_key key;
+	bool is_shared; /* one table for all targets: rows say whose they are */
 	/* The one layout whose migrations have what the rows hold; NULL: any has. */
 	const char *needs_layout;
 	const char *const *columns; /* that must be there, NULL-terminated */
@@ -219,8 +220,9 @@ int tracking_read_history(const void *ctx, const struct tracking_table *table,
     struct err *err) MUST_CHECK;
 
 /*
- * "schema.table": what it is called in tables of our own, which targets share; and likewise
- * the target's own table, whichever of its phases `table` is of. Owned by ctx.
+ * "schema.table": what it is called in tables of our own, which targets share, with the
+ * target's behind it where it is one of those itself; and likewise the target's own table,
+ * whichever of its phases `table` is of. Owned by ctx.
  */
 const char *tracking_label(const void *ctx, const struct tracking_table *table);
 const char *tracking_target_label(const void *ctx, const struct tracking_table *table);

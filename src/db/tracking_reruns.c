@@ -35,6 +35,7 @@ record(const void *ctx, const struct tracking_table *table,
 const struct tracking tracking_reruns = {
 	.name = "reruns",
 	.default_schema = "migrationd",
+	.is_shared = true,
 	.key = HISTORY_BY_VERSION,
 	.columns = columns,
 	.create = "CREATE TABLE IF NOT EXISTS {table} "

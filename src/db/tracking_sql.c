@@ -38,8 +38,7 @@ add_serial(struct text *sql, const struct tracking_table *table)
 static void
 add_target(struct text *sql, const struct tracking_table *table)
 {
-	text_add_literal(
-	    sql, mem_printf(sql->ctx, "%s.%s", table->of_schema, table->of_table));
+	text_add_literal(sql, tracking_target_label(sql->ctx, table));
 }
 
 static const struct {

@@ -87,6 +87,26 @@ def test_what_failed_for_one_is_not_parked_for_the_other(service, database):
     assert [r["outcome"] for r in runs_of(second.get("/runs"))] == ["succeeded"]
 
 
+def test_what_is_half_done_of_one_is_not_of_the_other(service, database, workdir):
+    """A repeatable file of each, of one name, whose statements are noted one by one."""
+    index = "CREATE INDEX CONCURRENTLY IF NOT EXISTS {0}_i ON {0} (id);\n"
+    for name, rest in (("a", "SELECT 1/0;"), ("b", "SELECT 1;")):
+        write(workdir / f"again_{name}" / "index.sql", index.format(name) + rest)
+    first = service("a", repeatable=workdir / "again_a")
+    first.apply().problem(422, "SQL_ERROR")
+    assert database.value("SELECT count(*) FROM migrationd.statements") == 1
+    second = service("b", repeatable=workdir / "again_b")
+    got = second.apply()
+    assert got.status == 200, repr(got)
+    assert database.has_table("b_i")
+
+    # and the first one goes on where it was
+    write(workdir / "again_a" / "index.sql", index.format("a") + "SELECT 2;")
+    wait_until(lambda: second.verdict() == "current", 10)
+    assert wait_until(lambda: first.apply().status == 200, 10)
+    assert database.value("SELECT count(*) FROM migrationd.statements") == 0
+
+
 def test_they_make_the_journal_at_the_same_time(service, database):
     """Each has a lock of its own, so nothing keeps the two apart."""
     daemon = service("a")

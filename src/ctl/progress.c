@@ -34,14 +34,34 @@ tell_start(struct progress *progress, const json_t *run, struct paint *out)
 	paint_addf(out, "\n");
 }
 
+/* Whether it is a failure of a phase, which has a line of its own. */
+static bool
+is_failure(const json_t *run, const char *warning)
+{
+	const json_t *phase, *failure;
+	size_t i, j;
+
+	doc_each(i, phase, doc_get(run, "phases")) {
+		doc_each(j, failure, doc_get(phase, "failures")) {
+			if (warning && strcmp(doc_text(failure, "detail"), warning) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
 static void
 tell_warnings(struct progress *progress, const json_t *run, struct paint *out)
 {
 	const json_t *list = doc_get(run, "warnings");
 
-	for (; progress->n_warnings < json_array_size(list); progress->n_warnings++)
-		paint_line(out, "warning", INK_WARN,
-		    json_string_value(json_array_get(list, progress->n_warnings)));
+	for (; progress->n_warnings < json_array_size(list); progress->n_warnings++) {
+		const char *warning =
+		    json_string_value(json_array_get(list, progress->n_warnings));
+
+		if (!is_failure(run, warning))
+			paint_line(out, "warning", INK_WARN, warning);
+	}
 }
 
 static void
@@ -149,17 +169,23 @@ tell_end(struct progress *progress, const json_t *run, struct paint *out)
 {
 	const char *outcome = doc_text(run, "outcome");
 	size_t n = json_array_size(doc_done(run));
+	int failed = (int)doc_number(run, "failed");
 	char span[CLOCK_TEXT];
 
 	if (progress->ended || !outcome[0])
 		return;
 	progress->ended = true;
 	paint_add(out, paint_ink_of(outcome), outcome);
-	if (n == 0 && strcmp(outcome, "succeeded") == 0)
+	if (n == 0 && failed == 0 && strcmp(outcome, "succeeded") == 0)
 		paint_addf(out, ": nothing was to do");
 	else
 		paint_addf(out, ": %zu migration%s in %s", n, n == 1 ? "" : "s",
 		    doc_span(run, "duration_seconds", span));
+	if (failed > 0) {
+		paint_addf(out, ", ");
+		paint_add(out, INK_BAD, "failed");
+		paint_addf(out, " %d", failed);
+	}
 	paint_addf(out, "\n");
 }
 

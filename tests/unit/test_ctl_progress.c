@@ -92,6 +92,12 @@ test_ends(void **state)
 		{ "{'outcome': 'cancelled', 'duration_seconds': 1,"
 		  " 'applied': [{'id': 'a'}]}",
 		    "applied   a  \ncancelled: 1 migration in 1.0 s\n" },
+		/* a phase that stops nothing: told once, and never "nothing" */
+		{ "{'outcome': 'succeeded', 'duration_seconds': 1, 'failed': 1,"
+		  " 'warnings': ['d.sql:1: no', 'else'], 'phases':"
+		  " [{'failures': []}, {'failures': [{'detail': 'd.sql:1: no'}]}]}",
+		    "warning   else\nfailed    d.sql:1: no\n"
+		    "succeeded: 0 migrations in 1.0 s, failed 1\n" },
 	};
 
 	(void)state;

@@ -22,6 +22,66 @@ show(struct ctl *ctl, const char *path, render_fn *render)
 	return ctl_show(ctl, &answer, render);
 }
 
+/*
+ * Nothing could be shown: where that is because the database was not reached, or the folder
+ * is not right, that is told, and the exit code says so too.
+ */
+static int
+explain_nothing(struct ctl *ctl)
+{
+	struct answer status;
+	const char *verdict;
+	struct paint out;
+
+	if (ctl_ask_raw(ctl, "GET", "/status", NULL, &status) < 0)
+		return ctl->exit_code;
+	verdict = doc_text(status.document, "verdict");
+	if (strcmp(verdict, "unreachable") != 0 && strcmp(verdict, "invalid") != 0)
+		return EXIT_FINE;
+	if (!ctl->is_json) {
+		ctl_paint(ctl, stderr, &out);
+		paint_line(&out, verdict, paint_ink_of(verdict),
+		    doc_text(status.document, "sentence"));
+		paint_advice(&out, "next", doc_text(status.document, "advice"));
+		ctl_print(&out, stderr);
+	}
+	return verdict[0] == 'u' ? EXIT_UNREACHABLE : EXIT_FILES;
+}
+
+/* A document with nothing in it: the lists of that name, of the schema and of each phase. */
+static bool
+is_empty(const json_t *document, const char *list)
+{
+	const json_t *phase;
+	size_t i, n = json_array_size(doc_get(document, list));
+
+	doc_each(i, phase, doc_get(document, "phases")) {
+		n += json_array_size(doc_get(phase, list));
+	}
+	return n == 0;
+}
+
+/* The same as show, for what is empty or not there while nothing is known. */
+static int
+show_known(struct ctl *ctl, const char *path, const char *list, render_fn *render)
+{
+	struct answer answer;
+	int exit_code = EXIT_FINE;
+
+	if (ctl_ask_raw(ctl, "GET", path, NULL, &answer) < 0)
+		return ctl->exit_code;
+	if (list ? is_empty(answer.document, list) : answer.status == 404)
+		exit_code = explain_nothing(ctl);
+	if (exit_code != EXIT_FINE && !ctl->is_json)
+		return exit_code;
+	if (answer.status >= 400 || !answer.document) {
+		ctl_print_problem(ctl, &answer);
+		return exit_code != EXIT_FINE ? exit_code : ctl_exit_code_of(&answer);
+	}
+	ctl_show(ctl, &answer, render);
+	return exit_code;
+}
+
 static int
 status_exit_code(const struct answer *answer)
 {
@@ -82,7 +142,11 @@ ctl_run_list(struct ctl *ctl)
 {
 	const char *state = args_text(&ctl->args, "state");
 
-	return show(ctl, ctl_path(ctl, "/migrations", "state", state), render_migrations);
+	/* none in that state is an answer */
+	if (state)
+		return show(
+		    ctl, ctl_path(ctl, "/migrations", "state", state), render_migrations);
+	return show_known(ctl, "/migrations", "migrations", render_migrations);
 }
 
 /* Whether it is the id of a run: no migration has a name of that form. */
@@ -100,20 +164,21 @@ ctl_run_show(struct ctl *ctl)
 	const char *id = args_operand(&ctl->args, 0);
 	bool is_run = is_run_id(id);
 
-	return show(ctl, mem_printf(ctl, is_run ? "/runs/%s" : "/migrations/%s", id),
+	return show_known(ctl,
+	    mem_printf(ctl, is_run ? "/runs/%s" : "/migrations/%s", id), NULL,
 	    is_run ? render_run : render_migration);
 }
 
 int
 ctl_show_plan(struct ctl *ctl, const struct answer *answer)
 {
-	struct answer refused = {
-		.status = 409,
-		.document = (json_t *)doc_get(answer->document, "refused"),
-	};
+	bool is_refused = doc_get(answer->document, "refused") != NULL;
+	int exit_code = ctl_exit_code_of(answer);
 
 	ctl_show(ctl, answer, render_plan);
-	return refused.document ? ctl_exit_code_of(&refused) : EXIT_FINE;
+	if (!is_refused && exit_code == EXIT_UNREACHABLE)
+		explain_nothing(ctl);
+	return exit_code;
 }
 
 int
@@ -153,8 +218,8 @@ ctl_run_history(struct ctl *ctl)
 {
 	const char *limit = args_text(&ctl->args, "limit");
 
-	return show(
-	    ctl, ctl_path(ctl, "/runs", "limit", limit ? limit : "20"), render_runs);
+	return show_known(ctl, ctl_path(ctl, "/runs", "limit", limit ? limit : "20"),
+	    "runs", render_runs);
 }
 
 static int

@@ -78,7 +78,10 @@ int ctl_exit_code_of(const struct answer *answer);
 /* Print the answer: with --json as it came. Returns EXIT_FINE. */
 int ctl_show(struct ctl *ctl, const struct answer *answer, render_fn *render);
 
-/* Print a plan. Returns the exit code, of the refusal where it is refused. */
+/*
+ * Print a plan. Returns the exit code that its run would have, as far as can be known: of the
+ * refusal where it is refused, EXIT_UNREACHABLE where the database was not read.
+ */
 int ctl_show_plan(struct ctl *ctl, const struct answer *answer);
 
 /* The answer as it came, to standard output. */

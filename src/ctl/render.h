@@ -40,5 +40,8 @@ render_fn render_run_line;
 /* A problem document: what, where, and what to do next. */
 render_fn render_problem;
 
+/* The same without what to do, where that is part of what is `advised` below it. */
+void render_problem_but(struct paint *out, const json_t *document, const char *advised);
+
 /* How long a run's statement waits for whom, and how far it is. */
 render_fn render_wait;

@@ -167,18 +167,24 @@ render_migration(struct paint *out, const json_t *document)
 
 /* ---- the plan ---- */
 
+/* All but those that are `said` on the same screen; likewise what to do about them. */
 static void
-add_problems(struct paint *out, const json_t *list)
+add_problems(struct paint *out, const json_t *list, const char *said, const char *advised)
 {
 	const json_t *item;
 	size_t i;
 
 	doc_each(i, item, list) {
 		bool blocks = doc_is(item, "blocks");
+		const char *detail = doc_text(item, "detail");
+		const char *hint = doc_text(item, "hint");
 
+		if (strstr(said, detail))
+			continue;
 		paint_line(out, blocks ? "problem" : "warning",
-		    blocks ? INK_BAD : INK_WARN, doc_text(item, "detail"));
-		paint_advice(out, "hint", doc_text(item, "hint"));
+		    blocks ? INK_BAD : INK_WARN, detail);
+		if (!strstr(advised, hint))
+			paint_advice(out, "hint", hint);
 	}
 }
 
@@ -193,46 +199,49 @@ verb_of(const json_t *document)
 	return strcmp(operation, "baseline") == 0 ? "record" : "apply";
 }
 
-/* Behind the schema, or alone. */
+/* Those of the plan, or of one of its phases, numbered from the `*n`th on. */
 static void
-add_phase(struct paint *out, const json_t *phase)
+add_steps(struct paint *out, const json_t *plan, size_t *n)
 {
+	const char *phase = doc_text(plan, "phase");
 	const json_t *step;
 	size_t i;
 
-	add_problems(out, doc_get(phase, "problems"));
-	doc_each(i, step, doc_get(phase, "steps")) {
-		paint_addf(out, "and   ");
+	doc_each(i, step, doc_get(plan, "steps")) {
+		paint_addf(out, "%4zu  ", ++*n);
 		paint_add(out, INK_PLAIN, doc_text(step, "id"));
-		paint_addf(out, " (%s)\n", doc_text(phase, "phase"));
+		if (phase[0]) {
+			paint_addf(out, "  ");
+			paint_add(out, INK_DIM, phase);
+		}
+		paint_addf(out, "\n");
 	}
-	if (doc_get(phase, "refused"))
-		render_problem(out, doc_get(phase, "refused"));
 }
 
 void
 render_plan(struct paint *out, const json_t *document)
 {
-	const json_t *steps = doc_get(document, "steps");
 	const json_t *refused = doc_get(document, "refused");
-	const json_t *step;
 	const json_t *phase;
-	size_t i;
+	size_t i, n = 0;
 
-	add_problems(out, doc_get(document, "problems"));
-	doc_each(i, step, steps) {
-		paint_addf(out, "%4zu  ", i + 1);
-		paint_add(out, INK_PLAIN, doc_text(step, "id"));
-		paint_addf(out, "\n");
-	}
-	if (refused)
+	add_problems(out, doc_get(document, "problems"), doc_text(refused, "detail"), "");
+	add_steps(out, document, &n);
+	if (refused) {
 		render_problem(out, refused);
-	else if (!doc_is(document, "known"))
+		return;
+	}
+	doc_each(i, phase, doc_get(document, "phases")) {
+		add_problems(out, doc_get(phase, "problems"),
+		    doc_text(phase, "refused.detail"), "");
+		add_steps(out, phase, &n);
+		if (doc_get(phase, "refused"))
+			render_problem(out, doc_get(phase, "refused"));
+	}
+	if (!doc_is(document, "known"))
 		paint_addf(out, "the database has not been read yet: ask again\n");
 	else
-		paint_addf(out, "%zu to %s\n", json_array_size(steps), verb_of(document));
-	doc_each(i, phase, doc_get(document, "phases"))
-		add_phase(out, phase);
+		paint_addf(out, "%zu to %s\n", n, verb_of(document));
 }
 
 /* ---- the status ---- */
@@ -306,13 +315,15 @@ add_runs(struct paint *out, const json_t *document)
 	render_run_line(out, last);
 	paint_addf(out, "\n");
 	if (doc_get(last, "error"))
-		render_problem(out, doc_get(last, "error"));
+		render_problem_but(
+		    out, doc_get(last, "error"), doc_text(document, "advice"));
 }
 
 void
 render_status(struct paint *out, const json_t *document)
 {
 	const char *verdict = doc_text(document, "verdict");
+	const char *layout = doc_text(document, "folder.layout");
 	const json_t *warning, *phase;
 	size_t i;
 
@@ -325,7 +336,7 @@ render_status(struct paint *out, const json_t *document)
 	paint_label(out, "folder");
 	paint_add(out, INK_PLAIN, doc_text(document, "folder.path"));
 	paint_addf(out, " (");
-	paint_add(out, INK_PLAIN, doc_text(document, "folder.layout"));
+	paint_add(out, INK_PLAIN, layout[0] ? layout : "layout not recognised");
 	paint_addf(out, ")\n");
 	paint_line(out, "tracking", INK_PLAIN, doc_text(document, "tracking.table"));
 	add_counts(out, "pending", doc_get(document, "counts"));
@@ -336,5 +347,6 @@ render_status(struct paint *out, const json_t *document)
 	doc_each(i, warning, doc_get(document, "warnings")) {
 		paint_line(out, "warning", INK_WARN, json_string_value(warning));
 	}
-	add_problems(out, doc_get(document, "folder.problems"));
+	add_problems(out, doc_get(document, "folder.problems"),
+	    doc_text(document, "sentence"), doc_text(document, "advice"));
 }

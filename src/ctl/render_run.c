@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: PostgreSQL */
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,12 +23,30 @@ add_statement(struct paint *out, const json_t *document)
 	paint_addf(out, "\n");
 }
 
+/* Of its category; the words of an HTTP status ("Conflict") tell a person nothing. */
+static bool
+has_title(const json_t *document)
+{
+	const char *type = strrchr(doc_text(document, "type"), ':');
+	const char *category = doc_text(document, "category");
+
+	while (type && *++type && *category) {
+		char c = *category == '_' ? '-' : (char)tolower((unsigned char)*category);
+
+		if (*type != c)
+			return false;
+		category++;
+	}
+	return type && !*type && !*category;
+}
+
 void
-render_problem(struct paint *out, const json_t *document)
+render_problem_but(struct paint *out, const json_t *document, const char *advised)
 {
 	const char *category = doc_text(document, "category");
 	const char *sqlstate = doc_text(document, "sqlstate");
-	const char *title = doc_text(document, "title");
+	const char *title = has_title(document) ? doc_text(document, "title") : "";
+	const char *hint = doc_text(document, "hint");
 
 	paint_label(out, "error");
 	paint_add(out, INK_BAD, title);
@@ -46,8 +65,15 @@ render_problem(struct paint *out, const json_t *document)
 	add_statement(out, document);
 	paint_line(out, "detail", INK_PLAIN, doc_text(document, "message_detail"));
 	paint_line(out, "context", INK_PLAIN, doc_text(document, "context"));
-	paint_advice(out, "hint", doc_text(document, "hint"));
+	if (!strstr(advised, hint))
+		paint_advice(out, "hint", hint);
 	paint_requests(out, "answer", document);
+}
+
+void
+render_problem(struct paint *out, const json_t *document)
+{
+	render_problem_but(out, document, "");
 }
 
 /* ---- a run ---- */

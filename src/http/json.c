@@ -195,6 +195,28 @@ plan_steps(const struct plan *plan)
 	return steps;
 }
 
+/* As far as a plan can say what its run would exit with. */
+static enum exit_code
+plan_exit_code(const struct plan *plan)
+{
+	if (err_is_set(&plan->refusal))
+		return err_exit_code(&plan->refusal);
+	return plan->known ? EXIT_FINE : EXIT_UNREACHABLE;
+}
+
+/* Of the phases, the first that would end the run. */
+static enum exit_code
+outlook_exit_code(const struct outlook *outlook)
+{
+	enum exit_code code = EXIT_FINE;
+
+	for (unsigned p = 0; p < PHASE_COUNT && code == EXIT_FINE; p++) {
+		if (outlook->plans[p] && !phase_is_lenient(p))
+			code = plan_exit_code(outlook->plans[p]);
+	}
+	return code;
+}
+
 /* Of the schema, or of a phase behind it: what, or why not. */
 static void
 add_plan(json_t *object, const struct plan *plan)
@@ -255,6 +277,8 @@ json_plan(const struct status *status, const struct run_request *wanted,
 	    json_text(end_of(wanted, outlook)), "dry_run", 1);
 
 	add_plan(document, schema);
+	json_object_set_new(
+	    document, "exit_code", json_integer(outlook_exit_code(outlook)));
 	json_object_set_new(document, "phases", plan_phases(outlook));
 	return document;
 }

@@ -278,9 +278,9 @@ def test_a_dry_run_of_some_phases(ctl_on, sample, workdir):
     for command in (["apply"], ["baseline", "--all"]):
         done = ctl(*command, "--dry-run", "--phases", "data")
         assert done.returncode == FINE, done.err
-        assert "2024-03-15_a (data)" in done.out
+        assert "2024-03-15_a  data" in done.out
         assert "0001_documents" not in done.out
-    assert "and   2024-03-15_a (data)" in lines(ctl("plan").out)
+    assert "   8  2024-03-15_a  data" in lines(ctl("plan").out)
 
 
 def test_a_refused_plan_has_its_exit_code(ctl_on, drizzle):
@@ -294,6 +294,14 @@ def test_a_refused_plan_has_its_exit_code(ctl_on, drizzle):
     done = ctl("plan")
     assert "0001_b" in done.out
     assert ctl("apply").returncode == REFUSED
+
+
+def test_a_plan_ends_as_its_run_would(ctl_on, sequence):
+    ctl = ctl_on(sequence({"0001_a.sql": "SELECT 1;", "0001_b.sql": "SELECT 2;"}))
+    for command in (["plan"], ["apply", "--dry-run"], ["apply"]):
+        done = ctl(*command)
+        assert done.returncode == FILES, done.err
+        assert (done.out + done.err).count("have the same number") == 1
 
 
 def test_baseline(ctl_on, sample, database):
@@ -365,12 +373,17 @@ def test_phases(ctl_on, drizzle, workdir, database):
     ctl = ctl_on(drizzle([("0000_a", "CREATE TABLE a (id int);")]),
                  options={"data": workdir / "data",
                           "seeds": workdir / "seeds"})
+    assert lines(ctl("plan").out) == [
+        "   1  0000_a", "   2  2026-11-20_bad  data", "   3  roles  seeds",
+        "3 to apply"]
     done = ctl("apply", "--phases", "schema")
     assert done.returncode == FINE, done.err
     assert database.value("SELECT count(*) FROM a") == 0
     done = ctl("apply")
     assert done.returncode == FINE, done.err
     assert "failed    2026-11-20_bad.sql:1:8: " in done.out
+    assert done.out.count("2026-11-20_bad.sql:1:8: ") == 1
+    assert lines(ctl("apply").out)[-1].endswith(", failed 1")
     assert database.value("SELECT count(*) FROM a") == 1
     table = ctl("list").out
     assert "\ndata\n" in table and "\nseeds\n" in table
@@ -439,6 +452,27 @@ def test_no_database(ctl_on, sample):
     assert "127.0.0.1" in done.err
     done = ctl("wait", "--timeout", "10ms")
     assert done.returncode == UNREACHABLE
+
+
+@pytest.mark.parametrize("args", [
+    ["plan"], ["apply", "--dry-run"], ["list"], ["history"],
+    ["show", "0000_users"]])
+def test_nothing_known_is_not_nothing_there(ctl_on, sample, args):
+    """While the database is away no list is empty, and nothing is fine."""
+    ctl = ctl_on(sample, url="postgresql://postgres@127.0.0.1:1/nowhere")
+    done = ctl(*args)
+    assert done.returncode == UNREACHABLE, done
+    assert "the database cannot be reached" in done.err
+    assert "no migration" not in done.out + done.err
+    assert "no runs" not in done.out
+    done = ctl("--json", *args)
+    assert done.returncode == UNREACHABLE and json.loads(done.out), done
+
+
+def test_list_of_no_folder(ctl_on, workdir):
+    done = ctl_on(workdir / "nowhere")("list")
+    assert done.returncode == FILES, done
+    assert "nowhere not found" in done.err and done.out == ""
 
 
 # -- wrong words ----------------------------------------------------------

@@ -185,6 +185,44 @@ test_plan(void **state)
 	talloc_free(fake);
 }
 
+/* What is behind the schema counts too, and no screen says a thing twice. */
+static void
+test_plan_of_phases(void **state)
+{
+	static const struct {
+		const char *document;
+		const char *text;
+	} rows[] = {
+		{ "{\"known\": true, \"operation\": \"apply\", \"steps\": [{\"id\": \"a\"}],"
+		  " \"phases\": [{\"phase\": \"data\", \"steps\": [{\"id\": \"b\"}]},"
+		  " {\"phase\": \"seeds\", \"steps\": [{\"id\": \"c\"}]}]}",
+		    "   1  a\n   2  b  data\n   3  c  seeds\n3 to apply\n" },
+		{ "{\"known\": true, \"operation\": \"apply\", \"phases\": [{\"phase\":"
+		  " \"seeds\", \"refused\": {\"detail\": \"no\"}}]}",
+		    "error     no\n0 to apply\n" },
+		{ "{\"refused\": {\"type\": \"x:conflict\", \"title\": \"Conflict\", \"category\":"
+		  " \"CONFIGURATION\", \"detail\": \"a: no (and 1 more)\", \"hint\": \"h\"},"
+		  " \"problems\": [{\"detail\": \"a: no\", \"blocks\": true, \"hint\": \"h\"},"
+		  " {\"detail\": \"b: no\", \"blocks\": true, \"hint\": \"i\"}]}",
+		    "problem   b: no\nhint      i\nerror     a: no (and 1 more)\n"
+		    "category  CONFIGURATION\nhint      h\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		json_t *document = json_loads(rows[i].document, 0, NULL);
+		void *ctx = mem_context(NULL, "test");
+		struct paint out;
+
+		assert_non_null(document);
+		paint_init(&out, ctx, false);
+		render_plan(&out, document);
+		assert_string_equal(out.text.data, rows[i].text);
+		json_decref(document);
+		talloc_free(ctx);
+	}
+}
+
 static void
 test_run_in_progress(void **state)
 {
@@ -367,6 +405,7 @@ main(void)
 		cmocka_unit_test(test_migrations),
 		cmocka_unit_test(test_screenful),
 		cmocka_unit_test(test_plan),
+		cmocka_unit_test(test_plan_of_phases),
 		cmocka_unit_test(test_run_in_progress),
 		cmocka_unit_test(test_runs),
 		cmocka_unit_test(test_check),

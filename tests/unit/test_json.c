@@ -336,7 +336,7 @@ test_plan(void **state)
 
 	(void)state;
 	assert_string_equal(member_names(fake, document),
-	    "target operation known up_to dry_run steps refused problems phases");
+	    "target operation known up_to dry_run steps refused problems exit_code phases");
 	assert_int_equal(json_array_size(steps), 2);
 	assert_string_equal(member_names(fake, json_array_get(steps, 0)),
 	    "id version file checksum parts commits");

@@ -166,3 +166,49 @@ run_blocked_text(const struct run *run, char *buf, size_t size)
 		    run->n_blockers > 1 ? "" : "s");
 	return buf;
 }
+
+/* What the run is about: more exactly than its state where the server tells. */
+static const char *
+running_text(const struct run *run, char *buf, size_t size)
+{
+	if (run_is_blocked(run))
+		return run_blocked_text(run, buf, size);
+	if (run_progress_now(run) != NULL)
+		return run_progress_text(run_progress_now(run), buf, size);
+	return run_state_sentence(run->state);
+}
+
+void
+run_doing_text(const struct run *run, char *buf, size_t size)
+{
+	char text[RUN_BLOCKED_TEXT];
+	int len = snprintf(buf, size, "%s in progress: %s",
+	    run_operation_name(run->operation), running_text(run, text, sizeof(text)));
+	size_t used = (size_t)len < size ? (size_t)len : size;
+
+	if (run->current != NULL)
+		snprintf(buf + used, size - used, " (%s, %zu of %zu done)", run->current,
+		    run->n_applied, run->n_planned);
+	else if (run->state == RUN_LOCK && run->lock_holder != NULL)
+		snprintf(buf + used, size - used, " (%s)", run->lock_holder);
+}
+
+void
+run_doing_advice(const struct run *run, char *buf, size_t size)
+{
+	char remedy[RUN_REMEDY_TEXT];
+
+	if (run_is_blocked(run))
+		snprintf(buf, size,
+		    "wait, or end what it waits for: %s; GET /runs/%s follows it, "
+		    "POST /runs/%s/cancel ends it",
+		    run_blocker_remedy(&run->blockers[0], remedy, sizeof(remedy)),
+		    run->id, run->id);
+	else
+		snprintf(buf, size,
+		    "%sGET /runs/%s follows it, POST /runs/%s/cancel ends it",
+		    run->state == RUN_LOCK && run->lock_holder != NULL
+			? "wait, or look there what that one does; "
+			: "",
+		    run->id, run->id);
+}

@@ -61,3 +61,9 @@ const char *run_blocker_remedy(const struct run_blocker *blocker, char *buf, siz
  */
 #define RUN_BLOCKED_TEXT (RUN_BLOCKER_TEXT + 64)
 const char *run_blocked_text(const struct run *run, char *buf, size_t size);
+
+/* "apply in progress: running the SQL of a migration (0043_x, 1 of 3 done)" */
+void run_doing_text(const struct run *run, char *buf, size_t size);
+
+/* What can be done meanwhile: wait, follow it, end it or what it waits for. */
+void run_doing_advice(const struct run *run, char *buf, size_t size);

@@ -84,6 +84,12 @@ pending_advice(const struct status *status, char *buf, size_t size)
 		snprintf(buf, size,
 		    "the last run was cancelled: POST /apply goes on from here; "
 		    "GET /plan shows what is left");
+	else if (status->last_run != NULL && status->last_run->outcome == RUN_FAILED &&
+	    status->last_run->err.file[0] == '\0') /* nothing to mend in a file */
+		snprintf(buf, size, "%s; then POST /apply",
+		    status->last_run->err.hint[0] != '\0'
+			? status->last_run->err.hint
+			: "see to what the last run failed of");
 	else
 		snprintf(buf, size, "POST /apply runs them; GET /plan shows them first");
 }
@@ -115,19 +121,27 @@ failed_sentence(const struct status *status, char *buf, size_t size)
 	snprintf(buf, size, "%s failed%s%s", item->id, text[0] != '\0' ? ": " : "", text);
 }
 
+/* The file is right where a right is missing, or where no statement of it has failed. */
 static void
 failed_advice(const struct status *status, char *buf, size_t size)
 {
 	const struct plan_item *item = first_item(status->plan, MIGRATION_FAILED);
 	const struct err *err = error_of(status, item);
+	const char *file = item->migration->file;
 
-	if (err != NULL)
-		snprintf(buf, size,
-		    "mend %s, then POST /apply; GET /runs/%s has the whole error%s%s",
-		    item->migration->file, status->parked->id,
-		    err->hint[0] != '\0' ? "; " : "", err->hint);
+	if (err == NULL)
+		snprintf(buf, size, "mend %s, then POST /apply", file);
+	else if (err->file[0] == '\0')
+		snprintf(buf, size, "%s; then POST /apply",
+		    err->hint[0] != '\0' ? err->hint : "see to what has failed");
 	else
-		snprintf(buf, size, "mend %s, then POST /apply", item->migration->file);
+		snprintf(buf, size,
+		    "%smend %s, then POST /apply; GET /runs/%s has the whole error%s%s",
+		    err->category == CAT_PERMISSION_DENIED
+			? "give the role what it lacks, or "
+			: "",
+		    file, status->parked->id, err->hint[0] != '\0' ? "; " : "",
+		    err->hint);
 }
 
 /* ---- in doubt: the question, and what to type for an answer ---- */
@@ -152,10 +166,7 @@ in_doubt_advice(const struct status *status, char *buf, size_t size)
 static void
 refused_sentence(const struct status *status, char *buf, size_t size)
 {
-	char text[1536];
-
-	snprintf(buf, size, "refused: %s",
-	    err_format(&status->plan->refusal, text, sizeof(text)));
+	err_format(&status->plan->refusal, buf, size);
 }
 
 static void
@@ -369,52 +380,6 @@ is_running(const struct status *status)
 	return status->run != NULL && !run_is_done(status->run);
 }
 
-/* What the run is about: more exactly than its state where the server tells. */
-static const char *
-running_text(const struct run *run, char *buf, size_t size)
-{
-	if (run_is_blocked(run))
-		return run_blocked_text(run, buf, size);
-	if (run_progress_now(run) != NULL)
-		return run_progress_text(run_progress_now(run), buf, size);
-	return run_state_sentence(run->state);
-}
-
-static void
-running_sentence(const struct run *run, char *buf, size_t size)
-{
-	char text[RUN_BLOCKED_TEXT];
-	int len = snprintf(buf, size, "%s in progress: %s",
-	    run_operation_name(run->operation), running_text(run, text, sizeof(text)));
-	size_t used = (size_t)len < size ? (size_t)len : size;
-
-	if (run->current != NULL)
-		snprintf(buf + used, size - used, " (%s, %zu of %zu done)", run->current,
-		    run->n_applied, run->n_planned);
-	else if (run->state == RUN_LOCK && run->lock_holder != NULL)
-		snprintf(buf + used, size - used, " (%s)", run->lock_holder);
-}
-
-static void
-running_advice(const struct run *run, char *buf, size_t size)
-{
-	char remedy[RUN_REMEDY_TEXT];
-
-	if (run_is_blocked(run))
-		snprintf(buf, size,
-		    "wait, or end what it waits for: %s; GET /runs/%s follows it, "
-		    "POST /runs/%s/cancel ends it",
-		    run_blocker_remedy(&run->blockers[0], remedy, sizeof(remedy)),
-		    run->id, run->id);
-	else
-		snprintf(buf, size,
-		    "%sGET /runs/%s follows it, POST /runs/%s/cancel ends it",
-		    run->state == RUN_LOCK && run->lock_holder != NULL
-			? "wait, or look there what that one does; "
-			: "",
-		    run->id, run->id);
-}
-
 const char *
 status_sentence(const struct status *status, char *buf, size_t size)
 {
@@ -422,7 +387,7 @@ status_sentence(const struct status *status, char *buf, size_t size)
 	size_t used = 0;
 
 	if (is_running(status)) {
-		running_sentence(status->run, buf, size);
+		run_doing_text(status->run, buf, size);
 		return buf;
 	}
 	judge(status, &judgement);
@@ -441,7 +406,7 @@ status_advice(const struct status *status, char *buf, size_t size)
 
 	buf[0] = '\0';
 	if (is_running(status)) {
-		running_advice(status->run, buf, size);
+		run_doing_advice(status->run, buf, size);
 		return buf;
 	}
 	judge(status, &judgement);

@@ -243,6 +243,7 @@ test_pending(void **state)
 	static const char advice[] = "POST /apply runs them; GET /plan shows them first";
 	static const struct run cancelled = { .state = RUN_DONE,
 		.outcome = RUN_CANCELLED };
+	struct run failed = { .state = RUN_DONE, .outcome = RUN_FAILED };
 	struct world *world = *state;
 
 	record(world, "0001", "same");
@@ -256,6 +257,16 @@ test_pending(void **state)
 	check(world, VERDICT_PENDING, "1 migration pending, next is 0003_c",
 	    "the last run was cancelled: POST /apply goes on from here; "
 	    "GET /plan shows what is left");
+
+	/* it came to no migration: the same again would end the same way */
+	world->status.last_run = &failed;
+	check(world, VERDICT_PENDING, "1 migration pending, next is 0003_c",
+	    "see to what the last run failed of; then POST /apply");
+	err_hint(&failed.err, "GRANT it");
+	check(world, VERDICT_PENDING, "1 migration pending, next is 0003_c",
+	    "GRANT it; then POST /apply");
+	err_where(&failed.err, "0003_c.sql", 1); /* which was mended since */
+	check(world, VERDICT_PENDING, "1 migration pending, next is 0003_c", advice);
 
 	world->status.rolled_back = world->status.folder->migrations[2];
 	check(world, VERDICT_PENDING, "1 migration pending, next is 0003_c",
@@ -284,6 +295,18 @@ test_failed_as_the_last_run_tells(void **state)
 	err_hint(&run.err, "create it");
 	check(world, VERDICT_FAILED, "0001_a failed: 0001_a.sql:7: no such table",
 	    "mend 0001_a.sql, then POST /apply; GET /runs/0190 has the whole error; create it");
+
+	/* the file is right where a right is missing, and where it was the row that failed */
+	run.err.category = CAT_PERMISSION_DENIED;
+	check(world, VERDICT_FAILED, "0001_a failed: 0001_a.sql:7: no such table",
+	    "give the role what it lacks, or mend 0001_a.sql, then POST /apply; "
+	    "GET /runs/0190 has the whole error; create it");
+	run.err.file[0] = '\0';
+	check(world, VERDICT_FAILED, "0001_a failed: no such table",
+	    "create it; then POST /apply");
+	run.err.hint[0] = '\0';
+	check(world, VERDICT_FAILED, "0001_a failed: no such table",
+	    "see to what has failed; then POST /apply");
 
 	/* another migration's error tells nothing of this one */
 	world->input.failed = "0002_b";
@@ -349,13 +372,13 @@ test_refused(void **state)
 	record(world, "0001", "same");
 	record(world, "0003", "same");
 	check(world, VERDICT_REFUSED,
-	    "refused: 0002_b.sql: 1 migration is not newer than the newest applied, "
+	    "0002_b.sql: 1 migration is not newer than the newest applied, "
 	    "0003_c: 0002_b",
 	    "GET /plan lists what stands in the way");
 
 	world->folder.layout = &layout;
 	check(world, VERDICT_REFUSED,
-	    "refused: 0002_b.sql: 1 migration is not newer than the newest applied, "
+	    "0002_b.sql: 1 migration is not newer than the newest applied, "
 	    "0003_c: 0002_b",
 	    "renumber it; GET /plan lists what stands in the way");
 }

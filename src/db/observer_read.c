@@ -268,8 +268,10 @@ observer_read_failure(struct observer *observer, const struct pgconn_reply *repl
 		facts->reachable = false;
 		return LOOK_REPORT;
 	}
-	if (about_history)
+	if (about_history) {
 		facts->err = reply->err;
+		tracking_hint_rights(&observer->table, &facts->err);
+	}
 	return stage_without_answer(observer);
 }
 

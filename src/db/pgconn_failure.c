@@ -78,9 +78,26 @@ is_bad_option(const char *text)
 	return false;
 }
 
+/* What the server said of the string: it runs, so its own words are no help to go on. */
+static void
+hint_at_string(struct err *err)
+{
+	if (strcmp(err->sqlstate, "3D000") == 0)
+		err_hint(err, "create it, or name another one in database_url");
+	else if (strncmp(err->sqlstate, "28", 2) == 0)
+		err_hint(err,
+		    "see that user and password in database_url are right, and that "
+		    "pg_hba.conf of the server lets them in");
+}
+
 void
 pgconn_read_failure(PGconn *pq, struct err *err)
 {
+	/* where nothing names a server, libpq looks for one of its own accord */
+	if (strstr(PQerrorMessage(pq), " on socket \"") != NULL)
+		err_hint(err,
+		    "see that a server listens on that socket, or say where another one "
+		    "is: database_url, DATABASE_URL or PGHOST");
 	read_failure(PQerrorMessage(pq), err);
 	/* 3D000 no such database and the like: what the string asks for is not there */
 	if (err->category == CAT_SQL_ERROR)
@@ -99,4 +116,5 @@ pgconn_read_failure(PGconn *pq, struct err *err)
 		    "give a password: in the connection string, by PGPASSWORD, "
 		    "password_file or password_command");
 	}
+	hint_at_string(err);
 }

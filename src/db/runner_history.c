@@ -97,8 +97,10 @@ history_rows(struct runner *runner, const struct pgconn_reply *reply)
 
 	if (err_is_set(&err) ||
 	    tracking_read_history(runner, &runner->table, reply->result, clock_now_us(),
-		&runner->history, &err) < 0)
+		&runner->history, &err) < 0) {
+		tracking_hint_rights(&runner->table, &err);
 		return runner_fail(runner, &err);
+	}
 	runner->history->table_exists = true;
 	runner->history->elsewhere = talloc_steal(runner->history, runner->elsewhere);
 	runner->elsewhere = NULL;

@@ -6,6 +6,8 @@
  * is there, and nothing is created where the run is refused.
  */
 
+#include <string.h>
+
 #include "base/mem.h"
 
 enum {
@@ -147,6 +149,26 @@ prepare_looked(struct runner *runner, const PGresult *result)
 	    : prepare_others(runner);
 }
 
+/* The role may not make the table. */
+static void
+hint_at_creating(const struct runner *runner, struct err *err)
+{
+	const struct tracking_table *table = &runner->table;
+
+	if (strcmp(err->sqlstate, "42501") != 0)
+		return;
+	if (runner->look.schema_exists)
+		err_hint(err,
+		    "GRANT CREATE ON SCHEMA %s to this role, or make the table as "
+		    "somebody who may",
+		    table->schema);
+	else
+		err_hint(err,
+		    "GRANT CREATE ON DATABASE %s to this role, or make schema and table as "
+		    "somebody who may",
+		    runner->engine.database);
+}
+
 static enum run_state
 prepare_answer(struct runner *runner, const struct pgconn_reply *reply)
 {
@@ -159,6 +181,7 @@ prepare_answer(struct runner *runner, const struct pgconn_reply *reply)
 	if (err_is_set(&err)) {
 		err_wrap(&err, "tracking table %s.%s", runner->table.schema,
 		    runner->table.table);
+		hint_at_creating(runner, &err);
 		return runner_fail(runner, &err);
 	}
 	switch (runner->stage) {

@@ -190,6 +190,7 @@ record_answer(struct runner *runner, const struct pgconn_reply *reply)
 		snprintf(err.migration, sizeof(err.migration), "%s", m->id);
 		err_wrap(&err, "recording %s in %s.%s", m->id, runner->table.schema,
 		    runner->table.table);
+		tracking_hint_rights(&runner->table, &err);
 		/* unique_violation: guard = on, and another's row came first */
 		return strcmp(err.sqlstate, "23505") == 0
 		    ? runner_fail_or_overtaken(runner, &err)

@@ -186,3 +186,13 @@ tracking_check(
 	err_hint(err, "%s", kind->foreign_hint);
 	return refuse(err);
 }
+
+void
+tracking_hint_rights(const struct tracking_table *table, struct err *err)
+{
+	if (strcmp(err->sqlstate, "42501") == 0)
+		err_hint(err,
+		    "let its owner GRANT SELECT, INSERT, UPDATE, DELETE ON %s.%s to this "
+		    "role, and USAGE on its sequence where it has one",
+		    table->schema, table->table);
+}

@@ -146,6 +146,9 @@ struct tracking {
 	    const struct migration *const *owner);
 };
 
+/* Where the server says that the role may not read or write the table: which rights it needs. */
+void tracking_hint_rights(const struct tracking_table *table, struct err *err);
+
 extern const struct tracking tracking_drizzle;
 extern const struct tracking tracking_drizzle1;
 extern const struct tracking tracking_schema_migrations;

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: PostgreSQL
+"""A role that may not do what it has to: the message says which right is
+missing, and giving it is enough."""
+
+import re
+
+import pytest
+
+from harness import ctl
+
+FINE, FAILED, UNREACHABLE = 0, 5, 6
+TABLE = ("CREATE TABLE schema_migrations (version text PRIMARY KEY, name text"
+         " NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())")
+
+
+@pytest.fixture
+def role(database):
+    name = f"role_{database.name}"
+    database.execute(f'CREATE ROLE "{name}" LOGIN;'
+                     f' REVOKE CREATE ON SCHEMA public FROM PUBLIC;'
+                     f' CREATE SCHEMA own AUTHORIZATION "{name}"')
+    yield name
+    database.execute(f'DROP OWNED BY "{name}"; DROP ROLE "{name}"')
+
+
+def grant(database, role, said):
+    """What the message says, done by somebody who may."""
+    found = re.search(r"GRANT (.+?) ON ([\w. ]+?) to this role", said)
+    assert found, said
+    database.execute(f'GRANT {found[1]} ON {found[2]} TO "{role}"')
+
+
+@pytest.mark.parametrize("before, layout, code, words", [
+    ("", "sequence", FAILED, "for schema public"),
+    ("", "drizzle", FAILED, "for database"),
+    (TABLE, "sequence", FAILED, "for table schema_migrations"),
+    (TABLE + "; GRANT SELECT ON schema_migrations TO {}", "sequence", FAILED,
+     "recording 0000_a"),
+], ids=["no table", "no schema", "reading", "recording"])
+def test_what_is_missing_is_said(database, role, drizzle, before, layout, code,
+                                 words):
+    folder = drizzle([("0000_a", "CREATE TABLE own.a (id int);")])
+    if before:
+        database.execute(before.format(f'"{role}"'))
+    flags = ["--migrations", folder, "--layout", layout, "--database-url",
+             database.url_as(role)]
+    done = ctl.run(*flags, "apply")
+    assert done.returncode == code, done.err
+    assert words in done.err and "mend 0000_a.sql" not in done.err
+    assert "migrationctl apply runs them" not in done.err
+    grant(database, role, done.err)
+    done = ctl.run(*flags, "apply")
+    assert done.returncode == FINE, done.err
+
+
+def test_a_table_that_cannot_be_read(database, role, drizzle):
+    database.execute(TABLE)
+    flags = ["--migrations", drizzle([("0000_a", "SELECT 1;")]), "--layout",
+             "sequence", "--database-url", database.url_as(role)]
+    status = ctl.run(*flags, "status")
+    assert status.returncode == UNREACHABLE
+    check = ctl.run(*flags, "check")
+    for said in (status.out, check.out):
+        assert "the server runs" not in said
+        assert "GRANT SELECT" in said, said
+
+
+def test_a_file_that_may_not(database, role, drizzle):
+    """The file may be right, and the role the wrong one."""
+    database.execute(f'CREATE TABLE theirs (id int); GRANT CREATE ON DATABASE'
+                     f' "{database.name}" TO "{role}"')
+    done = ctl.run("--migrations",
+                   drizzle([("0000_a", "ALTER TABLE theirs ADD b int;")]),
+                   "--database-url", database.url_as(role), "apply")
+    assert done.returncode == FAILED
+    assert "give the role what it lacks, or mend 0000_a.sql" in done.err
+
+
+@pytest.mark.parametrize("url, hint", [
+    ("postgresql://postgres@127.0.0.1:{port}/no_such", "create it, or name"),
+    ("postgresql://no_such@127.0.0.1:{port}/postgres", "user and password"),
+    ("postgresql:///x?host=/nowhere", "DATABASE_URL or PGHOST"),
+])
+def test_a_server_that_answers_runs(postgres, drizzle, url, hint):
+    for command in ("status", "check", "apply"):
+        done = ctl.run("--migrations", drizzle([("0000_a", "SELECT 1;")]),
+                       "--database-url", url.format(port=postgres.port),
+                       "--connect-wait", "0", command)
+        assert hint in done.out + done.err, done.out + done.err
+        assert "see that the server runs" not in done.out + done.err

@@ -149,7 +149,8 @@ api_get_status(struct request *request)
 		return;
 	}
 	start_text(request, &out);
-	plain_status(&out, status_of(request), called_at(request));
+	plain_status(&out, status_of(request), called_at(request),
+	    request->api->ops->token(request->api->app) != NULL);
 	reply_text(request, &out);
 }
 

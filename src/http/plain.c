@@ -289,7 +289,8 @@ is_plain_host(const char *host)
 
 /* Under the advice, for the shell. */
 static void
-add_requests(struct text *out, const struct status *status, const char *host)
+add_requests(
+    struct text *out, const struct status *status, const char *host, bool needs_token)
 {
 	struct status_request requests[STATUS_REQUESTS];
 	size_t n = status_requests(status, requests);
@@ -299,6 +300,8 @@ add_requests(struct text *out, const struct status *status, const char *host)
 		text_init(&body, out->ctx, BOUND_CONFIG_VALUE);
 		plain_add_body(&body, &requests[i]);
 		text_add(out, "      curl ");
+		if (needs_token)
+			text_add(out, "-H \"Authorization: Bearer $TOKEN\" ");
 		text_add(out, body.len > 0 ? "--json " : "-X POST");
 		if (body.len > 0)
 			text_add_word(out, body.data);
@@ -311,7 +314,8 @@ add_requests(struct text *out, const struct status *status, const char *host)
 }
 
 void
-plain_status(struct text *out, const struct status *status, const char *host)
+plain_status(
+    struct text *out, const struct status *status, const char *host, bool needs_token)
 {
 	char line[LONG_TEXT];
 	char sentence[LONG_TEXT];
@@ -337,7 +341,7 @@ plain_status(struct text *out, const struct status *status, const char *host)
 	add_screenful(out, status->plan);
 	if (status_advice(status, line, sizeof(line))[0])
 		text_addf(out, "\nnext: %s\n", line);
-	add_requests(out, status, host);
+	add_requests(out, status, host, needs_token);
 }
 
 static void

@@ -15,8 +15,12 @@
 /* Rows of the table in the status: one screen. */
 #define PLAIN_STATUS_ROWS 40u
 
-/* `host`: as the client called us, for the commands under the advice; NULL: none. */
-void plain_status(struct text *out, const struct status *status, const char *host);
+/*
+ * `host`: as the client called us, for the commands under the advice; NULL: none. They send
+ * $TOKEN where the daemon wants one.
+ */
+void plain_status(
+    struct text *out, const struct status *status, const char *host, bool needs_token);
 void plain_migrations(struct text *out, const struct status *status, const char *state);
 void plain_migration(struct text *out, const struct plan_item *item);
 /* What a run of that operation would do. */

@@ -47,6 +47,19 @@ def test_parked(serve, drizzle, database):
     assert daemon.verdict() == "current"
 
 
+def test_with_a_token(serve, drizzle, workdir, monkeypatch):
+    token = "0123456789abcdef0123456789abcdef"
+    (workdir / "token").write_text(token + "\n", encoding="ascii")
+    (workdir / "token").chmod(0o600)
+    daemon = serve(drizzle([ONE]), options={"token_file": workdir / "token"})
+    daemon.wait_verdict("pending")
+    [command] = commands(screen(daemon))
+    assert token not in command
+    monkeypatch.setenv("TOKEN", token)
+    type_in(command)
+    assert daemon.verdict() == "current"
+
+
 def in_doubt(serve, drizzle, database, tag):
     """A daemon killed in a statement that runs alone, and another's screen."""
     folder = drizzle([

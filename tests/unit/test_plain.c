@@ -44,7 +44,7 @@ test_status_on_one_screen(void **state)
 	struct text out = new_text(fake);
 
 	(void)state;
-	plain_status(&out, &fake->status, NULL);
+	plain_status(&out, &fake->status, NULL, false);
 	assert_int_equal(strncmp(out.data, "verdict   pending: ", 19), 0);
 	assert_true(has_line(&out, "database  orders, postgresql 15.20, reachable"));
 	assert_true(has_line(&out, "folder    /srv/migrations (sequence)"));
@@ -75,7 +75,7 @@ test_status_of_an_empty_world(void **state)
 	fake->status.database = (struct database_facts){ 0 };
 	fake->status.tracking.exists = false;
 	fake_plan(fake);
-	plain_status(&out, &fake->status, NULL);
+	plain_status(&out, &fake->status, NULL, false);
 	assert_true(has_line(&out, "database  not known yet, not looked at yet"));
 	assert_true(has_line(&out, "folder    /srv/migrations (layout not recognised)"));
 	assert_true(has_line(&out, "tracking  public.schema_migrations, not there yet"));
@@ -114,7 +114,7 @@ test_status_when_it_is_on_fire(void **state)
 	fake->status.database.refreshed_at_us = FAKE_TIME_US;
 	fake->status.database.pooled = true;
 	fake->status.lock = (struct lock_facts){ .held = true, .holder = "pid 4711" };
-	plain_status(&out, &fake->status, NULL);
+	plain_status(&out, &fake->status, NULL, false);
 	assert_true(has_line(
 	    &out, "database  orders, postgresql 15.20, not reachable, through a pooler"));
 	assert_true(has_line(
@@ -143,7 +143,7 @@ test_a_refused_status(void **state)
 	fake->history->rows[1] = fake->history->rows[2];
 	fake->history->n_rows = 2;
 	fake_plan(fake);
-	plain_status(&out, &fake->status, NULL);
+	plain_status(&out, &fake->status, NULL, false);
 	assert_non_null(strstr(out.data, "\nproblem   "));
 	assert_non_null(strstr(out.data, "\nrefused   "));
 	assert_true(has_line(&out, "0001_files  out_of_order"));
@@ -173,7 +173,7 @@ test_long_lists(void **state)
 
 	(void)state;
 	make_long(fake, 100, 95);
-	plain_status(&out, &fake->status, NULL);
+	plain_status(&out, &fake->status, NULL, false);
 	assert_null(strstr(out.data, "\n0059_m"));
 	assert_true(has_line(&out, "0060_m     applied  2025-11-20 05:58:12Z"));
 	assert_true(has_line(&out, "0094_m     applied  2025-11-20 05:58:12Z"));
@@ -182,7 +182,7 @@ test_long_lists(void **state)
 
 	text_reset(&out);
 	make_long(fake, 100, 10);
-	plain_status(&out, &fake->status, NULL);
+	plain_status(&out, &fake->status, NULL, false);
 	assert_null(strstr(out.data, "\n0009_m"));
 	assert_true(has_line(&out, "0010_m     pending"));
 	assert_true(has_line(&out, "0049_m     pending"));
@@ -191,7 +191,7 @@ test_long_lists(void **state)
 
 	text_reset(&out);
 	make_long(fake, PLAIN_STATUS_ROWS, 10);
-	plain_status(&out, &fake->status, NULL);
+	plain_status(&out, &fake->status, NULL, false);
 	assert_true(has_line(&out, "0000_m     applied  2025-11-20 05:58:12Z"));
 	assert_null(strstr(out.data, "more:"));
 
@@ -316,7 +316,7 @@ test_runs(void **state)
 	    fake->run->id, run_state_sentence(RUN_NEW));
 	assert_true(has_line(&out, line));
 	text_reset(&out);
-	plain_status(&out, &fake->status, NULL);
+	plain_status(&out, &fake->status, NULL, false);
 	assert_true(has_line(&out, line));
 
 	run_add_warning(fake->run, &warning);
@@ -393,7 +393,7 @@ test_a_run_that_waits(void **state)
 		if (page == 0)
 			plain_run(&out, run);
 		else
-			plain_status(&out, &fake->status, NULL);
+			plain_status(&out, &fake->status, NULL, false);
 		assert_true(has_line(&out,
 		    "blocker   pid 4711 (psql as app, idle in transaction for 3 min); to "
 		    "end it: SELECT pg_terminate_backend(4711); its query: SELECT "
@@ -438,11 +438,15 @@ test_requests(void **state)
 	struct text out = new_text(fake);
 
 	(void)state;
-	plain_status(&out, &fake->status, "[::1]:8432");
+	plain_status(&out, &fake->status, "[::1]:8432", false);
 	assert_true(has_line(&out, "      curl -X POST http://[::1]:8432/apply"));
+	text_reset(&out);
+	plain_status(&out, &fake->status, "db", true);
+	assert_true(has_line(&out,
+	    "      curl -H \"Authorization: Bearer $TOKEN\" -X POST http://db/apply"));
 	for (size_t i = 0; i < ARRAY_SIZE(bad_hosts); i++) {
 		text_reset(&out);
-		plain_status(&out, &fake->status, bad_hosts[i]);
+		plain_status(&out, &fake->status, bad_hosts[i], false);
 		assert_null(strstr(out.data, "curl"));
 	}
 	talloc_free(fake);
@@ -465,7 +469,7 @@ test_requests_where_one_has_to_choose(void **state)
 	fake->input.in_doubt = true;
 	fake_plan(fake);
 	fake->status.parked = &run;
-	plain_status(&out, &fake->status, "db");
+	plain_status(&out, &fake->status, "db", false);
 	assert_true(has_line(&out,
 	    "      curl --json '{\"migration\": \"0001_files\", \"action\": \"retry\"}' "
 	    "http://db/repair  # it did not: it is sent again"));

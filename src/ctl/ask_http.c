@@ -55,13 +55,23 @@ on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
 static int
 fail(struct ask_http *http, CURLcode code, struct err *err)
 {
+	long errnum = 0;
+
 	if (code == CURLE_ABORTED_BY_CALLBACK)
 		return ask_check_interrupt(http->ask, err);
-	err_set(err, CAT_NETWORK_ERROR, "cannot ask the daemon at %.200s: %s",
-	    http->server, http->reason[0] ? http->reason : curl_easy_strerror(code));
-	if (code == CURLE_COULDNT_CONNECT)
-		err_hint(
-		    err, "does migrationd run there? --wait 30s waits until it does");
+	curl_easy_getinfo(http->curl, CURLINFO_OS_ERRNO, &errnum);
+	if (http->socket && errnum) /* libcurl speaks of a port of localhost */
+		err_set_errno(err, CAT_NETWORK_ERROR, (int)errnum,
+		    "cannot ask the daemon at %.200s", http->server);
+	else
+		err_set(err, CAT_NETWORK_ERROR, "cannot ask the daemon at %.200s: %s",
+		    http->server,
+		    http->reason[0] ? http->reason : curl_easy_strerror(code));
+	err->category = CAT_NETWORK_ERROR; /* whatever the errno */
+	err_hint(err,
+	    code == CURLE_COULDNT_CONNECT
+		? "does migrationd run there? --wait 30s waits until it does"
+		: "is it a migrationd that listens there, and http or https as written?");
 	return -1;
 }
 

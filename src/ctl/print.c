@@ -92,7 +92,13 @@ ctl_print_problem(struct ctl *ctl, const struct answer *answer)
 		return;
 	}
 	ctl_paint(ctl, stderr, &out);
-	if (answer->document)
+	if (answer->status == 401 && answer->document) {
+		/* whose advice is for curl */
+		render_problem_but(
+		    &out, answer->document, doc_text(answer->document, "hint"));
+		paint_line(&out, "hint", INK_PLAIN,
+		    "--token-file FILE sends it, or MIGRATIOND_TOKEN");
+	} else if (answer->document)
 		render_problem(&out, answer->document);
 	else
 		paint_addf(&out,

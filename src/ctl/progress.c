@@ -164,6 +164,20 @@ tell_phase(struct progress *progress, const json_t *run, struct paint *out)
 	paint_addf(out, "\n");
 }
 
+/* Without a state afterwards no row was written: the word was noted, or the guard removed. */
+static void
+tell_repaired(const json_t *run, struct paint *out)
+{
+	bool has_row = doc_text(run, "after")[0] != '\0';
+
+	paint_addf(out, ": ");
+	paint_add(out, INK_PLAIN, doc_text(run, has_row ? "migration" : "action"));
+	paint_addf(out, has_row ? " was " : " ");
+	paint_add(out, INK_PLAIN, doc_text(run, has_row ? "before" : "migration"));
+	paint_addf(out, has_row ? ", is " : "");
+	paint_add(out, INK_PLAIN, doc_text(run, "after"));
+}
+
 static void
 tell_end(struct progress *progress, const json_t *run, struct paint *out)
 {
@@ -176,7 +190,9 @@ tell_end(struct progress *progress, const json_t *run, struct paint *out)
 		return;
 	progress->ended = true;
 	paint_add(out, paint_ink_of(outcome), outcome);
-	if (n == 0 && failed == 0 && strcmp(outcome, "succeeded") == 0)
+	if (strcmp(outcome, "succeeded") == 0 && doc_text(run, "action")[0])
+		tell_repaired(run, out);
+	else if (n == 0 && failed == 0 && strcmp(outcome, "succeeded") == 0)
 		paint_addf(out, ": nothing was to do");
 	else
 		paint_addf(out, ": %zu migration%s in %s", n, n == 1 ? "" : "s",

@@ -319,6 +319,20 @@ add_runs(struct paint *out, const json_t *document)
 		    out, doc_get(last, "error"), doc_text(document, "advice"));
 }
 
+/* Of the folder, which is told with what to do about it. */
+static bool
+is_problem(const json_t *problems, const char *warning)
+{
+	const json_t *item;
+	size_t i;
+
+	doc_each(i, item, problems) {
+		if (warning && strcmp(doc_text(item, "detail"), warning) == 0)
+			return true;
+	}
+	return false;
+}
+
 void
 render_status(struct paint *out, const json_t *document)
 {
@@ -345,7 +359,9 @@ render_status(struct paint *out, const json_t *document)
 	}
 	add_runs(out, document);
 	doc_each(i, warning, doc_get(document, "warnings")) {
-		paint_line(out, "warning", INK_WARN, json_string_value(warning));
+		if (!is_problem(
+			doc_get(document, "folder.problems"), json_string_value(warning)))
+			paint_line(out, "warning", INK_WARN, json_string_value(warning));
 	}
 	add_problems(out, doc_get(document, "folder.problems"),
 	    doc_text(document, "sentence"), doc_text(document, "advice"));

@@ -92,6 +92,11 @@ test_ends(void **state)
 		{ "{'outcome': 'cancelled', 'duration_seconds': 1,"
 		  " 'applied': [{'id': 'a'}]}",
 		    "applied   a  \ncancelled: 1 migration in 1.0 s\n" },
+		{ "{'outcome': 'succeeded', 'migration': 'a', 'before': 'applied',"
+		  " 'after': 'pending', 'action': 'pending'}",
+		    "succeeded: a was applied, is pending\n" },
+		{ "{'outcome': 'succeeded', 'migration': 'a', 'action': 'retry'}",
+		    "succeeded: retry a\n" },
 		/* a phase that stops nothing: told once, and never "nothing" */
 		{ "{'outcome': 'succeeded', 'duration_seconds': 1, 'failed': 1,"
 		  " 'warnings': ['d.sql:1: no', 'else'], 'phases':"

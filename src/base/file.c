@@ -191,6 +191,7 @@ read_regular(int fd, const void *ctx, const char *name, size_t max, struct stat 
 	if ((fd < 0 && errno == ENXIO) ||
 	    (fd >= 0 && fstat(fd, st) == 0 && !S_ISREG(st->st_mode))) {
 		err_set(err, CAT_RESOURCE_NOT_FOUND, "is not a regular file");
+		err_hint(err, "put a file in its place, or name it otherwise");
 		err_where(err, name, 0);
 		goto out;
 	}

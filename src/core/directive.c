@@ -246,18 +246,29 @@ is_no_transaction_elsewhere(const struct piece *comment, bool first)
 static int
 refuse_way_back(const struct piece *comment, struct err *err)
 {
-	static const char *const forms[] = { "-- +goose down", "-- migrate:down",
-		"---- create above / drop below" };
+	static const struct {
+		const char *begin;
+		const char
+		    *layout; /* that runs the section of one direction; NULL: none */
+	} forms[] = {
+		{ "-- +goose down", "goose" },
+		{ "-- migrate:down", "dbmate" },
+		{ "---- create above / drop below", NULL },
+	};
 	struct piece rest;
 
 	for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
-		if (!begins_with(comment, forms[i], &rest))
+		if (!begins_with(comment, forms[i].begin, &rest))
 			continue;
 		err_set(err, CAT_SQL_SYNTAX_ERROR,
 		    "the way back begins here, and would be run with the rest");
-		err_hint(err,
-		    "migrationd runs files as a whole, and forward alone: cut the file "
-		    "here");
+		if (forms[i].layout != NULL)
+			err_hint(err,
+			    "set layout = %s, which runs one direction; or cut the file "
+			    "here",
+			    forms[i].layout);
+		else
+			err_hint(err, "cut the file here: it is run as a whole");
 		return -1;
 	}
 	return 0;

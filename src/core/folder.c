@@ -92,9 +92,12 @@ note_problem(struct folder *folder, struct migration *m)
 {
 	struct err *err = m->problem;
 	bool missing = err->category == CAT_RESOURCE_NOT_FOUND;
+	bool denied = err->category == CAT_PERMISSION_DENIED;
 	bool blocks = err->category == CAT_SECURITY_VIOLATION ||
 	    folder->bytes >= BOUND_FOLDER_BYTES;
 
+	if (denied)
+		err_hint(err, "let the daemon's user read it: chmod a+r");
 	if (missing)
 		err_hint(err,
 		    "put the file back, or take the migration out of the folder's list");
@@ -216,6 +219,34 @@ choose_layout(const struct folder *folder, struct file_dir *dir,
 	return layout;
 }
 
+/*
+ * A layout that was named finds nothing where files lie: one of another layout, or named otherwise.
+ * Then "nothing to apply" would be the answer to a deployment that was to apply something. An
+ * empty folder may be filled later.
+ */
+static int
+refuse_other_layout(const struct folder *folder, struct file_dir *dir,
+    const struct file_list *root, struct err *err)
+{
+	const struct layout *other = layout_detect(dir, root);
+
+	/* a list that is there and lists nothing is somebody's word */
+	if (layout_is_beside(folder->layout) || folder->layout->detect(dir, root) ||
+	    (other == NULL && folder->n_unregistered == 0))
+		return 0;
+	err_set(err, CAT_RESOURCE_NOT_FOUND, "no migrations found in %s with layout = %s",
+	    folder->path, folder->layout->name);
+	if (other != NULL)
+		err_hint(err, "its files look like those of %s%s%s: set layout = %s%s%s",
+		    other->name, other->twin ? " or " : "",
+		    other->twin ? other->twin : "", other->name,
+		    other->twin ? " or " : ", or auto", other->twin ? other->twin : "");
+	else
+		err_hint(err, "%s is passed over; a name is as in %s",
+		    folder->unregistered[0], folder->layout->sample);
+	return -1;
+}
+
 static int
 read_folder(
     struct folder *folder, const char *layout, const void *scratch, struct err *err)
@@ -233,6 +264,8 @@ read_folder(
 		return -1;
 	rc = folder->layout->load(folder, dir, &root, err);
 	folder->stamp = dir->stamp;
+	if (rc == 0 && folder->n_migrations == 0 && folder_blocker(folder) == NULL)
+		rc = refuse_other_layout(folder, dir, &root, err);
 	return rc;
 }
 

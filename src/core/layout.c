@@ -38,6 +38,16 @@ layout_find(const char *name)
 	return NULL;
 }
 
+bool
+layout_is_beside(const struct layout *layout)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(beside); i++) {
+		if (beside[i] == layout)
+			return true;
+	}
+	return false;
+}
+
 const struct layout *
 layout_find_tracking(const char *tracking)
 {

@@ -102,6 +102,9 @@ extern const struct layout layout_files;
 /* The row of that name, or NULL. */
 const struct layout *layout_find(const char *name);
 
+/* Whether it is one of the folders beside the schema's. */
+bool layout_is_beside(const struct layout *layout);
+
 /* The first row whose own tool keeps that kind of tracking table, or NULL. */
 const struct layout *layout_find_tracking(const char *tracking);
 

@@ -239,6 +239,8 @@ test_errors(void **state)
 		assert_string_equal(err.text, rows[i].message);
 		assert_int_equal(err.line, rows[i].line);
 		assert_int_equal(err.hint[0] != '\0', rows[i].hint);
+		if (strstr(rows[i].text, "+goose Down"))
+			assert_non_null(strstr(err.hint, "layout = goose"));
 	}
 }
 

@@ -130,6 +130,49 @@ test_folders_that_cannot_be_used(void **state)
 	    "the folder may be golang-migrate's or sqlx's", EXIT_CONFIGURATION);
 }
 
+/* Named, and it finds nothing, while there are files: no "nothing to apply" then. */
+static void
+test_another_layout_was_named(void **state)
+{
+	struct folder *folder = folder_load(*state, "flyway", 0);
+	char says[1100];
+
+	assert_null(folder_blocker(folder)); /* empty, to be filled later */
+	folder_unref(folder);
+
+	tempdir_text(*state, "v1__a.sql", "SELECT 1;");
+	snprintf(says, sizeof(says), "no migrations found in %s with layout = flyway",
+	    (const char *)*state);
+	folder = folder_load(*state, "flyway", 0);
+	assert_string_equal(folder_blocker(folder)->err.text, says);
+	assert_string_equal(folder_blocker(folder)->err.hint,
+	    "v1__a.sql is passed over; a name is as in V1__description.sql");
+	assert_int_equal(err_exit_code(&folder_blocker(folder)->err), EXIT_FILES);
+	folder_unref(folder);
+
+	tempdir_text(*state, "0001_a.sql", "SELECT 1;");
+	folder = folder_load(*state, "flyway", 0);
+	assert_string_equal(folder_blocker(folder)->err.hint,
+	    "its files look like those of sequence: set layout = sequence, or auto");
+	folder_unref(folder);
+	folder = folder_load(*state, "dated", 0); /* beside: it goes by no looks */
+	assert_null(folder_blocker(folder));
+	folder_unref(folder);
+
+	tempdir_text(*state, "1_a.up.sql", "SELECT 1;");
+	folder = folder_load(*state, "flyway", 0);
+	assert_string_equal(folder_blocker(folder)->err.hint,
+	    "its files look like those of golang-migrate or sqlx: set layout = "
+	    "golang-migrate or sqlx");
+	folder_unref(folder);
+
+	/* a list that lists nothing is a list */
+	tempdir_text(*state, "manifest.txt", "");
+	folder = folder_load(*state, "manifest", 0);
+	assert_null(folder_blocker(folder));
+	folder_unref(folder);
+}
+
 static void
 test_a_folder_without_rights(void **state)
 {
@@ -488,6 +531,7 @@ main(void)
 		TEST(test_load),
 		TEST(test_references),
 		TEST(test_folders_that_cannot_be_used),
+		TEST(test_another_layout_was_named),
 		TEST(test_a_folder_without_rights),
 		TEST(test_too_many_files),
 		TEST(test_find),

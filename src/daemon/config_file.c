@@ -76,7 +76,9 @@ refuse_unknown(const char *name)
 		err_hint(reading.err, "it is a flag alone: %s",
 		    option_flag(row, flag, sizeof(flag)));
 	else
-		err_hint(reading.err, "migrationd.conf(5) lists all options");
+		err_hint(reading.err,
+		    "migrationd.conf(5) lists all options; a value with a blank in it "
+		    "needs quotes");
 }
 
 /* libconfuse's complaint, which it would print; "no such option 'x'" is ours to improve. */

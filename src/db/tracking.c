@@ -142,23 +142,50 @@ tracking_settle(struct tracking_table *table, const struct tracking_look *look)
 		table->kind = older;
 }
 
+/* A kind of the same name of a table, all columns of which are there, and most of them. */
+static const struct tracking *
+look_alike(const struct tracking_table *table, const struct tracking_look *look)
+{
+	const struct tracking *found = NULL;
+	size_t most = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		size_t n = 0;
+
+		while (kinds[i]->columns[n])
+			n++;
+		if (strcmp(kinds[i]->default_table, table->table) != 0 || n <= most ||
+		    missing_column(kinds[i], look))
+			continue;
+		found = kinds[i];
+		most = n;
+	}
+	return found;
+}
+
+static void
+hint_at_kind(
+    const struct tracking_table *table, const struct tracking_look *look, struct err *err)
+{
+	const struct tracking *other = look_alike(table, look);
+	char *known = other ? NULL : names_list(NULL, tracking_name);
+
+	if (other)
+		err_hint(err, "it looks like %s's: set %s = %s", other->name,
+		    other->needs_layout ? "layout" : "tracking", other->name);
+	else
+		err_hint(err,
+		    "choose another tracking table or kind (%s), or see who made this table",
+		    known);
+	talloc_free(known);
+}
+
 static int
 refuse(struct err *err)
 {
 	err->http_status = 409;
 	err->exit_code = EXIT_REFUSED;
 	return -1;
-}
-
-static void
-hint_at_kinds(struct err *err)
-{
-	char *kinds_known = names_list(NULL, tracking_name);
-
-	err_hint(err,
-	    "choose another tracking table or kind (%s), or see who made this table",
-	    kinds_known);
-	talloc_free(kinds_known);
 }
 
 int
@@ -175,7 +202,7 @@ tracking_check(
 		err_set(err, CAT_CONFIGURATION,
 		    "table %s.%s has no column \"%s\", so it is no %s tracking table",
 		    table->schema, table->table, missing, kind->name);
-		hint_at_kinds(err);
+		hint_at_kind(table, look, err);
 		return refuse(err);
 	}
 	if (!kind->foreign_column || !has_column(look, kind->foreign_column))

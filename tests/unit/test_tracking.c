@@ -667,6 +667,45 @@ read_rows(const void *ctx, const struct tracking *kind, int n_fields, int n_rows
 	return history;
 }
 
+/* Another tool's table under the same name: the message says whose. */
+static void
+test_whose_it_is(void **state)
+{
+	static const struct {
+		const struct tracking *kind;
+		const char *table;
+		const char *columns;
+		const char *hint;
+	} rows[] = {
+		{ &tracking_schema_migrations, "schema_migrations", ",version,dirty,",
+		    "it looks like golang-migrate's: set layout = golang-migrate" },
+		{ &tracking_schema_migrations, "schema_migrations", ",version,",
+		    "it looks like dbmate's: set tracking = dbmate" },
+		{ &tracking_golang_migrate, "schema_migrations",
+		    ",version,name,applied_at,",
+		    "it looks like schema_migrations's: set tracking = schema_migrations" },
+		{ &tracking_schema_migrations, "schema_migrations", ",id,",
+		    "choose another tracking table or kind (" NAMES
+		    "), or see who made this table" },
+		{ &tracking_goose, "mine", ",version,dirty,",
+		    "choose another tracking table or kind (" NAMES
+		    "), or see who made this table" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct tracking_table table = {
+			.kind = rows[i].kind, .schema = "public", .table = rows[i].table
+		};
+		struct tracking_look look = { .table_exists = true,
+			.columns = rows[i].columns };
+		struct err err = { 0 };
+
+		assert_int_equal(tracking_check(&table, &look, &err), -1);
+		assert_string_equal(err.hint, rows[i].hint);
+	}
+}
+
 static void
 test_rows_golang_migrate(void **state)
 {
@@ -1028,6 +1067,7 @@ main(void)
 		cmocka_unit_test(test_guard),
 		cmocka_unit_test(test_guard_refused),
 		cmocka_unit_test(test_check),
+		cmocka_unit_test(test_whose_it_is),
 		cmocka_unit_test(test_rows_golang_migrate),
 		cmocka_unit_test(test_rows_of_versions_alone),
 		cmocka_unit_test(test_rows_sqlx),

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: PostgreSQL
-"""The manual names the members of the documents, all of them and no others."""
+"""The manual names the members of the documents, all of them and no others;
+and what the README promises has the tests that it names."""
 
 import re
 
@@ -32,6 +33,20 @@ def words(title):
     lines = section(title)
     return (names(lines, ".It Va ") | names(lines, ".Va ")
             | names(lines, ".Pq Va "))
+
+
+def test_readme_names_tests_that_are_there():
+    text = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+    table = text.split("## Promises")[1].split("\n## ")[0]
+    tests = CHECKOUT / "tests" / "integration"
+    file, found = None, 0
+    for name, function in re.findall(r"`(test_\w+\.py)?(?:::(test_\w+))?`",
+                                     table):
+        file = tests / name if name else file
+        source = file.read_text(encoding="utf-8")
+        assert not function or f"\ndef {function}(" in source, (file, function)
+        found += 1
+    assert found > 20, table
 
 
 @pytest.fixture

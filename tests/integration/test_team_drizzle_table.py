@@ -81,6 +81,28 @@ def test_the_day(team, postgres):
     team.ctl("check", "--strict", database=prod)
 
 
+def test_taken_back_by_hand(team, postgres):
+    """In an emergency: SQL by hand, then the row; or both by a command. And
+    a copy of the database, as a restored snapshot is one."""
+    drizzle_add(team.folder, "0001_new_table",
+                "CREATE TABLE new_table (id int);\n-- ROLLBACK SQL\n"
+                "-- DROP TABLE new_table;\n")
+    team.ctl("apply")
+    team.ctl("--rollback", "rollback", "0000_users", "--reason", "why")
+    assert not team.database.has_table("new_table")
+    assert len(team.database.query(AUDIT)) == 1
+    team.ctl("apply")
+    team.database.execute("DROP TABLE new_table")
+    said = team.ctl("repair", "0001_new_table", "pending", "--reason", "why")
+    assert "0001_new_table was applied, is pending" in said
+    assert len(team.database.query(AUDIT)) == 1
+    restored = postgres.createdb(template=team.database.name)
+    assert "0001_new_table" in team.ctl("plan", database=restored)
+    team.ctl("apply", database=restored)
+    assert restored.has_table("new_table")
+    assert not team.database.has_table("new_table")
+
+
 def test_categories(team, database, workdir):
     def fails(category, *args, expect):
         said = team.ctl("--json", "apply", *args, expect=expect)

@@ -7,7 +7,8 @@ import json
 import pytest
 
 from harness.folder import sequence_folder, write
-from harness.team import CONFIGURATION, DRIFT, FAILED, FILES, PENDING, Team
+from harness.team import (CONFIGURATION, DRIFT, FAILED, FILES, PENDING,
+                          REFUSED, Team)
 
 # as the team's own function made it, and what that had done already
 LOG = """CREATE TABLE migration_log (
@@ -106,6 +107,26 @@ def test_the_day(team, workdir):
     team.ctl("apply")
     assert team.database.value("SELECT count(*) FROM users") == 1
     team.ctl("check", "--strict")
+    team.ctl("create", "own-transaction")
+    write(team.folder / "007-own-transaction.sql",
+          "BEGIN;\nCREATE TABLE pair (id int);\nCOMMIT;\n")
+    team.ctl("apply")
+    team.ctl("create", "undone")
+    write(team.folder / "008-undone.sql",
+          "CREATE TABLE undone (id int);\nROLLBACK;\n")
+    assert "008-undone.sql:2" in team.ctl("apply", expect=REFUSED)
+
+
+def test_a_rehearsal(team):
+    """What psql --dry-run was to be: the SQL runs, and not here."""
+    write(team.folder / "003-wrong.sql", "CRATE TABLE t (id int);\n")
+    register(team, "003-wrong.sql")
+    assert "003-wrong" in team.ctl("plan")
+    assert "003-wrong.sql:1:1" in team.ctl("--ephemeral", "apply",
+                                           expect=FAILED)
+    write(team.folder / "003-wrong.sql", "CREATE TABLE t (id int);\n")
+    assert "succeeded: 3 migrations" in team.ctl("--ephemeral", "apply")
+    assert not team.database.has_table("t")
 
 
 def test_the_way_back(team, workdir):
@@ -122,6 +143,15 @@ def test_the_way_back(team, workdir):
     assert [row[1] for row in team.database.query(AUDIT)] == [
         "002-users.sql", "001-enums.sql"]
     team.ctl("check", "--strict", expect=PENDING)
+
+    # what nobody wants any more goes off the list, and its file too
+    name = "003-add-user-preferences-table.sql"
+    write(team.folder / "manifest.json", json.dumps(listed(team)[:-1]))
+    file = (team.folder / name).read_text()
+    (team.folder / name).unlink()
+    team.ctl("check", "--strict")
+    write(team.folder / name, file)
+    register(team, name)
 
     # by hand, and the row after it
     team.ctl("apply")

@@ -88,6 +88,23 @@ def test_a_reversal_that_deletes_the_row(team):
     assert versions(team) == ["0001", "0002", "0004"]
 
 
+def test_taken_back_by_hand(team):
+    """As in development: with the row, and the row alone."""
+    team.ctl("apply")
+    write(team.folder / "0003_new_table.sql", "CREATE TABLE new_table ();\n")
+    write(team.folder / "0003_new_table.down.sql", "DROP TABLE new_table;\n")
+    team.ctl("apply")
+    team.ctl("--rollback", "rollback", "0002_create_indexes")
+    assert not team.database.has_table("new_table")
+    assert versions(team) == ["0001", "0002"]
+    team.ctl("apply")
+    team.database.execute("DROP TABLE new_table")
+    team.ctl("repair", "0003_new_table", "pending")
+    assert versions(team) == ["0001", "0002"]
+    team.ctl("apply")
+    assert team.database.has_table("new_table")
+
+
 def test_the_day_on_dsql(postgres, database, workdir, start_daemon):
     """Aurora DSQL's stand-in: indexes are built by jobs, and each statement
     is a transaction by itself."""

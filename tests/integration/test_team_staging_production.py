@@ -107,6 +107,22 @@ def test_missing_snapshots(workdir, database, start_daemon):
     assert database.query(AUDIT) == [(2, 2)]
 
 
+def test_reversed_by_hand(team):
+    """The row says nothing of it: our own journal does."""
+    drizzle_add(team.folder, "0001_my_column", ADD)
+    team.ctl("apply")
+    team.database.execute('ALTER TABLE my_table DROP my_column')
+    team.ctl("repair", "0001_my_column", "pending", "--reason",
+             "reversed by hand")
+    assert team.database.query(AUDIT) == [(1, 1)]
+    assert "reversed by hand" in str(team.database.query(
+        "SELECT operation, migrations FROM migrationd.runs"
+        " WHERE operation = 'repair'"))
+    team.ctl("check", "--strict", expect=PENDING)
+    team.ctl("apply")
+    assert team.database.query(AUDIT) == [(2, 2)]
+
+
 def test_a_deployed_migration_that_was_deleted(team, workdir):
     drizzle_add(team.folder, "0001_my_column", ADD)
     team.ctl("apply")

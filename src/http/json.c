@@ -197,9 +197,9 @@ plan_steps(const struct plan *plan)
 
 /* As far as a plan can say what its run would exit with. */
 static enum exit_code
-plan_exit_code(const struct plan *plan)
+plan_exit_code(const struct plan *plan, bool is_lenient)
 {
-	if (err_is_set(&plan->refusal))
+	if (err_is_set(&plan->refusal) && !is_lenient)
 		return err_exit_code(&plan->refusal);
 	return plan->known ? EXIT_FINE : EXIT_UNREACHABLE;
 }
@@ -211,8 +211,8 @@ outlook_exit_code(const struct outlook *outlook)
 	enum exit_code code = EXIT_FINE;
 
 	for (unsigned p = 0; p < PHASE_COUNT && code == EXIT_FINE; p++) {
-		if (outlook->plans[p] && !phase_is_lenient(p))
-			code = plan_exit_code(outlook->plans[p]);
+		if (outlook->plans[p])
+			code = plan_exit_code(outlook->plans[p], phase_is_lenient(p));
 	}
 	return code;
 }

@@ -366,6 +366,8 @@ test_a_refused_plan(void **state)
 	fake_plan(fake);
 	document = fake_plan_document(fake, NULL);
 	assert_string_equal(fake_text(document, "refused.category"), "OUT_OF_ORDER");
+	assert_int_equal(
+	    json_integer_value(at(document, "exit_code", NULL)), EXIT_REFUSED);
 	assert_int_equal(json_array_size(at(document, "steps", NULL)), 0);
 	assert_true(json_array_size(at(document, "problems", NULL)) > 0);
 	json_decref(document);

@@ -92,7 +92,8 @@ author_numbered(
 	add_sql(&out, made, sql != NULL ? sql : "", request->len);
 	add_file(made, mem_printf(made, "%s.sql", made->id), &out);
 	made->advice = sql != NULL
-	    ? "look it through; migrationctl check says whether it can be run"
+	    ? "look it through; migrationctl --ephemeral apply tries it on a "
+	      "database of its own"
 	    : "write the SQL, and behind ROLLBACK SQL, as comments, what takes "
 	      "it back";
 	return 0;

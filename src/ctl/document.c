@@ -51,6 +51,15 @@ doc_done(const json_t *run)
 	return undone ? undone : doc_get(run, "applied");
 }
 
+const char *
+doc_done_word(const json_t *run)
+{
+	if (doc_get(run, "rolled_back"))
+		return "undone";
+	return strcmp(doc_text(run, "operation"), "baseline") == 0 ? "recorded"
+								   : "applied";
+}
+
 double
 doc_real(const json_t *document, const char *path, double fallback)
 {

@@ -28,6 +28,9 @@ int64_t doc_number(const json_t *document, const char *path);
 /* What a run has done so far: the migrations that it applied, or took back. */
 const json_t *doc_done(const json_t *run);
 
+/* Its word: "applied", "recorded" by a baseline, or "undone". */
+const char *doc_done_word(const json_t *run);
+
 /* A real or a whole number; `fallback` when there is none. */
 double doc_real(const json_t *document, const char *path, double fallback);
 

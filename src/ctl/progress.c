@@ -67,15 +67,13 @@ tell_warnings(struct progress *progress, const json_t *run, struct paint *out)
 static void
 tell_applied(struct progress *progress, const json_t *run, struct paint *out)
 {
-	bool is_undone = doc_get(run, "rolled_back") != NULL;
 	const json_t *list = doc_done(run);
 	char span[CLOCK_TEXT];
 
 	for (; progress->n_applied < json_array_size(list); progress->n_applied++) {
 		const json_t *item = json_array_get(list, progress->n_applied);
 
-		paint_add(out, INK_GOOD, is_undone ? "undone" : "applied");
-		paint_addf(out, is_undone ? "    " : "   ");
+		paint_cell(out, INK_GOOD, doc_done_word(run), 8);
 		paint_add(out, INK_PLAIN, doc_text(item, "id"));
 		paint_addf(out, "  %s\n", doc_span(item, "duration_seconds", span));
 	}

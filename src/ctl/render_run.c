@@ -170,7 +170,7 @@ render_wait(struct paint *out, const json_t *run)
 static void
 add_done(struct paint *out, const json_t *run)
 {
-	const char *label = doc_get(run, "rolled_back") ? "undone" : "applied";
+	const char *label = doc_done_word(run);
 	const json_t *item;
 	char span[CLOCK_TEXT];
 	size_t i;

@@ -166,8 +166,8 @@ check_allowed(const struct target_params *params, const struct run_request *requ
 		err_set(
 		    err, CAT_CONFIGURATION, "rollback is off: nothing is undone here");
 		err_hint(err,
-		    "set rollback = on and POST /reload; {\"dry_run\": true} shows what "
-		    "would be undone all the same");
+		    "set rollback = on (--rollback) and reload; a dry run shows what would "
+		    "be undone all the same");
 		err->http_status = 403;
 	} else if (params->guard && request->action != NULL &&
 	    strcmp(request->action, "remove-guard") == 0) {

@@ -95,6 +95,9 @@ test_ends(void **state)
 		{ "{'outcome': 'succeeded', 'migration': 'a', 'before': 'applied',"
 		  " 'after': 'pending', 'action': 'pending'}",
 		    "succeeded: a was applied, is pending\n" },
+		{ "{'outcome': 'succeeded', 'duration_seconds': 1, 'operation': 'baseline',"
+		  " 'applied': [{'id': 'a'}]}",
+		    "recorded  a  \nsucceeded: 1 migration in 1.0 s\n" },
 		{ "{'outcome': 'succeeded', 'migration': 'a', 'action': 'retry'}",
 		    "succeeded: retry a\n" },
 		/* a phase that stops nothing: told once, and never "nothing" */

@@ -181,7 +181,9 @@ prepare_answer(struct runner *runner, const struct pgconn_reply *reply)
 	if (err_is_set(&err)) {
 		err_wrap(&err, "tracking table %s.%s", runner->table.schema,
 		    runner->table.table);
-		hint_at_creating(runner, &err);
+		if (runner->stage == PREPARE_CREATE)
+			hint_at_creating(runner, &err);
+		tracking_hint_rights(&runner->table, &err);
 		return runner_fail(runner, &err);
 	}
 	switch (runner->stage) {

@@ -3,6 +3,7 @@
 and what the README promises has the tests that it names."""
 
 import re
+import subprocess
 
 import pytest
 from harness.process import CHECKOUT
@@ -47,6 +48,37 @@ def test_readme_names_tests_that_are_there():
         assert not function or f"\ndef {function}(" in source, (file, function)
         found += 1
     assert found > 20, table
+
+
+def init_container(path):
+    """The command of the container that calls curl, a list in either form."""
+    text = path.read_text(encoding="utf-8")
+    flow = re.search(r"command: \[(curl,[^]]*)\]", text)
+    block = re.search(r"command:\n((?: +- .*\n)+)", text)
+    words = flow[1].split(",") if flow else block[1].split("\n")
+    return [word.strip().removeprefix("- ").strip('"')
+            for word in words if word.strip()]
+
+
+@pytest.mark.parametrize("file", ["README.md",
+                                  "etc/kubernetes/init-container.yaml"])
+def test_init_container(serve, drizzle, workdir, file):
+    """Word for word, but for the address and where the header lies."""
+    token = "0123456789abcdef0123456789abcdef"
+    (workdir / "token").write_text(token, encoding="ascii")
+    (workdir / "token").chmod(0o600)
+    (workdir / "header").write_text(f"Authorization: Bearer {token}",
+                                    encoding="ascii")
+    daemon = serve(drizzle([("0000_t", "CREATE TABLE t (id int);")]),
+                   options={"token_file": workdir / "token"})
+    words = [word.replace("http://migrationd:8432", daemon.base_url).replace(
+        "/run/secrets/migrationd/header", str(workdir / "header"))
+        for word in init_container(CHECKOUT / file)]
+    assert words[0] == "curl" and words[-1].endswith("/apply"), words
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60,
+                          check=False)
+    assert done.returncode == 0, (words, done)
+    assert daemon.verdict() == "current"
 
 
 @pytest.fixture

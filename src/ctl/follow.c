@@ -93,18 +93,22 @@ static int
 end(struct ctl *ctl, const struct answer *answer)
 {
 	const json_t *error = doc_get(answer->document, "error");
+	const char *advice = "";
 	struct answer status;
 	struct paint out;
 
 	if (!error || ctl->is_json)
 		return ctl_exit_code_of(answer);
+	if (ctl_ask_raw(ctl, "GET", "/status", NULL, &status) == 0)
+		advice = doc_text(status.document, "advice");
+	/* of the two the one that says more */
+	if (!strstr(advice, doc_text(error, "hint")))
+		advice = "";
 	ctl_paint(ctl, stderr, &out);
-	render_problem(&out, error);
-	if (!doc_text(error, "hint")[0] &&
-	    ctl_ask_raw(ctl, "GET", "/status", NULL, &status) == 0) {
-		paint_advice(&out, "next", doc_text(status.document, "advice"));
+	render_problem_but(&out, error, advice);
+	paint_advice(&out, "next", advice);
+	if (advice[0])
 		paint_requests(&out, "", status.document);
-	}
 	ctl_print(&out, stderr);
 	return ctl_exit_code_of(answer);
 }

@@ -67,7 +67,9 @@ render_problem_but(struct paint *out, const json_t *document, const char *advise
 	paint_line(out, "context", INK_PLAIN, doc_text(document, "context"));
 	if (!strstr(advised, hint))
 		paint_advice(out, "hint", hint);
-	paint_requests(out, "answer", document);
+	/* else they stand below what is advised */
+	if (!advised[0])
+		paint_requests(out, "answer", document);
 }
 
 void

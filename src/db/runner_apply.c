@@ -235,6 +235,17 @@ is_there_already(const struct err *err)
 	return false;
 }
 
+/* A row that is there twice is no object that somebody made. */
+static void
+hint_at_recording(const struct runner *runner, struct err *err)
+{
+	if (runner->run->operation == PLAN_APPLY && runner->run->phase == PHASE_SCHEMA &&
+	    is_there_already(err) && strcmp(err->sqlstate, "23505") != 0)
+		err_hint(err,
+		    "if all that it does is there already, made by hand or pushed, "
+		    "POST /repair (\"applied\") records it without running it");
+}
+
 /* The failure, with the place in the file and what it means. */
 static enum run_state
 part_failed(struct runner *runner, const struct pgconn_reply *reply)
@@ -263,6 +274,7 @@ part_failed(struct runner *runner, const struct pgconn_reply *reply)
 		    "the %zu segments before it are done and noted; mend what follows and "
 		    "POST /%s goes on there",
 		    runner->segment, run_operation_name(runner->run->operation));
+	hint_at_recording(runner, &err);
 	return is_there_already(&err) && runner->run->operation != PLAN_ROLLBACK
 	    ? runner_fail_or_overtaken(runner, &err)
 	    : runner_fail_or_retry(runner, &err);

@@ -101,14 +101,20 @@ def test_exit_codes_of_the_check(team):
     team.ctl("check", "--strict", expect=FINE)
 
 
-def test_column_already_exists(team):
+@pytest.mark.parametrize("way", ["baseline", "repair"])
+def test_column_already_exists(team, way):
     team.ctl("apply")
     team.database.execute(PHONE)  # by hand, some time ago
     drizzle_add(team.folder, "0001_phone", PHONE)
     said = team.ctl("apply", expect=FAILED)
     assert "0001_phone.sql:1" in said and "already exists" in said
     assert "already exists" in team.ctl("status")
-    team.ctl("baseline", "0001_phone", "--force")
+    assert "mend 0001_phone.sql" in said
+    assert 'migrationctl repair ("applied") records it' in said
+    if way == "baseline":
+        team.ctl("baseline", "0001_phone", "--force")
+    else:
+        team.ctl("repair", "0001_phone", "applied")
     team.ctl("check", "--strict")
     assert team.database.value(TRACKED) == 2
 

@@ -391,13 +391,23 @@ test_open_fails(void **state)
 		  "LOCATION:  auth_failed, auth.c:338\n",
 		    CAT_PERMISSION_DENIED, "28P01",
 		    "at h failed: FATAL:  password authentication failed for user \"u\"",
-		    "", "" },
+		    "",
+		    "see that user and password in database_url are right, and that "
+		    "pg_hba.conf of the server lets them in" },
 		{ "at h failed: FATAL:  57P03: the database system is starting up\n",
 		    CAT_NETWORK_ERROR, "57P03",
 		    "at h failed: FATAL:  the database system is starting up", "", "" },
 		{ "at h failed: FATAL:  3D000: database \"nix\" does not exist\n",
 		    CAT_CONFIGURATION, "3D000",
-		    "at h failed: FATAL:  database \"nix\" does not exist", "", "" },
+		    "at h failed: FATAL:  database \"nix\" does not exist", "",
+		    "create it, or name another one in database_url" },
+		/* where libpq looks when nothing says where */
+		{ "connection to server on socket \"/run/.s\" failed: No such file\n"
+		  "\tIs the server running locally?\n",
+		    CAT_NETWORK_ERROR, "",
+		    "connection to server on socket \"/run/.s\" failed: No such file", "",
+		    "see that a server listens on that socket, or say where another one "
+		    "is: database_url, DATABASE_URL or PGHOST" },
 		{ "at h failed: FATAL:  53300: too many\nDETAIL:  all taken\nHINT:  wait\n"
 		  "at h failed: FATAL:  53300: too many\n",
 		    CAT_NETWORK_ERROR, "53300",

@@ -83,7 +83,9 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/core/run_wait.c %D%/core/run_wait.h \
 	%D%/core/schema.c %D%/core/schema.h \
 	%D%/core/script.c %D%/core/script.h \
+	%D%/core/script_problem.c \
 	%D%/core/script_segment.c \
+	%D%/core/script_build.h \
 	%D%/core/script_enum.c %D%/core/script_enum.h \
 	%D%/core/snapshot.c %D%/core/snapshot.h \
 	%D%/core/sqlclass.c %D%/core/sqlclass.h \

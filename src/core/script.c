@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: PostgreSQL */
-#include "core/script.h"
+#include "core/script_build.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -7,129 +7,12 @@
 #include "base/bounds.h"
 #include "base/mem.h"
 #include "core/batch.h"
-#include "core/locate.h"
 #include "core/script_enum.h"
 #include "core/sqlscan.h"
 
-/* A statement of the file, as it is found. */
-struct found {
-	struct script_statement statement;
-	bool open;
-};
-
-struct builder {
-	const struct migration *migration;
-	const struct dialect *dialect;
-	struct script *script;
-	size_t room_statements;
-	size_t room_segments;
-	bool open_segment; /* the last segment takes more statements */
-	bool in_block;     /* between the file's own BEGIN and COMMIT */
-	const char *modes; /* of that BEGIN */
-	size_t modes_len;
-	size_t n_values; /* the last so many statements each added an enum value */
-	size_t settings_len;
-	bool too_many;   /* statements */
-	bool must_split; /* cannot be sent as it is */
-};
-
-/* ---- problems ---- */
-
-static void problem_at(struct builder *builder, const struct found *found,
-    enum category category, const char *hint, const char *fmt, ...) PRINTF_LIKE(5, 6);
-
-static void
-problem_at(struct builder *builder, const struct found *found, enum category category,
-    const char *hint, const char *fmt, ...)
-{
-	const struct migration *m = builder->migration;
-	struct err *err = mem_zero(builder->script, struct err);
-	va_list ap;
-
-	va_start(ap, fmt);
-	err_vset(err, category, fmt, ap);
-	va_end(ap);
-	err_hint(err, "%s", hint);
-	err->exit_code = EXIT_REFUSED;
-	snprintf(err->migration, sizeof(err->migration), "%s", m->id);
-	locate_statement(m, &found->statement, 0, err);
-	builder->script->problem = err;
-}
-
-static void
-problem_of_control(struct builder *builder, const struct found *found)
-{
-	bool rollback = found->statement.class.kind == SQLCLASS_ROLLBACK;
-
-	if (rollback)
-		problem_at(builder, found, CAT_SQL_ERROR,
-		    "take it out: when the file fails, its transaction is rolled back "
-		    "without being told to",
-		    "ROLLBACK would undo what the file has done before");
-	else
-		problem_at(builder, found, CAT_SQL_ERROR,
-		    "end it with COMMIT: the row that records the file has to be in the "
-		    "same transaction",
-		    "the file's transaction cannot end in two phases or in a chain");
-}
-
-static void
-problem_of_command(struct builder *builder, const struct found *found)
-{
-	const struct script_statement *statement = &found->statement;
-	size_t len = 1;
-
-	while (len < statement->len && len < 32 &&
-	    strchr(" \t\r;", statement->text[len]) == NULL)
-		len++;
-	problem_at(builder, found, CAT_SQL_ERROR,
-	    "write it as SQL or take it out; of psql's commands \\restrict and "
-	    "\\unrestrict alone may stay, and the data of COPY up to \\.",
-	    "%.*s is a command of psql, not SQL", (int)len, statement->text);
-}
-
-static void
-problem_of_alone(struct builder *builder, const struct found *found)
-{
-	const char *name = sqlclass_name(found->statement.class.kind);
-
-	if (builder->in_block && builder->dialect != NULL)
-		problem_at(builder, found, CAT_SQL_ERROR,
-		    "take BEGIN and COMMIT out: migrationd runs DDL by itself",
-		    "%s is a transaction by itself on %s, and the file begins another",
-		    name, builder->dialect->name);
-	else if (builder->in_block)
-		problem_at(builder, found, CAT_SQL_ERROR,
-		    "put COMMIT before it, or take BEGIN out: migrationd runs it by "
-		    "itself, and what is around it in transactions",
-		    "%s cannot run in the transaction that the file begins", name);
-	else
-		problem_at(builder, found, CAT_SQL_ERROR,
-		    "take the directive out: migrationd runs the statement by itself, and "
-		    "what is around it in transactions",
-		    "%s cannot run in the one transaction that the file asks for", name);
-}
-
-/* False: there is a problem. */
-static bool
-judge_dialect(struct builder *builder, const struct found *found)
-{
-	const struct script_statement *st = &found->statement;
-	const struct dialect_refusal *refusal = builder->script->directives.unchecked
-	    ? NULL
-	    : dialect_refuses(builder->dialect, st->text, st->len);
-
-	if (refusal != NULL)
-		problem_at(builder, found, CAT_SQL_ERROR, refusal->hint,
-		    "%s does not take %s (seen %s; \"-- migrationd: unchecked\" in the first "
-		    "line tries all the same)",
-		    builder->dialect->name, refusal->what, builder->dialect->observed);
-	return refusal == NULL;
-}
-
 /* Whether the values added just now have to be committed before this statement. */
 static bool
-must_commit_values(const struct builder *builder, const struct found *found)
+must_commit_values(const struct script_builder *builder, const struct script_found *found)
 {
 	const struct script *script = builder->script;
 
@@ -144,7 +27,7 @@ must_commit_values(const struct builder *builder, const struct found *found)
 /* ---- segments ---- */
 
 static struct script_segment *
-add_segment(struct builder *builder, bool transactional)
+add_segment(struct script_builder *builder, bool transactional)
 {
 	struct script *script = builder->script;
 	struct script_segment *segment;
@@ -169,13 +52,14 @@ add_segment(struct builder *builder, bool transactional)
 
 /* False: there is a problem. */
 static bool
-open_segment(struct builder *builder, const struct found *found, bool transactional)
+open_segment(
+    struct script_builder *builder, const struct script_found *found, bool transactional)
 {
 	const struct script *script = builder->script;
 
 	if (script->n_segments > 0 &&
 	    script->directives.transaction == DIRECTIVE_TRANSACTION)
-		problem_at(builder, found, CAT_SQL_ERROR,
+		script_problem_at(builder, found, CAT_SQL_ERROR,
 		    "take the directive or the COMMIT out",
 		    "the file asks for one transaction, and ends it before this");
 	else
@@ -184,14 +68,14 @@ open_segment(struct builder *builder, const struct found *found, bool transactio
 }
 
 static void
-close_segment(struct builder *builder)
+close_segment(struct script_builder *builder)
 {
 	builder->open_segment = false;
 	builder->n_values = 0;
 }
 
 static void
-keep_statement(struct builder *builder, const struct found *found)
+keep_statement(struct script_builder *builder, const struct script_found *found)
 {
 	struct script *script = builder->script;
 
@@ -212,7 +96,8 @@ keep_statement(struct builder *builder, const struct found *found)
 }
 
 static void
-add_statement(struct builder *builder, const struct found *found, bool transactional)
+add_statement(
+    struct script_builder *builder, const struct script_found *found, bool transactional)
 {
 	bool adds_value = found->statement.class.adds_enum_value;
 	bool may_split = !builder->in_block &&
@@ -231,7 +116,7 @@ add_statement(struct builder *builder, const struct found *found, bool transacti
 
 /* The words behind BEGIN [WORK | TRANSACTION], START TRANSACTION. */
 static void
-begin_block(struct builder *builder, const struct script_statement *begin)
+begin_block(struct script_builder *builder, const struct script_statement *begin)
 {
 	struct sqltoken_reader reader = { .text = begin->text, .len = begin->len };
 	struct sqltoken token = sqltoken_next_solid(&reader);
@@ -254,14 +139,14 @@ begin_block(struct builder *builder, const struct script_statement *begin)
 }
 
 static void
-end_block(struct builder *builder)
+end_block(struct script_builder *builder)
 {
 	close_segment(builder);
 	builder->in_block = false;
 }
 
 static void
-pass_over_command(struct builder *builder, const struct found *found)
+pass_over_command(struct script_builder *builder, const struct script_found *found)
 {
 	struct sqltoken_reader reader = {
 		.text = found->statement.text + 1,
@@ -270,38 +155,38 @@ pass_over_command(struct builder *builder, const struct found *found)
 	struct sqltoken word = sqltoken_next(&reader);
 
 	if (!sqltoken_is(&word, "restrict") && !sqltoken_is(&word, "unrestrict"))
-		problem_of_command(builder, found);
+		script_problem_of_command(builder, found);
 }
 
 static void
-take_plain(struct builder *builder, const struct found *found)
+take_plain(struct script_builder *builder, const struct script_found *found)
 {
 	bool alone = sqlclass_is_alone(found->statement.class.kind);
 	enum directive_transaction asked = builder->script->directives.transaction;
 
 	builder->must_split |= alone;
 	if (alone && (builder->in_block || asked == DIRECTIVE_TRANSACTION))
-		problem_of_alone(builder, found);
+		script_problem_of_alone(builder, found);
 	else
 		add_statement(builder, found,
 		    !alone && (builder->in_block || asked != DIRECTIVE_NO_TRANSACTION));
 }
 
 static void
-take(struct builder *builder, const struct found *found)
+take(struct script_builder *builder, const struct script_found *found)
 {
 	enum sqlclass_kind kind = found->statement.class.kind;
 
-	if (!judge_dialect(builder, found))
+	if (!script_judge_dialect(builder, found))
 		return;
 	if (kind == SQLCLASS_META)
 		pass_over_command(builder, found);
 	else if (kind == SQLCLASS_ROLLBACK || kind == SQLCLASS_TWO_PHASE)
-		problem_of_control(builder, found);
+		script_problem_of_control(builder, found);
 	else if (kind == SQLCLASS_BEGIN)
 		begin_block(builder, &found->statement);
 	else if (kind == SQLCLASS_COPY_STDIN && found->statement.data == NULL)
-		problem_at(builder, found, CAT_SQL_ERROR,
+		script_problem_at(builder, found, CAT_SQL_ERROR,
 		    "put what follows behind the line \\. that ends the data",
 		    "the data of COPY begin in the next line, and more stands on this one");
 	else if (kind == SQLCLASS_COMMIT)
@@ -314,11 +199,11 @@ take(struct builder *builder, const struct found *found)
 
 /* ---- the file ---- */
 
-static struct found
+static struct script_found
 found_of(const struct dialect *dialect, const struct part *part, size_t n_part,
     const struct sqlscan_statement *st)
 {
-	struct found found = {
+	struct script_found found = {
 		.statement = {
 			.text = part->text + st->offset,
 			.len = st->len,
@@ -337,7 +222,8 @@ found_of(const struct dialect *dialect, const struct part *part, size_t n_part,
 
 /* Take in a part; true when its text ends inside of a quote, which is left in *last. */
 static bool
-take_part(struct builder *builder, size_t n_part, unsigned *number, struct found *last)
+take_part(struct script_builder *builder, size_t n_part, unsigned *number,
+    struct script_found *last)
 {
 	const struct part *part = &builder->migration->parts[n_part];
 	struct sqlscan scan;
@@ -345,7 +231,8 @@ take_part(struct builder *builder, size_t n_part, unsigned *number, struct found
 
 	sqlscan_init(&scan, part->text, part->len);
 	while (sqlscan_next(&scan, &statement)) {
-		struct found found = found_of(builder->dialect, part, n_part, &statement);
+		struct script_found found =
+		    found_of(builder->dialect, part, n_part, &statement);
 
 		found.statement.number = ++*number;
 		if (found.open) {
@@ -360,7 +247,7 @@ take_part(struct builder *builder, size_t n_part, unsigned *number, struct found
 }
 
 static bool
-is_plain(const struct builder *builder)
+is_plain(const struct script_builder *builder)
 {
 	const struct script *script = builder->script;
 
@@ -371,37 +258,37 @@ is_plain(const struct builder *builder)
 
 /* What the server would refuse must not be found out when half of it is committed. */
 static void
-judge_open(struct builder *builder, const struct found *found)
+judge_open(struct script_builder *builder, const struct script_found *found)
 {
 	if (!is_plain(builder))
-		problem_at(builder, found, CAT_SQL_SYNTAX_ERROR,
+		script_problem_at(builder, found, CAT_SQL_SYNTAX_ERROR,
 		    "look for a quote, a C comment or a parenthesis without its end",
 		    "the file ends within this statement");
 }
 
 static void
-judge_size(struct builder *builder)
+judge_size(struct script_builder *builder)
 {
 	const struct script *script = builder->script;
-	struct found last = { 0 };
+	struct script_found last = { 0 };
 
 	if (is_plain(builder) ||
 	    (!builder->too_many && builder->settings_len <= BOUND_SCRIPT_SETTINGS))
 		return;
 	last.statement = script->statements[script->n_statements - 1];
-	problem_at(builder, &last, CAT_SQL_ERROR, "make several files of it",
+	script_problem_at(builder, &last, CAT_SQL_ERROR, "make several files of it",
 	    "the file does not run in one transaction, so it may have %u statements, and "
 	    "%u bytes of SET, but it has more",
 	    BOUND_SCRIPT_STATEMENTS, BOUND_SCRIPT_SETTINGS);
 }
 
 static void
-take_file(struct builder *builder)
+take_file(struct script_builder *builder)
 {
 	const struct migration *m = builder->migration;
 	const struct script *script = builder->script;
 	unsigned number = 0;
-	struct found found = { 0 };
+	struct script_found found = { 0 };
 	bool open = false;
 
 	for (size_t i = 0; i < m->n_parts && !open && script->problem == NULL; i++)
@@ -417,7 +304,7 @@ script_build(
     const void *ctx, const struct migration *migration, const struct dialect *dialect)
 {
 	struct script *script = mem_zero(ctx, struct script);
-	struct builder builder = {
+	struct script_builder builder = {
 		.migration = migration,
 		.dialect = dialect,
 		.script = script,

@@ -142,11 +142,16 @@ tracking_settle(struct tracking_table *table, const struct tracking_look *look)
 		table->kind = older;
 }
 
-/* A kind of the same name of a table, all columns of which are there, and most of them. */
-static const struct tracking *
-look_alike(const struct tracking_table *table, const struct tracking_look *look)
+static bool
+has_foreign_column(const struct tracking *kind, const struct tracking_look *look)
 {
-	const struct tracking *found = NULL;
+	return kind->foreign_column && has_column(look, kind->foreign_column);
+}
+
+const struct tracking *
+tracking_kind_of(const char *table, bool any_name, const struct tracking_look *look)
+{
+	const struct tracking *best = NULL;
 	size_t most = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
@@ -154,20 +159,21 @@ look_alike(const struct tracking_table *table, const struct tracking_look *look)
 
 		while (kinds[i]->columns[n])
 			n++;
-		if (strcmp(kinds[i]->default_table, table->table) != 0 || n <= most ||
-		    missing_column(kinds[i], look))
+		if (n <= most ||
+		    (!any_name && strcmp(kinds[i]->default_table, table) != 0) ||
+		    missing_column(kinds[i], look) || has_foreign_column(kinds[i], look))
 			continue;
-		found = kinds[i];
+		best = kinds[i];
 		most = n;
 	}
-	return found;
+	return best;
 }
 
 static void
 hint_at_kind(
     const struct tracking_table *table, const struct tracking_look *look, struct err *err)
 {
-	const struct tracking *other = look_alike(table, look);
+	const struct tracking *other = tracking_kind_of(table->table, false, look);
 	char *known = other ? NULL : names_list(NULL, tracking_name);
 
 	if (other)
@@ -205,7 +211,7 @@ tracking_check(
 		hint_at_kind(table, look, err);
 		return refuse(err);
 	}
-	if (!kind->foreign_column || !has_column(look, kind->foreign_column))
+	if (!has_foreign_column(kind, look))
 		return 0;
 	err_set(err, CAT_CONFIGURATION,
 	    "table %s.%s has a column \"%s\": another version of its tool has made or changed it",

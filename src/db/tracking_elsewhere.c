@@ -82,35 +82,6 @@ tracking_elsewhere(const void *ctx, const struct tracking_table *table, bool tab
 	};
 }
 
-/* The kind whose columns it has, the most of them; NULL: it is of no kind that we know. */
-static const struct tracking *
-kind_of(const struct tracking_table *ours, const char *name, const char *columns)
-{
-	const struct tracking_look look = { true, true, columns, false };
-	const struct tracking *kind = NULL, *best = NULL;
-	size_t most = 0;
-
-	for (size_t i = 0; (kind = tracking_at(i)) != NULL; i++) {
-		const struct tracking_table table = { kind, "", name, "", "", false,
-			false };
-		struct err err = { 0 };
-		size_t n = 0;
-
-		if (strcmp(kind->default_table, name) != 0 &&
-		    strcmp(ours->table, name) != 0)
-			continue;
-		if (tracking_check(&table, &look, &err) < 0)
-			continue;
-		while (kind->columns[n] != NULL)
-			n++;
-		if (n > most) {
-			best = kind;
-			most = n;
-		}
-	}
-	return best;
-}
-
 struct tracking_elsewhere *
 tracking_elsewhere_new(
     const void *ctx, const struct tracking_table *table, const PGresult *result)
@@ -124,8 +95,10 @@ tracking_elsewhere_new(
 	    mem_printf(others->found, "%s.%s", table->schema, table->table);
 	for (int i = 0; i < PQntuples(result); i++) {
 		const char *name = PQgetvalue(result, i, 1);
-		char *columns = mem_printf(others, ",%s,", PQgetvalue(result, i, 2));
-		const struct tracking *kind = kind_of(table, name, columns);
+		const struct tracking_look look = { true, true,
+			mem_printf(others, ",%s,", PQgetvalue(result, i, 2)), false };
+		const struct tracking *kind =
+		    tracking_kind_of(name, strcmp(table->table, name) == 0, &look);
 
 		if (kind == NULL)
 			continue;

@@ -28,6 +28,13 @@
 /* Each row of tracking.c that may be chosen, from 0; NULL behind the last. */
 const struct tracking *tracking_at(size_t i);
 
+/*
+ * The kind of a table that looks like this: of those that have this name by default (any_name: of
+ * all) the one of which the most columns are there, all it needs. NULL: none that we know.
+ */
+const struct tracking *tracking_kind_of(
+    const char *table, bool any_name, const struct tracking_look *look);
+
 /* ---- statements: all of them owned by ctx ---- */
 
 /*

@@ -249,6 +249,16 @@ file_dir_has(struct file_dir *dir, const char *name)
 	return has;
 }
 
+static unsigned long long
+stamp_stat(const struct stat *st)
+{
+	unsigned long long stamp = fold(1, (long long)st->st_ino);
+
+	stamp = fold(stamp, st->st_size);
+	stamp = fold(stamp, st->st_ctim.tv_sec);
+	return fold(stamp, st->st_ctim.tv_nsec);
+}
+
 unsigned long long
 file_dir_stamp(struct file_dir *dir, const char *name)
 {
@@ -256,13 +266,57 @@ file_dir_stamp(struct file_dir *dir, const char *name)
 	unsigned long long stamp = 0;
 	struct stat st = { 0 };
 
-	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
-		stamp = fold(1, (long long)st.st_ino);
-		stamp = fold(stamp, st.st_size);
-		stamp = fold(stamp, st.st_ctim.tv_sec);
-		stamp = fold(stamp, st.st_ctim.tv_nsec);
-	}
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		stamp = stamp_stat(&st);
 	close_fd(fd);
+	return stamp;
+}
+
+static unsigned long long
+fold_name(unsigned long long stamp, const char *name)
+{
+	for (; *name; name++)
+		stamp = fold(stamp, *name);
+	return fold(stamp, 0);
+}
+
+/* Of what is in `sub`, and `depth` folders further down. Nothing is opened but folders. */
+static unsigned long long
+stamp_list(struct file_dir *dir, const void *scratch, const char *sub, unsigned depth)
+{
+	unsigned long long stamp = 1;
+	struct file_list list = { 0 };
+	struct err err = { 0 };
+
+	if (file_dir_list(dir, scratch, sub, &list, &err) < 0)
+		return 0;
+	for (size_t i = 0; i < list.n; i++) {
+		const char *name =
+		    mem_printf(scratch, "%s%s%s", sub, *sub ? "/" : "", list.names[i]);
+		struct stat st = { 0 };
+
+		stamp = fold_name(stamp, name);
+		if (fstatat(dir->fd, name, &st, 0) < 0)
+			continue;
+		stamp = fold(stamp, (long long)stamp_stat(&st));
+		if (S_ISDIR(st.st_mode) && depth > 0)
+			stamp = fold(
+			    stamp, (long long)stamp_list(dir, scratch, name, depth - 1));
+	}
+	return stamp;
+}
+
+unsigned long long
+file_stamp_folder(const char *path)
+{
+	void *scratch = mem_context(NULL, "stamp");
+	unsigned long long stamp = 0;
+	struct file_dir *dir = NULL;
+	struct err err = { 0 };
+
+	if (file_dir_open(scratch, path, &dir, &err) == 0)
+		stamp = stamp_list(dir, scratch, "", 1);
+	talloc_free(scratch);
 	return stamp;
 }
 

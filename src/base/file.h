@@ -67,6 +67,12 @@ unsigned long long file_dir_stamp(struct file_dir *dir, const char *name);
 int file_dir_read(struct file_dir *dir, const void *ctx, const char *name, size_t max,
     char **data, size_t *len, struct err *err) MUST_CHECK;
 
+/*
+ * One number for the folder at `path`: another once a name in it or in the folders in it is, or is
+ * another file, or was written to. No file is opened, so it is cheap. 0: there is no such folder.
+ */
+unsigned long long file_stamp_folder(const char *path);
+
 /* A file anywhere, by path: configuration, token, password. Links are followed. */
 int file_read(const void *ctx, const char *path, size_t max, char **data, size_t *len,
     struct err *err) MUST_CHECK;

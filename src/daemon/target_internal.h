@@ -49,7 +49,8 @@ struct target {
 	char *stop_reason; /* why the one that has not begun is to end; NULL: it is not */
 	uv_timer_t settle_timer;
 	unsigned settle_looks;
-	uint64_t compared_at_ms; /* by the loop: the disk with run_folders, for callers */
+	/* the disk compared with run_folders, for callers: when it had that stamp */
+	unsigned long long compared_stamp;
 	bool compared_equal;
 
 	struct run_list runs;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/report.h"
@@ -45,7 +46,8 @@ run_take(struct target *target, struct run *run)
 {
 	target->run = run;
 	target->settle_looks = 0;
-	target->compared_at_ms = 0;
+	target->compared_stamp = 0; /* that of a folder which is gone: not equal */
+	target->compared_equal = false;
 	report_run_start(run);
 	uv_timer_start(&target->settle_timer, on_settle, 0, 0);
 }
@@ -180,24 +182,46 @@ check_allowed(const struct target_params *params, const struct run_request *requ
 	return err_is_set(err) ? -1 : 0;
 }
 
-/* Whether the folders that the run has taken are as the disk has them now. */
 static bool
-has_present_folders(struct target *target)
+has_phase(const struct target *target, enum phase phase)
 {
-	unsigned asked = target->run->asked_phases;
+	return target->run_folders[phase] != NULL &&
+	    phase_is_asked(target->run->asked_phases, phase);
+}
 
-	/* for all callers of one turn of the loop: the folders may be large */
-	if (target->compared_at_ms == uv_now(target->loop))
-		return target->compared_equal;
-	target->compared_at_ms = uv_now(target->loop);
-	target->compared_equal = true;
-	for (unsigned p = 0; p < PHASE_COUNT; p++) {
-		if (target->run_folders[p] == NULL || !phase_is_asked(asked, p))
+static bool
+compare_folders(struct target *target)
+{
+	bool equal = true;
+
+	for (unsigned p = 0; p < PHASE_COUNT && equal; p++) {
+		if (!has_phase(target, p))
 			continue;
 		struct folder *now = config_load_folder(target->config, p);
 
-		target->compared_equal &= folder_equal(target->run_folders[p], now);
+		equal = folder_equal(target->run_folders[p], now);
 		folder_unref(now);
+	}
+	return equal;
+}
+
+/*
+ * Whether the folders that the run has taken are as the disk has them now. Many may ask at once:
+ * they are read again only when what can be seen without reading them is another.
+ */
+static bool
+has_present_folders(struct target *target)
+{
+	unsigned long long stamp = 0;
+
+	for (unsigned p = 0; p < PHASE_COUNT; p++) {
+		if (has_phase(target, p))
+			stamp =
+			    stamp * 31 + file_stamp_folder(target->run_folders[p]->path);
+	}
+	if (stamp != target->compared_stamp) {
+		target->compared_stamp = stamp;
+		target->compared_equal = compare_folders(target);
 	}
 	return target->compared_equal;
 }

@@ -4,6 +4,7 @@
 import concurrent.futures
 import os
 import signal
+import threading
 import time
 
 import pytest
@@ -23,6 +24,28 @@ def test_probes_answer_while_a_migration_runs(serve, drizzle):
     assert_prompt(daemon, SLEEP - 1, "/livez", "/metrics", "/readyz", "/status")
     assert daemon.status()["run"] is not None, "measured during the run"
     daemon.wait_verdict("current")
+
+
+def test_probes_answer_while_many_join(serve, drizzle):
+    """Each of them is told whether the run has the files of now."""
+    daemon = serve(drizzle([("0000_slow", f"SELECT pg_sleep({SLEEP});")] + [
+        (f"{n:04}_x", "SELECT 1;") for n in range(1, 1200)]))
+    daemon.wait_verdict("pending")
+    done = threading.Event()
+
+    def join():
+        while not done.is_set():
+            daemon.apply(Prefer="respond-async")
+
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        for _ in range(4):
+            pool.submit(join)
+        try:
+            wait_until(lambda: daemon.status()["run"] is not None, 5)
+            assert_prompt(daemon, SLEEP - 2, "/livez")
+            assert daemon.status()["run"] is not None, "measured during the run"
+        finally:
+            done.set()
 
 
 def test_probes_answer_while_a_check_reads(serve, drizzle):

@@ -688,6 +688,42 @@ test_stamp(void **state)
 	assert_true(f->dir->stamp == first);
 }
 
+static unsigned long long
+another_stamp(const struct fixture *f, unsigned long long before)
+{
+	unsigned long long now = file_stamp_folder(f->path);
+
+	assert_true(now != 0 && now != before);
+	assert_true(file_stamp_folder(f->path) == now);
+	return now;
+}
+
+/* Whatever a reader would find changed: a name, a text, in the folder and in those in it. */
+static void
+test_stamp_of_a_folder(void **state)
+{
+	struct fixture *f = *state;
+	unsigned long long stamp = another_stamp(f, 0);
+
+	write_file(f, "a", "x");
+	stamp = another_stamp(f, stamp);
+	write_file(f, "a", "xy");
+	stamp = another_stamp(f, stamp);
+	assert_int_equal(rename(path_of(f, "a"), path_of(f, "b")), 0);
+	stamp = another_stamp(f, stamp);
+	assert_int_equal(mkdir(path_of(f, "sub"), 0755), 0);
+	stamp = another_stamp(f, stamp);
+	write_file(f, "sub/up.sql", "x");
+	stamp = another_stamp(f, stamp);
+	write_file(f, "sub/up.sql", "xy");
+	stamp = another_stamp(f, stamp);
+	make_link(f, "dangling", "nowhere");
+	stamp = another_stamp(f, stamp);
+	assert_int_equal(remove(path_of(f, "b")), 0);
+	another_stamp(f, stamp);
+	assert_true(file_stamp_folder(path_of(f, "none")) == 0);
+}
+
 static void
 test_secrets(void **state)
 {
@@ -784,6 +820,7 @@ main(void)
 		TEST(test_the_walk_is_bounded),
 		TEST(test_a_kernel_without_openat2),
 		TEST(test_stamp),
+		TEST(test_stamp_of_a_folder),
 		TEST(test_secrets),
 		TEST(test_secrets_that_others_may_read),
 	};

@@ -77,7 +77,7 @@ eol_step(struct eol *eol, const struct migration *m, size_t *budget)
 	if (eol->bodies[0] == NULL)
 		return true;
 	/* two bytes at least, so that a carriage return is never all there is */
-	while (eol->offset<len && * budget> 1) {
+	while (*budget > 1 && eol->offset < len) {
 		size_t n =
 		    hash_line(eol, m->text + eol->offset, len - eol->offset, *budget);
 

@@ -208,6 +208,18 @@ test_list_that_goes_away(void **state)
 	assert_string_equal(place->err.file, "manifest.json");
 }
 
+static void
+test_list_and_no_name(void **state)
+{
+	struct place *place = *state;
+
+	tempdir_text(place->dir, "manifest.txt", "");
+	load(place, "manifest");
+	assert_int_equal(create(place, "!"), -1);
+	assert_has(place->err.text, "description");
+	assert_string_equal(place->err.file, "");
+}
+
 /* What is there is never written over. */
 static void
 test_write_twice(void **state)
@@ -455,6 +467,7 @@ main(void)
 		TEST(test_list),
 		TEST(test_list_of_one_letter),
 		TEST(test_list_that_goes_away),
+		TEST(test_list_and_no_name),
 		TEST(test_write_twice),
 		TEST(test_own_author),
 		TEST(test_refused),

@@ -878,9 +878,19 @@ test_phases(void **state)
 	f = world_finding(w, CHECK_PENDING);
 	assert_int_equal(f->phase, PHASE_SEEDS);
 	assert_says(f->message, "changed since it ran");
+
 	assert_int_equal(check_exit_code(w->check), EXIT_PENDING);
 	f = world_finding(w, CHECK_SNAPSHOT_MISSING);
 	assert_ptr_equal(check_folder(w->check, f), w->folder);
+
+	/* and what has changed is hashed, a piece at a time */
+	row.key = "2025-11-20_a.sql";
+	row.checksum = SUM_OF_OTHERS;
+	history_add(history, &row);
+	input = (struct plan_input){ .folder = folders[0], .history = history };
+	data->folder = folders[0];
+	data->plan = plan_build(w, &input);
+	assert_in_range(world_read(w, 2), strlen("SELECT 1;") / 2, 30);
 	folder_unref(folders[0]);
 	folder_unref(folders[1]);
 }

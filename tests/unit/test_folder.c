@@ -173,22 +173,49 @@ test_another_layout_was_named(void **state)
 	folder_unref(folder);
 }
 
-static void
-test_a_folder_without_rights(void **state)
+/* As a user who owns nothing here, for root may read all. */
+static struct folder *
+load_as_another(const char *path)
 {
-	char path[1024];
 	uid_t uid = geteuid();
 	struct folder *folder = NULL;
 
-	assert_int_equal(mkdir(tempdir_path(path, *state, "closed"), 0), 0);
-	assert_int_equal(chmod(*state, 0755), 0);
 	if (uid == 0)
 		assert_int_equal(seteuid(65534), 0);
 	folder = load(path);
 	if (uid == 0)
 		assert_int_equal(seteuid(0), 0);
+	return folder;
+}
+
+static void
+test_a_folder_without_rights(void **state)
+{
+	char path[1024];
+	struct folder *folder = NULL;
+
+	assert_int_equal(mkdir(tempdir_path(path, *state, "closed"), 0), 0);
+	assert_int_equal(chmod(*state, 0755), 0);
+	folder = load_as_another(path);
 	assert_non_null(strstr(folder_blocker(folder)->err.hint, "user"));
 	check_blocker(folder, CAT_PERMISSION_DENIED, path, EXIT_FILES);
+}
+
+static void
+test_a_file_without_rights(void **state)
+{
+	char path[1024];
+	struct folder *folder = NULL;
+
+	tempdir_text(*state, "0001_a.sql", "SELECT 1;");
+	assert_int_equal(chmod(tempdir_path(path, *state, "0001_a.sql"), 0), 0);
+	assert_int_equal(chmod(*state, 0755), 0);
+	folder = load_as_another(*state);
+	assert_int_equal(folder->n_problems, 1);
+	assert_int_equal(folder->problems[0].err.category, CAT_PERMISSION_DENIED);
+	assert_string_equal(folder->problems[0].err.file, "0001_a.sql");
+	assert_non_null(strstr(folder->problems[0].err.hint, "chmod a+r"));
+	folder_unref(folder);
 }
 
 static void
@@ -533,6 +560,7 @@ main(void)
 		TEST(test_folders_that_cannot_be_used),
 		TEST(test_another_layout_was_named),
 		TEST(test_a_folder_without_rights),
+		TEST(test_a_file_without_rights),
 		TEST(test_too_many_files),
 		TEST(test_find),
 		TEST(test_equal),

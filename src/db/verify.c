@@ -88,6 +88,9 @@ finish(struct verify *verify)
 {
 	pgconn_close(verify->conn);
 	verify->conn = NULL;
+	/* told to stop while only the scratch database was left to be dropped */
+	if (verify->stop_reason != NULL && !err_is_set(&verify->err))
+		err_set(&verify->err, CAT_CANCELLED, "%s", verify->stop_reason);
 	if (verify->fn != NULL)
 		verify->fn(verify->arg, &verify->err);
 	uv_close((uv_handle_t *)&verify->timer, on_timer_closed);

@@ -248,7 +248,7 @@ static bool
 is_unfenced(enum run_state state)
 {
 	return state == RUN_REPAIR || state == RUN_RESUME || state == RUN_INTENT ||
-	    state == RUN_ALONE || state == RUN_OUTCOME;
+	    state == RUN_ALONE || state == RUN_OUTCOME || state == RUN_NOTE;
 }
 
 enum run_state

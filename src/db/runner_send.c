@@ -150,9 +150,15 @@ may_send_again(const struct runner *runner, const struct pgconn_reply *reply)
 void
 runner_send_again(struct runner *runner)
 {
+	struct pgconn_reply reply = { .err = *runner->outbox.cause };
+
 	runner->outbox.again = false;
-	runner->outbox.sent++;
-	send_now(runner);
+	if (may_send_again(runner, &reply)) {
+		runner->outbox.sent++;
+		send_now(runner);
+	} else { /* cancelled meanwhile, or the lock is not sure any more: that was the answer */
+		runner_on_reply(runner, &reply);
+	}
 }
 
 bool
@@ -160,6 +166,7 @@ runner_sends_more(struct runner *runner, const struct pgconn_reply *reply)
 {
 	struct runner_outbox *out = &runner->outbox;
 	uint32_t whole = out->sent < 6 ? 100u << out->sent : 5000u;
+	struct err *cause = NULL;
 
 	if (!may_send_again(runner, reply))
 		return !err_is_set(&reply->err) && send_next(runner);
@@ -169,6 +176,9 @@ runner_sends_more(struct runner *runner, const struct pgconn_reply *reply)
 	    LOG_STR("run", runner->run->id));
 	runner->run->attempts++;
 	out->again = true;
+	cause = mem_zero(runner->scratch, struct err);
+	*cause = reply->err;
+	out->cause = cause;
 	runner_pause(runner, whole / 2 + digest_random(whole / 2 + 1));
 	return true;
 }

@@ -31,8 +31,9 @@ struct runner_outbox {
 	size_t data_len;
 	const char *ddl; /* of several statements, sent one by one; NULL: no */
 	struct sqlscan scan;
-	unsigned sent; /* again, so many times */
-	bool again;    /* once the pause is over */
+	unsigned sent;           /* again, so many times */
+	bool again;              /* once the pause is over */
+	const struct err *cause; /* why: the server's answer */
 };
 
 struct runner {

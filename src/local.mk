@@ -231,6 +231,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/daemon/secrets.c %D%/daemon/secrets.h \
 	%D%/daemon/service.c %D%/daemon/service.h \
 	%D%/daemon/target.c %D%/daemon/target.h \
+	%D%/daemon/target_folders.c \
 	%D%/daemon/target_internal.h \
 	%D%/daemon/target_run.c \
 	%D%/daemon/token.c %D%/daemon/token.h \

@@ -49,20 +49,32 @@ settles(const struct run *run, enum phase phase, const char *migration)
 }
 
 const struct run *
-run_list_parked(const struct run_list *list)
+run_list_parked(const struct run_list *list, enum phase phase)
 {
 	for (size_t i = 0; i < list->n; i++) {
 		const struct run *run = list->runs[i];
 		size_t newer = 0;
 
-		if (!run_is_done(run) || run->failed_checksum[0] == '\0')
+		if (!run_is_done(run) || run->phase != phase ||
+		    run->failed_checksum[0] == '\0')
 			continue;
-		while (newer < i &&
-		    !settles(list->runs[newer], run->phase, run->err.migration))
+		while (
+		    newer < i && !settles(list->runs[newer], phase, run->err.migration))
 			newer++;
-		return newer == i ? run : NULL;
+		if (newer == i)
+			return run;
 	}
 	return NULL;
+}
+
+const struct run *
+run_list_parked_any(const struct run_list *list)
+{
+	const struct run *run = NULL;
+
+	for (unsigned p = 0; p < PHASE_COUNT && run == NULL; p++)
+		run = run_list_parked(list, p);
+	return run;
 }
 
 const struct run *

@@ -47,7 +47,7 @@ build_plan(struct target *target, enum phase phase, struct plan_policy policy,
 {
 	const struct target_phase *of = &target->phases[phase];
 	const struct run *run = target->run;
-	const struct run *parked = run_list_parked(&target->runs);
+	const struct run *parked = run_list_parked(&target->runs, phase);
 	void *scratch = mem_context(NULL, "plan");
 	struct plan_input input = {
 		.folder = of->folder,
@@ -69,7 +69,7 @@ build_plan(struct target *target, enum phase phase, struct plan_policy policy,
 		input.running = run->phase == phase ? run->current : NULL;
 		input.committed = committed_ids(scratch, run, phase, &input.n_committed);
 	}
-	if (parked != NULL && parked->phase == phase) {
+	if (parked != NULL) {
 		input.failed = parked->err.migration;
 		input.failed_checksum = parked->failed_checksum;
 		input.in_doubt = parked->in_doubt;
@@ -168,7 +168,7 @@ target_status(struct target *target)
 	status->tracking = status->phases[PHASE_SCHEMA].tracking;
 	status->run = target->run;
 	status->last_run = run_list_last_finished(&target->runs);
-	status->parked = run_list_parked(&target->runs);
+	status->parked = run_list_parked_any(&target->runs);
 	status->rolled_back = target_rolled_back(target);
 	status->runs = target->runs.runs;
 	status->n_runs = target->runs.n;
@@ -338,6 +338,7 @@ target_configure(struct target *target, const struct config *config)
 
 	target->config = config;
 	herald_configure(target->herald, config, target->passwords);
+	target->run_is_closed |= target->runner != NULL;
 	drop_folders(target); /* another path or layout is used at once */
 	target_scan(target, SCAN_RELOAD);
 	if (first && config->apply_on_start)

@@ -45,7 +45,8 @@ struct target {
 	struct herald *herald;
 	struct password_memory *passwords; /* of its connections */
 	struct run *run;                   /* in progress */
-	struct run *next;  /* begins when that one is over; NULL: none waits */
+	bool run_is_closed; /* to callers: told to end, or of an older configuration */
+	struct run *next;   /* begins when that one is over; NULL: none waits */
 	char *stop_reason; /* why the one that has not begun is to end; NULL: it is not */
 	uv_timer_t settle_timer;
 	unsigned settle_looks;
@@ -86,6 +87,9 @@ const struct migration *target_rolled_back(struct target *target);
  */
 void target_want_run(struct target *target, const char *reason);
 void target_try_wanted(struct target *target);
+
+/* Whether the folders that the run in progress has taken are as the disk has them now. */
+bool target_has_present_folders(struct target *target);
 
 /* The timer of a run that waits for the folder to stand still. */
 void target_init_settle(struct target *target);

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/report.h"
@@ -45,6 +44,7 @@ static void
 run_take(struct target *target, struct run *run)
 {
 	target->run = run;
+	target->run_is_closed = false;
 	target->settle_looks = 0;
 	target->compared_stamp = 0; /* that of a folder which is gone: not equal */
 	target->compared_equal = false;
@@ -182,50 +182,6 @@ check_allowed(const struct target_params *params, const struct run_request *requ
 	return err_is_set(err) ? -1 : 0;
 }
 
-static bool
-has_phase(const struct target *target, enum phase phase)
-{
-	return target->run_folders[phase] != NULL &&
-	    phase_is_asked(target->run->asked_phases, phase);
-}
-
-static bool
-compare_folders(struct target *target)
-{
-	bool equal = true;
-
-	for (unsigned p = 0; p < PHASE_COUNT && equal; p++) {
-		if (!has_phase(target, p))
-			continue;
-		struct folder *now = config_load_folder(target->config, p);
-
-		equal = folder_equal(target->run_folders[p], now);
-		folder_unref(now);
-	}
-	return equal;
-}
-
-/*
- * Whether the folders that the run has taken are as the disk has them now. Many may ask at once:
- * they are read again only when what can be seen without reading them is another.
- */
-static bool
-has_present_folders(struct target *target)
-{
-	unsigned long long stamp = 0;
-
-	for (unsigned p = 0; p < PHASE_COUNT; p++) {
-		if (has_phase(target, p))
-			stamp =
-			    stamp * 31 + file_stamp_folder(target->run_folders[p]->path);
-	}
-	if (stamp != target->compared_stamp) {
-		target->compared_stamp = stamp;
-		target->compared_equal = compare_folders(target);
-	}
-	return target->compared_equal;
-}
-
 /* The migrations that failed or are in doubt, of the lenient phases or of the others. */
 static size_t
 count_stuck(struct target *target, bool lenient)
@@ -244,21 +200,22 @@ count_stuck(struct target *target, bool lenient)
 
 /*
  * Whether the run in progress cannot do any more all that is asked for. Its outcome may be
- * decided; a file may have come since it took its folders; or nobody had asked for it, so
- * that it leaves out what failed in a lenient phase.
+ * decided, or it is told to end; a file may have come since it took its folders, or another
+ * configuration; or nobody had asked for it, so that it leaves out what failed in a lenient phase.
  */
 static bool
 is_too_late(struct target *target, const struct run_request *request)
 {
 	const struct run *run = target->run;
 
-	if (run->outcome != RUN_IN_PROGRESS)
+	if (run->outcome != RUN_IN_PROGRESS ||
+	    (target->run_is_closed && run_is_for(run, request)))
 		return true;
 	if (!run_is_for(run, request) || target->runner == NULL)
 		return false;
 	if (run->by_itself && !request->by_itself && count_stuck(target, true) > 0)
 		return true;
-	return !has_present_folders(target);
+	return !target_has_present_folders(target);
 }
 
 /* Which run a request is for: the one in progress, or the one behind it. */
@@ -334,7 +291,7 @@ target_try_wanted(struct target *target)
 	}
 	/* what failed in a lenient phase keeps nothing else waiting */
 	if (count_stuck(target, false) > 0) {
-		const struct run *parked = run_list_parked(&target->runs);
+		const struct run *parked = run_list_parked_any(&target->runs);
 
 		log_warning(
 		    "not applied: a migration failed and has not changed since; POST /apply "
@@ -369,15 +326,31 @@ target_is_telling(const struct target *target)
 	return herald_is_busy(target->herald);
 }
 
-/* End the run in progress, or the one behind it: after the migration in hand, or now. */
+/* The one behind the run in progress ends before it began. */
 static void
-run_end_early(struct target *target, const struct run *run, bool now, const char *reason)
+end_next(struct target *target, const char *reason)
 {
-	if (run == target->next || target->runner == NULL) {
+	struct run *run = target->next;
+
+	target->next = NULL;
+	err_set(&run->err, CAT_CANCELLED, "cancelled before it began: %s", reason);
+	run_conclude(run, true, clock_now_us(), clock_mono_us());
+	run_set_state(run, RUN_DONE);
+	report_run_end(run, target->config->instance);
+	metrics_count_run(target->metrics, run);
+	run_unref(run);
+	target_changed(target);
+}
+
+/* End the run in progress: after the migration in hand, or now. */
+static void
+run_end_early(struct target *target, bool now, const char *reason)
+{
+	target->run_is_closed = true;
+	if (target->runner == NULL) { /* it waits for the folder to stand still */
 		if (target->stop_reason == NULL)
 			target->stop_reason = mem_strdup(target, reason);
-		if (run == target->run) /* it waits for the folder to stand still */
-			uv_timer_start(&target->settle_timer, on_settle, 0, 0);
+		uv_timer_start(&target->settle_timer, on_settle, 0, 0);
 	} else if (target->verify != NULL) {
 		verify_cancel(target->verify, reason);
 	} else if (now) {
@@ -395,9 +368,9 @@ target_stop(struct target *target, bool now)
 	if (now)
 		herald_abandon(target->herald);
 	if (target->next != NULL)
-		run_end_early(target, target->next, now, "migrationd is stopping");
+		end_next(target, "migrationd is stopping");
 	if (target->run != NULL)
-		run_end_early(target, target->run, now, "migrationd is stopping");
+		run_end_early(target, now, "migrationd is stopping");
 	target_changed(target);
 }
 
@@ -423,8 +396,12 @@ target_cancel(
 	log_info("run cancelled by a request", LOG_STR("run", run->id),
 	    LOG_STR("mode", now ? "now" : "graceful"), LOG_STR("peer", peer));
 	snprintf(reason, sizeof(reason), "http %s asked for it", peer);
-	run_end_early(target, run, now, reason);
-	return run_ref(run);
+	run_ref(run);
+	if (run == target->next)
+		end_next(target, reason);
+	else
+		run_end_early(target, now, reason);
+	return run;
 }
 
 void

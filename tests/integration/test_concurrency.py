@@ -222,6 +222,53 @@ def test_a_file_that_came_during_the_run(serve, drizzle, database):
     assert applied_ids(ended(daemon, mine)) == ["0001_b"]
 
 
+def test_who_waits_behind_a_run_can_be_cancelled(serve, drizzle, database):
+    folder = drizzle([("0000_a", "SELECT pg_advisory_xact_lock_shared(7);")])
+    daemon = serve(folder)
+    with database.connect() as blocker, blocker.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(7)")
+        old = begin(daemon)
+        wait_until(lambda: daemon.status()["run"]["current"] == "0000_a")
+        drizzle_add(folder, "0001_b", "CREATE TABLE b (id int);\n")
+        mine = begin(daemon)
+        assert daemon.post(f"/runs/{mine['id']}/cancel").status == 202
+        # at once, not when the other one ends; and it takes nobody with it
+        assert ended(daemon, mine)["outcome"] == "cancelled"
+        other = begin(daemon)
+        assert other["id"] not in (old["id"], mine["id"])
+        assert daemon.post(f"/runs/{other['id']}/cancel").status == 202
+        assert daemon.post(f"/runs/{old['id']}/cancel",
+                           json={"mode": "now"}).status == 202
+        assert ended(daemon, old)["outcome"] == "cancelled"
+        cursor.execute("SELECT pg_advisory_unlock(7)")
+    assert applied_ids(ended(daemon, begin(daemon))) == ["0000_a", "0001_b"]
+
+
+def test_who_asks_after_a_reload_has_a_run_of_its_own(serve, drizzle, database,
+                                                      workdir):
+    """What a run in progress does is of the configuration that it began with."""
+    data = workdir / "data"
+    data.mkdir()
+    (data / "2024-03-15_a.sql").write_text("SELECT 1;\n")
+    daemon = serve(drizzle([
+        ("0000_a", "SELECT pg_advisory_xact_lock_shared(7);")]),
+        options={"data": data})
+    with database.connect() as blocker, blocker.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(7)")
+        old = begin(daemon)
+        wait_until(lambda: daemon.status()["run"]["current"] == "0000_a")
+        text = daemon.config_path.read_text()
+        daemon.config_path.write_text("\n".join(
+            line for line in text.splitlines()
+            if not line.startswith("data")) + "\n")
+        assert daemon.post("/reload").status == 200
+        mine = begin(daemon)
+        assert mine["id"] != old["id"]
+        cursor.execute("SELECT pg_advisory_unlock(7)")
+    assert ended(daemon, old)["outcome"] == "succeeded"
+    assert ended(daemon, mine)["outcome"] == "succeeded"
+
+
 def test_a_file_that_came_during_the_run_is_applied_by_itself(
         serve, drizzle, database):
     folder = drizzle([("0000_a", "SELECT pg_advisory_xact_lock_shared(7);")])

@@ -221,6 +221,7 @@ read_snapshot(struct snapshot *s, const void *ctx, struct file_dir *dir, size_t 
 		err_where(&err, s->file, 0);
 		s->problem = mem_zero(ctx, struct err);
 		*s->problem = err;
+		s->stamp = 0; /* it may be readable the next time */
 	}
 	*total += len;
 	talloc_free(scratch);
@@ -338,11 +339,12 @@ read_next(struct snapshot_reading *reading)
 	/* of before the reading: what is written meanwhile is read the next time */
 	unsigned long long stamp = file_dir_stamp(reading->dir, s->file);
 
-	if (old && stamp != 0 && old->stamp == stamp)
+	if (old && stamp != 0 && old->stamp == stamp) {
 		copy_snapshot(s, reading->list, old);
-	else
-		read_snapshot(s, reading->list, reading->dir, &reading->total);
+		return;
+	}
 	s->stamp = stamp;
+	read_snapshot(s, reading->list, reading->dir, &reading->total);
 }
 
 bool

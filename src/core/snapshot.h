@@ -33,7 +33,7 @@ struct snapshot {
 	bool joins;          /* of a generator that lets branches be and joins them */
 	unsigned version;    /* of its format; 0: not known */
 	struct err *problem; /* why it cannot be read, or is no snapshot; NULL: fine */
-	unsigned long long stamp; /* of the file that it was read from */
+	unsigned long long stamp; /* of the file that it was read from; 0: it was not */
 };
 
 struct snapshot_list {

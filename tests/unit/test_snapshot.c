@@ -301,7 +301,7 @@ static void
 test_all_together_have_a_bound(void **state)
 {
 	struct folder folder = { .path = *state, .layout = &layout_drizzle };
-	struct snapshot_list *list;
+	struct snapshot_list *list, *next;
 	unsigned n = BOUND_SNAPSHOTS_BYTES / BOUND_SNAPSHOT_BYTES + 1;
 	char name[64], path[1024];
 
@@ -317,7 +317,13 @@ test_all_together_have_a_bound(void **state)
 	assert_non_null(strstr(list->snapshots[0].problem->text, "not a JSON object"));
 	assert_non_null(
 	    strstr(list->snapshots[n - 1].problem->text, "hold more than 256 MiB"));
+
+	/* what was not read is not known: now there is room for it */
+	next = read_again(&folder, list, SIZE_MAX, 1);
+	assert_non_null(
+	    strstr(next->snapshots[n - 1].problem->text, "not a JSON object"));
 	talloc_free(list);
+	talloc_free(next);
 }
 
 int

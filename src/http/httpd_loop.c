@@ -108,11 +108,19 @@ next_wake_us(const struct httpd *httpd, int64_t at_us)
 	return wake;
 }
 
+static bool
+is_reading(const struct httpd *httpd)
+{
+	const struct check_reading *reading = httpd->api->reading;
+
+	return reading && check_reading_is_busy(reading);
+}
+
 static void
-arm_timer(struct httpd *httpd, bool is_busy)
+arm_timer(struct httpd *httpd)
 {
 	int64_t at_us = now_us(httpd);
-	int64_t wake = is_busy ? at_us : next_wake_us(httpd, at_us);
+	int64_t wake = is_reading(httpd) ? at_us : next_wake_us(httpd, at_us);
 	int64_t wait_us = wake > at_us ? wake - at_us : 0;
 
 	/* rounded up, so as not to turn without a need just before the deadline */
@@ -127,17 +135,17 @@ void
 httpd_tick(struct httpd *httpd)
 {
 	int64_t at_us = now_us(httpd);
-	bool is_busy = false;
 
 	assert(httpd->magic == HTTPD_MAGIC);
 	if (httpd->closing)
 		return;
-	is_busy = api_check_turn(httpd->api);
+	(void)api_check_turn(httpd->api);
 	resume_due(httpd, at_us);
 	cut_overdue(httpd, at_us);
 	for (struct listener *l = httpd->listeners; l; l = l->next)
 		listener_run(l);
-	arm_timer(httpd, is_busy);
+	/* a request that came just now may have begun a reading */
+	arm_timer(httpd);
 }
 
 unsigned

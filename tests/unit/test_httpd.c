@@ -12,6 +12,7 @@
 #include <uv.h>
 
 #include "http/httpd.h"
+#include "tempdir.h"
 
 /*
  * httpd on real sockets. The server runs in this process, on a loop that nothing else
@@ -490,6 +491,38 @@ test_a_parked_request_is_resumed(void **state)
 	server_free(server);
 }
 
+static void
+client_checks(const struct server *server)
+{
+	char buf[8192];
+
+	CHECK(
+	    ask(server->port, "GET /check HTTP/1.1\r\n" CLOSE, buf, sizeof(buf)) == 200);
+	CHECK(strstr(buf, "\"snapshots\":3") || strstr(buf, "\"snapshots\": 3"));
+}
+
+/* It begins a reading of some turns, and nothing else wakes the loop for them. */
+static void
+test_a_check_turns_the_loop(void **state)
+{
+	struct server *server = server_new();
+	struct fake *fake = server->fake;
+	char *dir = tempdir_make();
+	char *text = mem_printf(fake, "%*s{\"id\": \"a\", \"prevId\": \"b\"}",
+	    (int)BOUND_CHECK_TURN_BYTES, "");
+
+	(void)state;
+	tempdir_text(dir, "meta/0000_snapshot.json", text);
+	tempdir_text(dir, "meta/0001_snapshot.json", text);
+	tempdir_text(dir, "meta/0002_snapshot.json", text);
+	fake->folder.path = dir;
+	fake->folder.layout = &layout_drizzle;
+	serve(server, client_checks);
+	assert_int_equal(server->most_parked, 1);
+	tempdir_remove(dir);
+	server_free(server);
+}
+
 #define CALLERS 50
 
 static void
@@ -797,6 +830,7 @@ main(void)
 		cmocka_unit_test(test_malformed_requests),
 		cmocka_unit_test(test_large_bodies),
 		cmocka_unit_test(test_a_parked_request_is_resumed),
+		cmocka_unit_test(test_a_check_turns_the_loop),
 		cmocka_unit_test(test_many_wait_for_one_run),
 		cmocka_unit_test(test_patience_ends),
 		cmocka_unit_test(test_a_client_that_hangs_up_cancels_nothing),

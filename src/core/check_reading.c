@@ -27,21 +27,30 @@ check_reading_new(const void *ctx)
 
 /* ---- snapshots ---- */
 
+static void
+list_snapshots(struct check_reading *reading, const struct folder *folder)
+{
+	reading->is_listed = true;
+	reading->scanned_at_us = folder->scanned_at_us;
+	talloc_free(reading->under_way);
+	reading->under_way = snapshot_reading_new(reading, folder, reading->snapshots);
+	/* what an earlier check has read is of a folder that had some */
+	if (reading->under_way == NULL)
+		TALLOC_FREE(reading->snapshots);
+}
+
 static bool
 read_snapshots(struct check_reading *reading, const struct folder *folder, size_t *budget)
 {
-	struct snapshot_list *known = reading->snapshots;
+	struct snapshot_list *known;
 
-	if (!reading->is_listed || reading->scanned_at_us != folder->scanned_at_us) {
-		reading->is_listed = true;
-		reading->scanned_at_us = folder->scanned_at_us;
-		talloc_free(reading->under_way);
-		reading->under_way = snapshot_reading_new(reading, folder, known);
-	}
+	if (!reading->is_listed || reading->scanned_at_us != folder->scanned_at_us)
+		list_snapshots(reading, folder);
 	if (reading->under_way == NULL)
 		return true;
 	if (!snapshot_reading_step(reading->under_way, budget))
 		return false;
+	known = reading->snapshots;
 	reading->snapshots = snapshot_reading_end(reading->under_way, reading);
 	reading->under_way = NULL;
 	talloc_free(known);

@@ -34,7 +34,7 @@ bool check_reading_is_busy(const struct check_reading *reading);
 bool check_reading_step(
     struct check_reading *reading, const struct status *status, size_t budget);
 
-/* NULL: the layout keeps none. Until the next begin. */
+/* NULL: the layout keeps none, or the folder cannot be opened. Until the next begin. */
 const struct snapshot_list *check_reading_snapshots(const struct check_reading *reading);
 
 /* Of that migration's text; NULL: it had not changed. Until the next begin. */

@@ -461,6 +461,20 @@ def test_snapshots_that_are_not_right(files_daemon, checkout):
     assert wait_kinds(daemon, **only)["exit_code"] == 0
 
 
+def test_a_folder_that_loses_its_journal(files_daemon, checkout):
+    """What was read of it as a folder of drizzle-kit is forgotten."""
+    meta = checkout.folder / "meta"
+    daemon = files_daemon(checkout.folder)
+    assert check(daemon, "?only=files")["folder"]["snapshots"] == 1
+    meta.rename(checkout.path / "meta")
+    wait_until(lambda: check(daemon, "?only=files")["folder"]["layout"]
+               == "sequence", 15)
+    assert check(daemon, "?only=files")["folder"]["snapshots"] == 0
+    (checkout.path / "meta").rename(meta)
+    wait_until(lambda: check(daemon, "?only=files")["folder"]["snapshots"]
+               == 1, 15)
+
+
 def test_a_journal_in_conflict(files_daemon, checkout):
     path = checkout.folder / "meta/_journal.json"
     text = path.read_text()

@@ -654,6 +654,35 @@ test_read_in_turns(void **state)
 	assert_true(check_reading_step(w->reading, &w->status, 0));
 }
 
+/* The folder becomes one of a layout that keeps none, and then is gone. */
+static void
+test_snapshots_are_no_more(void **state)
+{
+	struct world *w = *state;
+	char path[1024], *dir;
+
+	world_entry(w, "0000_a", 1000);
+	world_snapshot(w, "0000", "a", SNAPSHOT_ORIGIN);
+	world_check(w);
+	assert_int_equal(w->check->n_snapshots, 1);
+
+	unlink(tempdir_path(path, w->dir, "meta/0000_snapshot.json"));
+	unlink(tempdir_path(path, w->dir, WORLD_JOURNAL));
+	rmdir(tempdir_path(path, w->dir, "meta"));
+	world_check_as_is(w);
+	assert_string_equal(w->folder->layout->name, "sequence");
+	assert_int_equal(w->check->n_snapshots, 0);
+
+	world_snapshot(w, "0000", "a", SNAPSHOT_ORIGIN);
+	world_check(w);
+	assert_int_equal(w->check->n_snapshots, 1);
+	dir = strdup(w->dir);
+	tempdir_remove(w->dir);
+	w->dir = dir;
+	world_check_as_is(w);
+	assert_int_equal(w->check->n_snapshots, 0);
+}
+
 /* Digests of so many files are not kept. */
 static void
 test_many_changed(void **state)
@@ -945,6 +974,7 @@ main(void)
 		TEST(test_modified_by_our_journal),
 		TEST(test_eol_only),
 		TEST(test_read_in_turns),
+		TEST(test_snapshots_are_no_more),
 		TEST(test_many_changed),
 		TEST(test_recorded_and_no_file),
 		TEST(test_rows_without_a_key),

@@ -9,12 +9,20 @@
 /* Digests that are kept from check to check; files that change are few. */
 #define EOLS_KEPT 256
 
+/* What tells one folder from another. Not when it was scanned: any scan may be the next. */
+struct folder_look {
+	const struct layout *layout;
+	dev_t device;
+	ino_t inode;
+	unsigned long long stamp;
+};
+
 struct check_reading {
 	bool is_busy;
 	struct snapshot_list *snapshots;    /* that were read; NULL: none */
 	struct snapshot_reading *under_way; /* NULL: all are read */
-	bool is_listed;                     /* what there is to read */
-	int64_t scanned_at_us;              /* their folder */
+	bool is_listed;                     /* what there is to read, */
+	struct folder_look folder;          /* in that folder */
 	struct eol **eols;                  /* the owner of each of them */
 	size_t n_eols;
 };
@@ -27,11 +35,26 @@ check_reading_new(const void *ctx)
 
 /* ---- snapshots ---- */
 
+static bool
+is_listed_for(const struct check_reading *reading, const struct folder *folder)
+{
+	const struct folder_look *look = &reading->folder;
+
+	return reading->is_listed && look->layout == folder->layout &&
+	    look->device == folder->device && look->inode == folder->inode &&
+	    look->stamp == folder->stamp;
+}
+
 static void
 list_snapshots(struct check_reading *reading, const struct folder *folder)
 {
 	reading->is_listed = true;
-	reading->scanned_at_us = folder->scanned_at_us;
+	reading->folder = (struct folder_look){
+		.layout = folder->layout,
+		.device = folder->device,
+		.inode = folder->inode,
+		.stamp = folder->stamp,
+	};
 	talloc_free(reading->under_way);
 	reading->under_way = snapshot_reading_new(reading, folder, reading->snapshots);
 	/* what an earlier check has read is of a folder that had some */
@@ -44,7 +67,7 @@ read_snapshots(struct check_reading *reading, const struct folder *folder, size_
 {
 	struct snapshot_list *known;
 
-	if (!reading->is_listed || reading->scanned_at_us != folder->scanned_at_us)
+	if (!is_listed_for(reading, folder))
 		list_snapshots(reading, folder);
 	if (reading->under_way == NULL)
 		return true;

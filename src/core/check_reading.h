@@ -29,7 +29,8 @@ bool check_reading_is_busy(const struct check_reading *reading);
 
 /*
  * Go on, for about so many bytes. True: all is there for a check of that status. Where its folder
- * is another one since, it begins again by itself.
+ * is another one since, or has changed, it begins again by itself; not where the same was scanned
+ * once more, or it might never end.
  */
 bool check_reading_step(
     struct check_reading *reading, const struct status *status, size_t budget);

@@ -643,15 +643,43 @@ test_read_in_turns(void **state)
 	check_reading_begin(w->reading);
 	assert_false(check_reading_step(w->reading, &w->status, 1000));
 	assert_true(check_reading_is_busy(w->reading));
-	w->folder->scanned_at_us++;
+	w->folder->stamp++;
 	world_snapshot(w, "0000", "id-a", SNAPSHOT_ORIGIN);
 	world_snapshot(w, "0001", "id-b", "id-a");
 	assert_false(check_reading_step(w->reading, &w->status, 1));
-	w->folder->scanned_at_us++;
+	w->folder->stamp++;
 	world_read(w, 1000);
 	w->check = check_build(w, &w->input);
 	assert_int_equal(w->check->n_snapshots, 2);
 	assert_true(check_reading_step(w->reading, &w->status, 0));
+}
+
+/* A folder that is scanned faster than its snapshots are read is read to the end. */
+static void
+test_scanned_meanwhile(void **state)
+{
+	struct world *w = *state;
+	unsigned steps = 1;
+
+	for (unsigned i = 0; i < 5; i++) {
+		char prefix[16], tag[16];
+
+		snprintf(prefix, sizeof(prefix), "%04u", i);
+		snprintf(tag, sizeof(tag), "%04u_a", i);
+		world_entry(w, tag, i + 1000);
+		world_snapshot(w, prefix, tag, SNAPSHOT_ORIGIN);
+	}
+	world_check(w);
+	TALLOC_FREE(w->reading);
+	w->reading = check_reading_new(w);
+	w->input.reading = w->reading;
+	check_reading_begin(w->reading);
+	while (!check_reading_step(w->reading, &w->status, 1)) {
+		w->folder->scanned_at_us++;
+		assert_in_range(++steps, 1, 6);
+	}
+	w->check = check_build(w, &w->input);
+	assert_int_equal(w->check->n_snapshots, 5);
 }
 
 /* The folder becomes one of a layout that keeps none, and then is gone. */
@@ -974,6 +1002,7 @@ main(void)
 		TEST(test_modified_by_our_journal),
 		TEST(test_eol_only),
 		TEST(test_read_in_turns),
+		TEST(test_scanned_meanwhile),
 		TEST(test_snapshots_are_no_more),
 		TEST(test_many_changed),
 		TEST(test_recorded_and_no_file),

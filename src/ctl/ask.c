@@ -155,8 +155,50 @@ read_document(const void *ctx, struct answer *answer)
 	talloc_set_destructor(holder, free_document);
 }
 
-int
-ask_put(struct ask *ask, const struct question *question, const void *ctx,
+/*
+ * A rollback by steps counts from what is there now: one that has begun and is asked for again
+ * undoes more than was asked for.
+ */
+static bool
+is_for_once(const struct question *question)
+{
+	static const char path[] = "/rollback";
+	size_t len = strlen(path);
+
+	return strcmp(question->method, "POST") == 0 &&
+	    strncmp(question->path, path, len) == 0 &&
+	    (question->path[len] == '\0' || question->path[len] == '?');
+}
+
+/*
+ * Whether an answer that may be another one soon says that nothing has begun. A daemon that stops
+ * lets go with CANCELLED, and names no run, whoever waits for the end of one.
+ */
+static bool
+is_refusal(const struct answer *answer)
+{
+	const char *category =
+	    json_string_value(json_object_get(answer->document, "category"));
+
+	if (json_object_get(answer->document, "run_id"))
+		return false;
+	if (answer->status == 503)
+		return !category || strcmp(category, category_name(CAT_CANCELLED)) != 0;
+	return answer->status == 409 || answer->status == 429;
+}
+
+/* Whether to put it again. `rc`: what came of it, with `answer` or `err`. */
+static bool
+may_ask_again(const struct question *question, int rc, const struct answer *answer,
+    const struct err *err)
+{
+	if (is_for_once(question))
+		return rc == 0 && is_passing(answer) && is_refusal(answer);
+	return rc == 0 ? is_passing(answer) : category_is_retryable(err->category);
+}
+
+static int
+put_while_patient(struct ask *ask, const struct question *question, const void *ctx,
     struct answer *answer, struct err *err)
 {
 	for (;;) {
@@ -167,12 +209,27 @@ ask_put(struct ask *ask, const struct question *question, const void *ctx,
 		rc = ask->backend->put(ask->state, question, ctx, answer, err);
 		if (rc == 0)
 			read_document(ctx, answer);
-		if (rc == 0 ? !is_passing(answer) : !category_is_retryable(err->category))
+		if (!may_ask_again(question, rc, answer, err))
 			return rc;
 		if (clock_mono_us() >= ask->patience_until_us || ask->interrupts > 0)
 			return rc;
 		ask_pause(ask, RETRY_MS);
 	}
+}
+
+/*
+ * What is put once waits for somebody who listens with a question that changes nothing: a
+ * connection that breaks later does not say how far the other side has come.
+ */
+int
+ask_put(struct ask *ask, const struct question *question, const void *ctx,
+    struct answer *answer, struct err *err)
+{
+	static const struct question first = { "GET", "/version", NULL, true };
+
+	if (is_for_once(question) && put_while_patient(ask, &first, ctx, answer, err) < 0)
+		return -1;
+	return put_while_patient(ask, question, ctx, answer, err);
 }
 
 /* ---- the end ---- */

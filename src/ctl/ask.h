@@ -18,7 +18,8 @@
  *	ask_close(ask);
  *
  * What may work a little later (nobody listens yet, the database is away, another run is
- * in progress) is asked again until the patience is over.
+ * in progress) is asked again until the patience is over. A rollback only while it is sure that
+ * none has begun: what it undoes depends on what is there.
  *
  * SIGINT and SIGTERM: a question to a daemon ends with CANCELLED, and what it was asked
  * for goes on there. A run of our own ends after the migration in hand, at the second

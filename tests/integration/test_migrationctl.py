@@ -337,6 +337,43 @@ def test_rollback(ctl_on, sequence, database):
     assert "undone    0002_b" in ctl("show", run_id).out
 
 
+# loses the connection once, which may pass: a sequence does not go back
+LOST_ONCE = ("-- DO $$ BEGIN IF nextval('tries') = 1 THEN"
+             " PERFORM pg_terminate_backend(pg_backend_pid());"
+             " END IF; END $$;\n")
+
+
+@pytest.mark.parametrize("flag", ["--json", "--quiet"])
+def test_rollback_is_not_begun_twice(serve, sequence, database, flag):
+    """One of three is undone when the connection is lost: with patience
+    left, three more would be one too many."""
+    database.execute("CREATE SEQUENCE tries")
+    files = {f"000{n}_{name}.sql":
+             f"CREATE TABLE {name} (id int);\n\n-- ROLLBACK SQL\n"
+             f"{LOST_ONCE if name == 'd' else ''}-- DROP TABLE {name};\n"
+             for n, name in enumerate("abcde", 1)}
+    daemon = serve(sequence(files), "--rollback")
+    assert daemon.apply().status == 200
+    done = run("--server", daemon.base_url, flag, "--wait", "60s", "rollback",
+               "--steps", "3")
+    assert done.returncode == UNREACHABLE, done.err
+    assert database.value("SELECT count(*) FROM schema_migrations") == 4
+    assert [database.has_table(name) for name in "abcde"] == [True] * 4 + [False]
+
+
+def test_rollback_waits_for_the_daemon(serve, start_daemon, sequence, database):
+    folder = sequence(UNDOABLE)
+    assert serve(folder).apply().status == 200
+    port = free_port()
+    early = spawn("--server", f"127.0.0.1:{port}", "--json", "rollback",
+                  "--steps", "1", "--wait", "30s")
+    start_daemon("--migrations", folder, "--rollback", "--database-url",
+                 database.url, listen=f"127.0.0.1:{port}")
+    done = finish(early)
+    assert done.returncode == FINE, done.err
+    assert database.has_table("b") and not database.has_table("c")
+
+
 def test_rollback_has_to_be_allowed(ctl_on, sequence, database):
     ctl = ctl_on(sequence(UNDOABLE))
     assert ctl("apply").returncode == FINE

@@ -37,13 +37,22 @@ add_head(struct text *out, const char *number, const char *description, const ch
 	text_addf(out, "-- Created: %s\n\n", day);
 }
 
-static void
-add_file(struct author_made *made, const char *path, const struct text *text)
+/* What does not fit leaves no text, and the file that it was made of may be removed then. */
+static int
+add_file(
+    struct author_made *made, const char *path, const struct text *text, struct err *err)
 {
+	if (text_failed(text)) {
+		err_set(err, CAT_CONFIGURATION, "%s would be longer than %zu bytes", path,
+		    text->max);
+		err_hint(err, "say it shorter, or divide the SQL between two migrations");
+		return -1;
+	}
 	made->files = mem_zero(made, struct author_file);
 	made->n_files = 1;
 	made->files[0] =
 	    (struct author_file){ .path = path, .text = text->data, .len = text->len };
+	return 0;
 }
 
 /* ---- numbered folders ---- */
@@ -85,12 +94,13 @@ author_numbered(
 	if (author_slug(made, request->description, style.separator, &slug, err) < 0)
 		return -1;
 	made->id = mem_printf(made, "%s%c%s", number, style.separator, slug);
-	text_init(&out, made, BOUND_FILE_BYTES + BOUND_CONFIG_VALUE);
+	text_init(&out, made, BOUND_FILE_BYTES);
 	if (sql == NULL || strncmp(sql, "-- Migration ", strlen("-- Migration ")) != 0)
 		add_head(&out, number, request->description,
 		    author_day(made, request->now_us));
 	add_sql(&out, made, sql != NULL ? sql : "", request->len);
-	add_file(made, mem_printf(made, "%s.sql", made->id), &out);
+	if (add_file(made, mem_printf(made, "%s.sql", made->id), &out, err) < 0)
+		return -1;
 	made->advice = sql != NULL
 	    ? "look it through; migrationctl --ephemeral apply tries it on a "
 	      "database of its own"
@@ -197,7 +207,8 @@ author_new_data(const void *ctx, const char *description, int64_t now_us,
 	    "-- Runs once, after the schema. Write it so that it may run "
 	    "again: it is\n"
 	    "-- tried anew when it has failed.\n\n");
-	add_file(result, mem_printf(result, "%s.sql", result->id), &out);
+	if (add_file(result, mem_printf(result, "%s.sql", result->id), &out, err) < 0)
+		return -1;
 	result->advice =
 	    "write the SQL; it runs once, behind the migrations of the schema";
 	*made = result;

@@ -90,6 +90,11 @@ author_listed(
 		rc = add_to_json(&out, data, len, made->files[0].path, err);
 	else
 		add_to_lines(&out, data, len, made->files[0].path);
+	if (text_failed(&out)) {
+		rc = err_set(err, CAT_CONFIGURATION,
+		    "the list would be longer than %zu bytes", out.max);
+		err_hint(err, "take out blanks that nobody needs");
+	}
 	files[0] = made->files[0];
 	files[1] = (struct author_file){
 		.path = folder->list, .text = out.data, .len = out.len, .replaces = true

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "base/bounds.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "core/author.h"
@@ -313,6 +314,49 @@ test_prepare(void **state)
 	assert_int_equal(place->err.line, 2);
 }
 
+/* An empty file would take its place, and prepare --move removes what it was made of. */
+static void
+test_too_long(void **state)
+{
+	struct place *place = *state;
+	char *sql = mem_array(place, char, BOUND_FILE_BYTES + 1);
+	char *words = mem_array(place, char, BOUND_CONFIG_VALUE + 1);
+
+	memset(sql, ' ', BOUND_FILE_BYTES);
+	memset(words, 'a', BOUND_CONFIG_VALUE);
+	load(place, "sequence");
+	assert_int_equal(prepare(place, sql), -1);
+	assert_string_equal(category_name(place->err.category), "CONFIGURATION");
+	assert_has(place->err.text, "0001_add_b.sql would be longer than 67108864 bytes");
+	assert_null(place->made);
+
+	err_clear(&place->err);
+	assert_int_equal(
+	    author_new_data(place, words, NOW_US, &place->made, &place->err), -1);
+	assert_has(place->err.text, "would be longer than 8192 bytes");
+	assert_null(place->made);
+}
+
+/* The blanks before the last name are put in once more. */
+static void
+test_list_too_long(void **state)
+{
+	static const char name[] = "\"042-b.sql\"]";
+	struct place *place = *state;
+	char *list = mem_array(place, char, BOUND_JOURNAL_BYTES + 1);
+
+	tempdir_text(place->dir, "042-b.sql", "SELECT 1;");
+	memset(list, ' ', BOUND_JOURNAL_BYTES);
+	list[0] = '[';
+	memcpy(list + BOUND_JOURNAL_BYTES - strlen(name), name, strlen(name));
+	tempdir_text(place->dir, "manifest.json", list);
+	load(place, NULL);
+	assert_int_equal(create(place, "longer than b"), -1);
+	assert_has(place->err.text, "the list would be longer than 33554432");
+	assert_string_equal(place->err.file, "manifest.json");
+	assert_null(place->made);
+}
+
 static void
 test_new_data(void **state)
 {
@@ -472,6 +516,8 @@ main(void)
 		TEST(test_own_author),
 		TEST(test_refused),
 		TEST(test_prepare),
+		TEST(test_too_long),
+		TEST(test_list_too_long),
 		TEST(test_new_data),
 		TEST(test_drizzle),
 		TEST(test_drizzle_goes_on),

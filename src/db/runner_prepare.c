@@ -8,7 +8,9 @@
 
 #include <string.h>
 
+#include "base/bounds.h"
 #include "base/mem.h"
+#include "base/text.h"
 
 enum {
 	PREPARE_LOOK,
@@ -153,20 +155,24 @@ prepare_looked(struct runner *runner, const PGresult *result)
 static void
 hint_at_creating(const struct runner *runner, struct err *err)
 {
-	const struct tracking_table *table = &runner->table;
+	bool has_schema = runner->look.schema_exists;
+	struct text name;
 
 	if (strcmp(err->sqlstate, "42501") != 0)
 		return;
-	if (runner->look.schema_exists)
+	text_init(&name, runner->scratch, BOUND_SQL);
+	text_add_identifier(
+	    &name, has_schema ? runner->table.schema : runner->engine.database);
+	if (has_schema)
 		err_hint(err,
-		    "GRANT CREATE ON SCHEMA %s to this role, or make the table as "
-		    "somebody who may",
-		    table->schema);
+		    "let its owner GRANT USAGE, CREATE ON SCHEMA %s TO this role, or make "
+		    "the table as somebody who may",
+		    name.data);
 	else
 		err_hint(err,
-		    "GRANT CREATE ON DATABASE %s to this role, or make schema and table as "
-		    "somebody who may",
-		    runner->engine.database);
+		    "let its owner GRANT CREATE ON DATABASE %s TO this role, or make schema "
+		    "and table as somebody who may",
+		    name.data);
 }
 
 static enum run_state

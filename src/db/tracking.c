@@ -3,8 +3,10 @@
 
 #include <string.h>
 
+#include "base/bounds.h"
 #include "base/mem.h"
 #include "base/names.h"
+#include "base/text.h"
 #include "db/tracking_kind.h"
 
 static const struct tracking *const kinds[] = {
@@ -223,9 +225,20 @@ tracking_check(
 void
 tracking_hint_rights(const struct tracking_table *table, struct err *err)
 {
-	if (strcmp(err->sqlstate, "42501") == 0)
-		err_hint(err,
-		    "let its owner GRANT SELECT, INSERT, UPDATE, DELETE ON %s.%s to this "
-		    "role, and USAGE on its sequence where it has one",
-		    table->schema, table->table);
+	struct text schema, name;
+
+	if (strcmp(err->sqlstate, "42501") != 0)
+		return;
+	text_init(&schema, NULL, BOUND_SQL);
+	text_init(&name, NULL, BOUND_SQL);
+	text_add_identifier(&schema, table->schema);
+	text_add_identifier(&name, table->table);
+	/* without the first, the second changes nothing, and the server names them in turn */
+	err_hint(err,
+	    "let its owner GRANT USAGE ON SCHEMA %s TO this role, and GRANT SELECT, INSERT, "
+	    "UPDATE, DELETE ON %s.%s TO this role, and USAGE on its sequence where it has "
+	    "one",
+	    schema.data, schema.data, name.data);
+	talloc_free(schema.data);
+	talloc_free(name.data);
 }

@@ -24,10 +24,12 @@ def role(database):
 
 
 def grant(database, role, said):
-    """What the message says, done by somebody who may."""
-    found = re.search(r"GRANT (.+?) ON ([\w. ]+?) to this role", said)
+    """All that the message says, done by somebody who may."""
+    found = re.findall(r"GRANT ([A-Z, ]+?) ON ([\w. \"]+?) TO this role",
+                       " ".join(said.split()))
     assert found, said
-    database.execute(f'GRANT {found[1]} ON {found[2]} TO "{role}"')
+    for rights, thing in found:
+        database.execute(f'GRANT {rights} ON {thing} TO "{role}"')
 
 
 @pytest.mark.parametrize("before, layout, code, words", [
@@ -48,6 +50,22 @@ def test_what_is_missing_is_said(database, role, drizzle, before, layout, code,
     assert done.returncode == code, done.err
     assert words in done.err and "mend 0000_a.sql" not in done.err
     assert "migrationctl apply runs them" not in done.err
+    grant(database, role, done.err)
+    done = ctl.run(*flags, "apply")
+    assert done.returncode == FINE, done.err
+
+
+@pytest.mark.parametrize("table", [TABLE, "SELECT 1"], ids=["there", "not there"])
+def test_a_schema_of_somebody_else(database, role, drizzle, table):
+    """The right to the table alone is none: the schema hides it."""
+    database.execute('CREATE SCHEMA "Their own"; SET search_path = "Their own";'
+                     + table)
+    flags = ["--migrations", drizzle([("0000_a", "CREATE TABLE own.a ();")]),
+             "--layout", "sequence", "--tracking-schema", "Their own",
+             "--database-url", database.url_as(role)]
+    done = ctl.run(*flags, "apply")
+    assert done.returncode == FAILED, done.err
+    assert "permission denied for schema Their own" in done.err
     grant(database, role, done.err)
     done = ctl.run(*flags, "apply")
     assert done.returncode == FINE, done.err

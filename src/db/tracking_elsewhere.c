@@ -62,7 +62,8 @@ static const char catalog[] =
     "OR ($5::pg_catalog.bool "
     "AND c.relname OPERATOR(pg_catalog.=) $2::pg_catalog.name)) "
     "AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') "
-    "AND pg_catalog.has_table_privilege(c.oid, 'SELECT') ";
+    /* on some columns is enough where the kind reads no others; the read itself tells */
+    "AND pg_catalog.has_any_column_privilege(c.oid, 'SELECT') ";
 
 struct pgconn_statement
 tracking_elsewhere(const void *ctx, const struct tracking_table *table, bool table_exists)
@@ -141,12 +142,16 @@ keep(struct tracking_elsewhere *others, const struct tracking_table *table,
 	};
 }
 
-/* Not what the table holds, but that nobody could look. */
+/*
+ * Whether the error is about the table: we may not read it, or its columns are not what their
+ * names say (class 22, a value; 42, a type). Any other says that nobody could look, and to go on
+ * may run all of the folder again.
+ */
 static bool
-says_nothing(const struct err *err)
+is_about_table(const struct err *err)
 {
-	return err->category == CAT_NETWORK_ERROR || err->category == CAT_LOCK_TIMEOUT ||
-	    err->category == CAT_STATEMENT_TIMEOUT;
+	return strncmp(err->sqlstate, "22", 2) == 0 ||
+	    strncmp(err->sqlstate, "42", 2) == 0; /* 42501 too */
 }
 
 int
@@ -157,18 +162,21 @@ tracking_elsewhere_rows(
 	struct history *history = NULL;
 	struct err why = reply->err;
 
-	if (reply->lost || says_nothing(&why)) {
+	if (reply->lost || (err_is_set(&why) && !is_about_table(&why))) {
 		*err = why;
 		return err_wrap(err, "table %s.%s", table->schema, table->table);
 	}
 	others->at++;
-	if (err_is_set(&why) ||
-	    tracking_read_history(
-		others, table, reply->result, clock_now_us(), &history, &why) < 0)
+	if (err_is_set(&why)) {
 		log_debug("taken for no tracking table: its rows cannot be read",
 		    LOG_STR("schema", table->schema), LOG_STR("table", table->table),
 		    LOG_STR("error", why.text));
-	else if (history->n_rows > 0)
+		return 0;
+	}
+	if (tracking_read_history(
+		others, table, reply->result, clock_now_us(), &history, err) < 0)
+		return -1;
+	if (history->n_rows > 0)
 		keep(others, table, history);
 	return 0;
 }

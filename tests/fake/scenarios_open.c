@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: PostgreSQL */
+#include "base/bounds.h"
 #include "base/macros.h"
 #include "scenarios.h"
 
@@ -97,6 +98,38 @@ others_too_slow(struct scene *scene)
 {
 	others_ours(scene);
 	script_error("\"other\".", "57014", "canceling statement");
+}
+
+/* A type that is not what the name of its column says. */
+static void
+others_odd(struct scene *scene)
+{
+	others_ours(scene);
+	script_error("\"other\".", "22P02", "invalid input syntax");
+}
+
+/* What says nothing of the table leaves open whether the folder has run. */
+static void
+others_no_memory(struct scene *scene)
+{
+	others_ours(scene);
+	script_error("\"other\".", "53200", "out of memory");
+}
+
+static void
+others_no_disk(struct scene *scene)
+{
+	others_ours(scene);
+	script_error("\"other\".", "58030", "could not read block");
+}
+
+static void
+others_too_many(struct scene *scene)
+{
+	static const char *const nulls[2 * (BOUND_HISTORY_ROWS + 1)];
+
+	others_ours(scene);
+	fakepq_rows(fakepq_on("\"other\"."), 2, BOUND_HISTORY_ROWS + 1, nulls);
 }
 
 static void
@@ -359,6 +392,17 @@ const struct scenario scenarios_open[] = {
 	{ "others_denied", others_denied,
 	    "probe lock look others? theirs rows " ONE TWO CLOSE, RUN_SUCCEEDED, CAT_NONE,
 	    NULL, 2, 2, false, NULL, false },
+	{ "others_odd", others_odd, "probe lock look others? theirs rows " ONE TWO CLOSE,
+	    RUN_SUCCEEDED, CAT_NONE, NULL, 2, 2, false, NULL, false },
+	{ "others_no_memory", others_no_memory, "probe lock look others? theirs " CLOSE,
+	    RUN_FAILED, CAT_SQL_ERROR, "table other.schema_migrations: out of memory", 0,
+	    -1, false, NULL, false },
+	{ "others_no_disk", others_no_disk, "probe lock look others? theirs " CLOSE,
+	    RUN_FAILED, CAT_SQL_ERROR, "table other.schema_migrations: could not read", 0,
+	    -1, false, NULL, false },
+	{ "others_too_many", others_too_many, "probe lock look others? theirs " CLOSE,
+	    RUN_FAILED, CAT_CONFIGURATION, "has more than 200000 rows", 0, -1, false,
+	    NULL, false },
 	{ "others_too_slow", others_too_slow, "probe lock look others? theirs " CLOSE,
 	    RUN_FAILED, CAT_STATEMENT_TIMEOUT, "table other.schema_migrations: ", 0, -1,
 	    false, NULL, false },

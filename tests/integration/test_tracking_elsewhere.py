@@ -206,6 +206,23 @@ def test_what_may_not_be_read_is_anothers(once, sequence, database):
         database.execute("DROP ROLE plain_reader")
 
 
+def test_what_may_be_read_in_part_is_enough(once, sequence, database):
+    """The columns that the kind reads, without the others."""
+    create, row, _ = OTHERS["sqlx"]
+    database.execute("CREATE ROLE part_reader LOGIN")
+    try:
+        database.execute(f"{create}; {row}; GRANT ALL ON SCHEMA public"
+                         " TO part_reader; GRANT SELECT (version, description,"
+                         " installed_on, success, checksum) ON"
+                         " _sqlx_migrations TO part_reader")
+        error = refusal(once(sequence(FOLDER), "--log-format", "json",
+                             url=database.url_as("part_reader")))
+        assert "public._sqlx_migrations" in error["detail"]
+    finally:
+        database.execute("DROP OWNED BY part_reader")
+        database.execute("DROP ROLE part_reader")
+
+
 def test_two_services_with_tables_of_their_own(once, sequence, database):
     """One writes down which table is its own, the other has the default."""
     assert once(sequence({"0000_accounts.sql": "CREATE TABLE x ();\n"},

@@ -174,4 +174,5 @@ def test_baseline_of_everything_has_to_be_said(serve, drizzle, database):
         got = daemon.post("/baseline", json=body)
         got.problem(400, "CONFIGURATION")
         assert "all" in got.text
-    assert daemon.status()["pending"] == ["0000_t0", "0001_t1"]
+    status = daemon.wait_verdict("pending")
+    assert status["pending"] == ["0000_t0", "0001_t1"]

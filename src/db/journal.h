@@ -57,6 +57,17 @@ struct pgconn_statement journal_create(const void *ctx, bool schema_exists);
 struct pgconn_statement journal_create_with(
     const void *ctx, bool schema_exists, const char *create_table);
 
+/*
+ * A statement about what one of the journal's tables has of one migration: $1 is the label of the
+ * tracking table, $2 the version, as JOURNAL_OF_MIGRATION of the table's alias wants them.
+ */
+struct pgconn_statement journal_about(const void *ctx, const struct tracking_table *table,
+    const char *version, const char *sql);
+
+#define JOURNAL_OF_MIGRATION(alias)                                             \
+	alias ".tracking OPERATOR(pg_catalog.=) $1::pg_catalog.text AND " alias \
+	      ".version OPERATOR(pg_catalog.=) $2::pg_catalog.text"
+
 /* The column that says whose a run is, for a table without. DDL as well. */
 struct pgconn_statement journal_widen(const void *ctx, bool with_timeout);
 

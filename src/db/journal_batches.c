@@ -7,10 +7,7 @@
 #include "base/mem.h"
 #include "db/journal.h"
 
-/* The row of one migration. $1 is the tracking table, $2 the version. */
-#define OF_MIGRATION                                                 \
-	"b.tracking OPERATOR(pg_catalog.=) $1::pg_catalog.text AND " \
-	"b.version OPERATOR(pg_catalog.=) $2::pg_catalog.text"
+#define OF_MIGRATION JOURNAL_OF_MIGRATION("b")
 
 /* The least that a row takes: a header of 24 bytes and 4 of a line pointer. */
 #define LEAST_ROW "28"
@@ -42,22 +39,11 @@ journal_batches_create(const void *ctx, bool schema_exists)
 	    "PRIMARY KEY (tracking, version))");
 }
 
-static struct pgconn_statement
-about(const void *ctx, const struct tracking_table *table, const char *version,
-    const char *sql)
-{
-	return (struct pgconn_statement){
-		.sql = sql,
-		.n_params = 2,
-		.params = { tracking_label(ctx, table), version },
-	};
-}
-
 struct pgconn_statement
 journal_batches_read(
     const void *ctx, const struct tracking_table *table, const char *version)
 {
-	return about(ctx, table, version,
+	return journal_about(ctx, table, version,
 	    "SELECT b.batches, b.rows, coalesce(b.total, -1), b.bound "
 	    "FROM migrationd.batches b WHERE " OF_MIGRATION);
 }
@@ -94,7 +80,7 @@ struct pgconn_statement
 journal_batches_note(const void *ctx, const struct tracking_table *table,
     const char *version, const struct run_batch *batch, uint64_t rows, const char *run_id)
 {
-	struct pgconn_statement note = about(ctx, table, version,
+	struct pgconn_statement note = journal_about(ctx, table, version,
 	    "INSERT INTO migrationd.batches AS b "
 	    "(tracking, version, batches, rows, total, bound, run_id) VALUES "
 	    "($1, $2, 1, $3::pg_catalog.int8, $4::pg_catalog.int8, "
@@ -117,7 +103,7 @@ struct pgconn_statement
 journal_batches_forget(
     const void *ctx, const struct tracking_table *table, const char *version)
 {
-	return about(
+	return journal_about(
 	    ctx, table, version, "DELETE FROM migrationd.batches b WHERE " OF_MIGRATION);
 }
 

@@ -35,6 +35,17 @@ journal_create_with(const void *ctx, bool schema_exists, const char *create_tabl
 	};
 }
 
+struct pgconn_statement
+journal_about(const void *ctx, const struct tracking_table *table, const char *version,
+    const char *sql)
+{
+	return (struct pgconn_statement){
+		.sql = sql,
+		.n_params = 2,
+		.params = { tracking_label(ctx, table), version },
+	};
+}
+
 /* ---- the runs ---- */
 
 /*

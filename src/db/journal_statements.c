@@ -10,10 +10,7 @@
 #include "base/text.h"
 #include "db/journal.h"
 
-/* The rows of one migration. $1 is the tracking table, $2 the version. */
-#define OF_MIGRATION                                                 \
-	"s.tracking OPERATOR(pg_catalog.=) $1::pg_catalog.text AND " \
-	"s.version OPERATOR(pg_catalog.=) $2::pg_catalog.text"
+#define OF_MIGRATION JOURNAL_OF_MIGRATION("s")
 
 #define INSERT_HEAD                               \
 	"INSERT INTO migrationd.statements AS s " \
@@ -50,23 +47,11 @@ journal_statements_create(const void *ctx, bool schema_exists)
 	    "PRIMARY KEY (tracking, version, number))");
 }
 
-/* A statement about one migration; $1 and $2 are set. */
-static struct pgconn_statement
-about(const void *ctx, const struct tracking_table *table, const char *version,
-    const char *sql)
-{
-	return (struct pgconn_statement){
-		.sql = sql,
-		.n_params = 2,
-		.params = { tracking_label(ctx, table), version },
-	};
-}
-
 struct pgconn_statement
 journal_statements_read(
     const void *ctx, const struct tracking_table *table, const char *version)
 {
-	return about(ctx, table, version,
+	return journal_about(ctx, table, version,
 	    "SELECT s.number, s.digest, s.finished_at IS NOT NULL "
 	    "FROM migrationd.statements s WHERE " OF_MIGRATION " ORDER BY s.number");
 }
@@ -74,7 +59,7 @@ journal_statements_read(
 struct pgconn_statement
 journal_statements_versions(const void *ctx, const struct tracking_table *table)
 {
-	struct pgconn_statement versions = about(ctx, table, NULL,
+	struct pgconn_statement versions = journal_about(ctx, table, NULL,
 	    "SELECT DISTINCT s.version FROM migrationd.statements s "
 	    "WHERE s.tracking OPERATOR(pg_catalog.=) $1::pg_catalog.text");
 
@@ -102,7 +87,7 @@ struct pgconn_statement
 journal_statements_start(const void *ctx, const struct tracking_table *table,
     const char *version, const struct script_statement *statement, const char *run_id)
 {
-	struct pgconn_statement start = about(ctx, table, version,
+	struct pgconn_statement start = journal_about(ctx, table, version,
 	    INSERT_HEAD
 	    "($1, $2, $3::pg_catalog.int4, $4, $5::pg_catalog.uuid, NULL)" ON_CONFLICT);
 	char digest[DIGEST_HEX];
@@ -119,7 +104,7 @@ struct pgconn_statement
 journal_statements_finish(const void *ctx, const struct tracking_table *table,
     const char *version, unsigned number)
 {
-	struct pgconn_statement finish = about(ctx, table, version,
+	struct pgconn_statement finish = journal_about(ctx, table, version,
 	    "UPDATE migrationd.statements s SET finished_at = pg_catalog.clock_timestamp() "
 	    "WHERE " OF_MIGRATION
 	    " AND s.number OPERATOR(pg_catalog.=) $3::pg_catalog.int4");
@@ -151,7 +136,7 @@ journal_statements_segment(const void *ctx, const struct tracking_table *table,
 		    i > 0 ? ", " : "", st->number, digest);
 	}
 	text_add(&sql, ON_CONFLICT);
-	done = about(ctx, table, version, sql.data);
+	done = journal_about(ctx, table, version, sql.data);
 	done.n_params = 3;
 	done.params[2] = run_id;
 	return done;
@@ -170,7 +155,7 @@ struct pgconn_statement
 journal_statements_forget(
     const void *ctx, const struct tracking_table *table, const char *version)
 {
-	return about(ctx, table, version,
+	return journal_about(ctx, table, version,
 	    "DELETE FROM migrationd.statements s "
 	    "WHERE s.tracking OPERATOR(pg_catalog.=) $1::pg_catalog.text AND s.version "
 	    "OPERATOR(pg_catalog.=) ANY (ARRAY[$2::pg_catalog.text, "
@@ -184,10 +169,10 @@ journal_statements_repair(const void *ctx, const struct tracking_table *table,
 	if (strcmp(action, "pending") == 0)
 		return journal_statements_forget(ctx, table, version);
 	if (strcmp(action, "retry") == 0)
-		return about(ctx, table, version,
+		return journal_about(ctx, table, version,
 		    "DELETE FROM migrationd.statements s WHERE " OF_MIGRATION
 		    " AND s.finished_at IS NULL");
-	return about(ctx, table, version,
+	return journal_about(ctx, table, version,
 	    "UPDATE migrationd.statements s SET finished_at = pg_catalog.clock_timestamp() "
 	    "WHERE " OF_MIGRATION " AND s.finished_at IS NULL");
 }

@@ -13,6 +13,22 @@
 #include "model.h"
 #include "scene.h"
 
+const struct scenario_list scenario_lists[] = {
+	{ scenarios_open, &n_scenarios_open },
+	{ scenarios_upgrade, &n_scenarios_upgrade },
+	{ scenarios_apply, &n_scenarios_apply },
+	{ scenarios_again, &n_scenarios_again },
+	{ scenarios_segment, &n_scenarios_segment },
+	{ scenarios_resume, &n_scenarios_resume },
+	{ scenarios_phase, &n_scenarios_phase },
+	{ scenarios_repair, &n_scenarios_repair },
+	{ scenarios_rollback, &n_scenarios_rollback },
+	{ scenarios_engine, &n_scenarios_engine },
+	{ scenarios_stop, &n_scenarios_stop },
+};
+
+const size_t n_scenario_lists = ARRAY_SIZE(scenario_lists);
+
 #define PATIENCE_US 10000000
 
 static struct scene *playing;

@@ -62,6 +62,15 @@ extern const size_t n_scenarios_engine;
 extern const struct scenario scenarios_stop[];
 extern const size_t n_scenarios_stop;
 
+struct scenario_list {
+	const struct scenario *scenarios;
+	const size_t *n;
+};
+
+/* All of the above. */
+extern const struct scenario_list scenario_lists[];
+extern const size_t n_scenario_lists;
+
 typedef void scene_act_fn(struct runner *runner, const char *reason);
 
 struct scene {

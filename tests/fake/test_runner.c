@@ -16,23 +16,6 @@
 
 #define MAX_SCENARIOS 512
 
-static const struct {
-	const struct scenario *scenarios;
-	const size_t *n;
-} lists[] = {
-	{ scenarios_open, &n_scenarios_open },
-	{ scenarios_upgrade, &n_scenarios_upgrade },
-	{ scenarios_apply, &n_scenarios_apply },
-	{ scenarios_again, &n_scenarios_again },
-	{ scenarios_segment, &n_scenarios_segment },
-	{ scenarios_resume, &n_scenarios_resume },
-	{ scenarios_phase, &n_scenarios_phase },
-	{ scenarios_repair, &n_scenarios_repair },
-	{ scenarios_rollback, &n_scenarios_rollback },
-	{ scenarios_engine, &n_scenarios_engine },
-	{ scenarios_stop, &n_scenarios_stop },
-};
-
 /* Place, text and hint. */
 static void
 check_words(const struct scenario *scenario, const struct err *err)
@@ -78,10 +61,10 @@ check_scenario(void **state)
 static const struct scenario *
 find(const char *name)
 {
-	for (size_t l = 0; l < ARRAY_SIZE(lists); l++)
-		for (size_t i = 0; i < *lists[l].n; i++)
-			if (strcmp(lists[l].scenarios[i].name, name) == 0)
-				return &lists[l].scenarios[i];
+	for (size_t l = 0; l < n_scenario_lists; l++)
+		for (size_t i = 0; i < *scenario_lists[l].n; i++)
+			if (strcmp(scenario_lists[l].scenarios[i].name, name) == 0)
+				return &scenario_lists[l].scenarios[i];
 	fail_msg("no scenario %s", name);
 	return NULL;
 }
@@ -469,10 +452,10 @@ int
 main(void)
 {
 	log_init(STDERR_FILENO, LOG_FORMAT_TEXT, LOG_ERROR);
-	for (size_t l = 0; l < ARRAY_SIZE(lists); l++)
-		for (size_t i = 0; i < *lists[l].n; i++)
-			add_test(lists[l].scenarios[i].name, check_scenario,
-			    &lists[l].scenarios[i]);
+	for (size_t l = 0; l < n_scenario_lists; l++)
+		for (size_t i = 0; i < *scenario_lists[l].n; i++)
+			add_test(scenario_lists[l].scenarios[i].name, check_scenario,
+			    &scenario_lists[l].scenarios[i]);
 	add_test("failure", test_failure, NULL);
 	add_test("whose", test_whose, NULL);
 	add_test("words_of_server", test_words_of_server, NULL);

@@ -97,33 +97,15 @@ play(const struct scenario *scenario, enum blow blow, unsigned k)
 	return blows;
 }
 
-struct list {
-	const struct scenario *scenarios;
-	const size_t *n;
-};
-
-static const struct list lists[] = {
-	{ scenarios_open, &n_scenarios_open },
-	{ scenarios_upgrade, &n_scenarios_upgrade },
-	{ scenarios_apply, &n_scenarios_apply },
-	{ scenarios_again, &n_scenarios_again },
-	{ scenarios_segment, &n_scenarios_segment },
-	{ scenarios_resume, &n_scenarios_resume },
-	{ scenarios_phase, &n_scenarios_phase },
-	{ scenarios_repair, &n_scenarios_repair },
-	{ scenarios_rollback, &n_scenarios_rollback },
-	{ scenarios_stop, &n_scenarios_stop },
-};
-
 void
 torture(enum blow blow)
 {
 	unsigned n_scenarios = 0;
 	unsigned n_plays = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
-		for (size_t s = 0; s < *lists[i].n; s++) {
-			const struct scenario *scenario = &lists[i].scenarios[s];
+	for (size_t i = 0; i < n_scenario_lists; i++)
+		for (size_t s = 0; s < *scenario_lists[i].n; s++) {
+			const struct scenario *scenario = &scenario_lists[i].scenarios[s];
 			struct blows blows = { 0 };
 			unsigned n = 0;
 

@@ -178,9 +178,13 @@ hint_at_kind(
 	const struct tracking *other = tracking_kind_of(table->table, false, look);
 	char *known = other ? NULL : names_list(NULL, tracking_name);
 
-	if (other)
-		err_hint(err, "it looks like %s's: set %s = %s", other->name,
-		    other->needs_layout ? "layout" : "tracking", other->name);
+	/* both: a tracking that is set already wins over the layout's own */
+	if (other && other->needs_layout)
+		err_hint(err, "it looks like %s's: set layout = %s, tracking = %s",
+		    other->name, other->needs_layout, other->name);
+	else if (other)
+		err_hint(err, "it looks like %s's: set tracking = %s", other->name,
+		    other->name);
 	else
 		err_hint(err,
 		    "choose another tracking table or kind (%s), or see who made this table",

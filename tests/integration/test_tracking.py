@@ -2,10 +2,12 @@
 """The teams' own tracking tables, our journal beside them, and roles that
 may not do everything."""
 
+import re
+
 import pytest
 
 from harness.daemon import applied_ids
-from harness.folder import tables, write
+from harness.folder import sequence_folder, tables, write
 from harness.wait import wait_until
 
 SEQUENCE = {
@@ -155,3 +157,21 @@ def test_a_role_without_rights_is_told_so(start_daemon, drizzle, database):
         daemon.stop()
     finally:
         database.execute(f'DROP ROLE "{role}"')
+
+
+def test_the_kind_that_a_table_looks_like_can_be_set(once, database, workdir):
+    """A tracking that is set wins over that of the layout: the hint says both."""
+    folder = sequence_folder(workdir / "files", {
+        "1_a.up.sql": "SELECT 1;", "2_b.up.sql": "CREATE TABLE b (id int);"})
+    database.execute("CREATE TABLE schema_migrations (version bigint PRIMARY KEY,"
+                     " dirty boolean NOT NULL)")
+    database.execute("INSERT INTO schema_migrations VALUES (1, false)")
+    told = once(folder, "--layout=sequence",
+                "--tracking=schema_migrations")
+    assert told.returncode == 8
+    said = re.search(r"set (layout = \S+), (tracking = \S+?)[\s\"]",
+                     told.stdout + told.stderr)
+    flags = ["--" + part.replace(" = ", "=") for part in said.groups()]
+    done = once(folder, *flags)
+    assert done.returncode == 0, done
+    assert database.has_table("b")

@@ -682,7 +682,8 @@ test_whose_it_is(void **state)
 		const char *hint;
 	} rows[] = {
 		{ &tracking_schema_migrations, "schema_migrations", ",version,dirty,",
-		    "it looks like golang-migrate's: set layout = golang-migrate" },
+		    "it looks like golang-migrate's: set layout = golang-migrate, "
+		    "tracking = golang-migrate" },
 		{ &tracking_schema_migrations, "schema_migrations", ",version,",
 		    "it looks like dbmate's: set tracking = dbmate" },
 		{ &tracking_golang_migrate, "schema_migrations",

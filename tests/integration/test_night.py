@@ -116,6 +116,7 @@ def test_cancelled(serve, drizzle, database):
     folder = drizzle([ONE, ("0001_x", "SELECT pg_sleep(1);"),
                       ("0002_y", "SELECT 2;")])
     daemon = serve(folder)
+    daemon.wait_verdict("pending")
     where = start_apply(daemon)
     wait_until(lambda: daemon.get(where).json()["current"] == "0001_x",
                what="the second runs")

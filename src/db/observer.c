@@ -2,9 +2,7 @@
 #include "db/observer.h"
 
 #include <assert.h>
-#include <stdio.h>
 
-#include "base/bounds.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -70,101 +68,15 @@ observer_report(struct observer *observer)
 	observer->again = false;
 }
 
-static void
-send_statement(struct observer *observer, struct pgconn_statement statement)
-{
-	pgconn_run(observer->conn, &statement, on_reply, observer);
-}
-
-static void
-send_others(struct observer *observer)
-{
-	bool exists = observer->seen.tracking[observer->phase].exists;
-
-	send_statement(
-	    observer, tracking_elsewhere(observer->look, &observer->table, exists));
-}
-
-static void
-send_others_rows(struct observer *observer)
-{
-	struct pgconn_statement statement = { 0 };
-
-	if (tracking_elsewhere_ask(observer->others, observer->look, &statement))
-		send_statement(observer, statement);
-}
-
-static void
-send_holder(struct observer *observer)
-{
-	struct lock lock = observer_lock(observer);
-
-	send_statement(observer, lock.ops->holder(observer->look, &lock));
-}
-
-/* Of any phase: its table says whose own it is. */
-static struct journal_owner
-journal_owner(const struct observer *observer)
-{
-	return journal_owner_of(
-	    observer->look, &observer->journal, observer->params->name, &observer->table);
-}
-
-/* Ask the next question. */
+/* Ask the question of this stage; or there is none left. */
 static void
 observer_enter(struct observer *observer, enum look_stage stage)
 {
-	struct journal_owner owner;
-
 	observer->stage = stage;
-	switch (stage) {
-	case LOOK_IDENTIFY:
-		send_statement(observer, *engine_ask());
-		break;
-	case LOOK_PROBE:
-		send_statement(observer, *engine_query(&observer->engine));
-		break;
-	case LOOK_TABLE:
-		send_statement(observer, tracking_look(observer->look, &observer->table));
-		break;
-	case LOOK_ROWS:
-		send_statement(observer, tracking_read(observer->look, &observer->table));
-		break;
-	case LOOK_OTHERS:
-		send_others(observer);
-		break;
-	case LOOK_OTHERS_ROWS:
-		send_others_rows(observer);
-		break;
-	case LOOK_HOLDER:
-		send_holder(observer);
-		break;
-	case LOOK_JOURNAL:
-		send_statement(observer, *journal_look());
-		break;
-	case LOOK_NEWS:
-		owner = journal_owner(observer);
-		send_statement(observer, journal_news(observer->look, &owner));
-		break;
-	case LOOK_BASELINED:
-		owner = journal_owner(observer);
-		send_statement(observer, journal_baselined(observer->look, &owner));
-		break;
-	case LOOK_CHECKSUMS:
-		owner = journal_owner(observer);
-		send_statement(observer, journal_checksums(observer->look, &owner));
-		break;
-	case LOOK_RUNS:
-		owner = journal_owner(observer);
-		send_statement(
-		    observer, journal_recent(observer->look, &owner, BOUND_RUNS_KEPT));
-		break;
-	case LOOK_IDLE:
-	case LOOK_CONNECT:
-	case LOOK_REPORT:
+	if (stage == LOOK_REPORT)
 		observer_report(observer);
-		break;
-	}
+	else
+		pgconn_run(observer->conn, &observer->question, on_reply, observer);
 }
 
 static void
@@ -188,14 +100,11 @@ on_reply(void *arg, const struct pgconn_reply *reply)
 		return;
 	}
 	observer->conflicts = 0;
-	if (err_is_set(&reply->err)) {
-		next = observer_read_failure(observer, reply);
-		if (!pgconn_is_open(observer->conn))
-			drop_connection(observer);
-	} else {
+	next = observer_read(observer, reply);
+	if (!err_is_set(&reply->err))
 		observer->failures = 0;
-		next = observer_read_answer(observer, reply);
-	}
+	else if (!pgconn_is_open(observer->conn))
+		drop_connection(observer);
 	observer_enter(observer, next);
 }
 
@@ -244,8 +153,7 @@ observer_look(struct observer *observer)
 	if (observer->conn == NULL)
 		start_connect(observer);
 	else
-		observer_enter(observer,
-		    observer->engine.profile != NULL ? LOOK_PROBE : LOOK_IDENTIFY);
+		observer_enter(observer, observer_begin(observer));
 }
 
 static void

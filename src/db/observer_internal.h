@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * An observer from inside, for the two files that make it: observer.c asks, observer_read.c
- * understands the answers.
+ * An observer from inside, for the two files that make it: observer.c drives, observer_read.c
+ * understands the answers and says what is asked next.
  */
 
 #include "db/connect.h"
@@ -55,23 +55,21 @@ struct observer {
 	enum phase phase;                  /* whose table is looked at */
 	struct tracking_table table;       /* that one */
 	struct tracking_elsewhere *others; /* of LOOK_OTHERS_ROWS */
-	struct journal_look journal;
-	/* what it says of migrations, with the answer to LOOK_NEWS that it belongs to */
+	struct lock lock;                  /* of LOOK_HOLDER */
+	struct journal_owner owner;        /* of the runs that are asked for */
+	/* what the journal says of migrations, with the answer to LOOK_NEWS that it belongs to */
 	struct journal_words *words;
 	const char *words_of;
 	struct journal_words *fresh; /* the same in this look, until it is complete */
 	const char *fresh_of;
-	unsigned conflicts; /* of the question in hand */
+	struct pgconn_statement question; /* in hand; its memory is of `look` */
+	unsigned conflicts;               /* of it */
 	struct observation seen;
 };
 
-/* What an answer means: the next question. */
-enum look_stage observer_read_answer(
-    struct observer *observer, const struct pgconn_reply *reply);
+/* The first question of a look to a server that is connected. */
+enum look_stage observer_begin(struct observer *observer);
 
-/* The same where there was none but an error. */
-enum look_stage observer_read_failure(
+/* What the answer to observer->question means, or the error in its place: the next one. */
+enum look_stage observer_read(
     struct observer *observer, const struct pgconn_reply *reply);
-
-/* The lock of the target, as a run would choose it. */
-struct lock observer_lock(const struct observer *observer);

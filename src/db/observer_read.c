@@ -8,20 +8,37 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/bounds.h"
 #include "base/clock.h"
 #include "base/mem.h"
 
-struct lock
-observer_lock(const struct observer *observer)
+static enum look_stage
+ask(struct observer *observer, enum look_stage stage, struct pgconn_statement question)
+{
+	observer->question = question;
+	return stage;
+}
+
+enum look_stage
+observer_begin(struct observer *observer)
+{
+	return observer->engine.profile == NULL
+	    ? ask(observer, LOOK_IDENTIFY, *engine_ask())
+	    : ask(observer, LOOK_PROBE, *engine_query(&observer->engine));
+}
+
+/* The lock of the target, as a run would choose it. */
+static enum look_stage
+look_at_lock(struct observer *observer)
 {
 	struct tracking_table table =
 	    connect_tracking_table(observer->params, PHASE_SCHEMA, &observer->engine);
-	struct lock lock;
+	struct lock *lock = &observer->lock;
 
-	lock_init(&lock, observer->params->lock_mode, &observer->engine,
+	lock_init(lock, observer->params->lock_mode, &observer->engine,
 	    lock_key(observer->engine.database, table.schema, table.table),
 	    observer->params->instance);
-	return lock;
+	return ask(observer, LOOK_HOLDER, lock->ops->holder(observer->look, lock));
 }
 
 /* The first phase from this one on that is configured; the lock when none is left. */
@@ -33,7 +50,7 @@ look_at_phase(struct observer *observer, unsigned phase)
 	while (phase < PHASE_COUNT && !(observer->params->phases & PHASE_BIT(phase)))
 		phase++;
 	if (phase == PHASE_COUNT)
-		return LOOK_HOLDER;
+		return look_at_lock(observer);
 	observer->phase = (enum phase)phase;
 	observer->table =
 	    connect_tracking_table(observer->params, observer->phase, &observer->engine);
@@ -41,7 +58,7 @@ look_at_phase(struct observer *observer, unsigned phase)
 	tracking->kind = observer->table.kind->name;
 	snprintf(tracking->table, sizeof(tracking->table), "%s.%s",
 	    observer->table.schema, observer->table.table);
-	return LOOK_TABLE;
+	return ask(observer, LOOK_TABLE, tracking_look(observer->look, &observer->table));
 }
 
 static enum look_stage
@@ -54,18 +71,20 @@ look_at_next_phase(struct observer *observer)
 static enum look_stage
 look_for_others(struct observer *observer)
 {
-	return observer->phase == PHASE_SCHEMA && observer->params->heed_others
-	    ? LOOK_OTHERS
-	    : look_at_next_phase(observer);
+	bool exists = observer->seen.tracking[observer->phase].exists;
+
+	if (observer->phase != PHASE_SCHEMA || !observer->params->heed_others)
+		return look_at_next_phase(observer);
+	return ask(observer, LOOK_OTHERS,
+	    tracking_elsewhere(observer->look, &observer->table, exists));
 }
 
 static enum look_stage
 look_at_next_other(struct observer *observer)
 {
 	struct history *history = observer->seen.histories[observer->phase];
-	struct pgconn_statement statement;
 
-	if (tracking_elsewhere_ask(observer->others, observer->look, &statement))
+	if (tracking_elsewhere_ask(observer->others, observer->look, &observer->question))
 		return LOOK_OTHERS_ROWS;
 	history->elsewhere = tracking_elsewhere_end(observer->others, history);
 	return look_at_next_phase(observer);
@@ -79,12 +98,23 @@ read_others(struct observer *observer, const struct pgconn_reply *reply)
 	return look_at_next_other(observer);
 }
 
-/* What is recorded elsewhere is not known: so it is not known what is pending. */
+/* What is recorded, here or elsewhere, is not known: so it is not known what is pending. */
 static enum look_stage
 leave_unknown(struct observer *observer)
 {
 	TALLOC_FREE(observer->seen.histories[observer->phase]);
 	return look_at_next_phase(observer);
+}
+
+/* The server may be fine all the same: it is our rights that end here. */
+static enum look_stage
+history_failed(struct observer *observer, const struct pgconn_reply *reply)
+{
+	struct database_facts *facts = &observer->seen.database;
+
+	facts->err = reply->err;
+	tracking_hint_rights(&observer->table, &facts->err);
+	return leave_unknown(observer);
 }
 
 /* An error may say no more than that the table is another's. */
@@ -99,12 +129,18 @@ read_others_rows(struct observer *observer, const struct pgconn_reply *reply)
 }
 
 static enum look_stage
+read_connect(struct observer *observer, const struct pgconn_reply *reply UNUSED)
+{
+	return observer_begin(observer);
+}
+
+static enum look_stage
 read_identity(struct observer *observer, const struct pgconn_reply *reply)
 {
 	return engine_identify(&observer->engine, observer->params->engine,
 		   observer->conn, reply->result, &observer->seen.database.err) < 0
 	    ? LOOK_REPORT
-	    : LOOK_PROBE;
+	    : observer_begin(observer);
 }
 
 static enum look_stage
@@ -138,7 +174,7 @@ read_table(struct observer *observer, const struct pgconn_reply *reply)
 	}
 	if (tracking_check(&observer->table, &look, &seen->database.err) < 0)
 		return look_at_next_phase(observer);
-	return LOOK_ROWS;
+	return ask(observer, LOOK_ROWS, tracking_read(observer->look, &observer->table));
 }
 
 static enum look_stage
@@ -157,21 +193,34 @@ read_rows(struct observer *observer, const struct pgconn_reply *reply)
 }
 
 static enum look_stage
+look_at_journal(struct observer *observer, const struct pgconn_reply *reply UNUSED)
+{
+	return observer->params->journal ? ask(observer, LOOK_JOURNAL, *journal_look())
+					 : LOOK_REPORT;
+}
+
+static enum look_stage
 read_holder(struct observer *observer, const struct pgconn_reply *reply)
 {
 	struct lock_facts *lock = &observer->seen.lock;
 
-	observer_lock(observer).ops->read_holder(
+	observer->lock.ops->read_holder(
 	    reply->result, lock->holder, sizeof(lock->holder));
 	lock->held = lock->holder[0] != '\0';
-	return observer->params->journal ? LOOK_JOURNAL : LOOK_REPORT;
+	return look_at_journal(observer, reply);
 }
 
 static enum look_stage
 read_journal(struct observer *observer, const struct pgconn_reply *reply)
 {
-	observer->journal = journal_read_look(reply->result);
-	return observer->journal.exists ? LOOK_NEWS : LOOK_REPORT;
+	struct journal_look look = journal_read_look(reply->result);
+
+	if (!look.exists)
+		return LOOK_REPORT;
+	/* the table of any phase says whose own it is */
+	observer->owner = journal_owner_of(
+	    observer->look, &look, observer->params->name, &observer->table);
+	return ask(observer, LOOK_NEWS, journal_news(observer->look, &observer->owner));
 }
 
 /* Into the history of this look; then the runs, once. */
@@ -182,7 +231,10 @@ tell(struct observer *observer, const struct journal_words *words)
 
 	if (history != NULL)
 		journal_tell(words, history);
-	return observer->runs_read ? LOOK_REPORT : LOOK_RUNS;
+	if (observer->runs_read)
+		return LOOK_REPORT;
+	return ask(observer, LOOK_RUNS,
+	    journal_recent(observer->look, &observer->owner, BOUND_RUNS_KEPT));
 }
 
 static enum look_stage
@@ -193,7 +245,8 @@ read_news(struct observer *observer, const struct pgconn_reply *reply)
 	if (observer->words != NULL && strcmp(observer->words_of, news) == 0)
 		return tell(observer, observer->words);
 	observer->fresh_of = mem_strdup(observer->look, news);
-	return LOOK_BASELINED;
+	return ask(observer, LOOK_BASELINED,
+	    journal_baselined(observer->look, &observer->owner));
 }
 
 static enum look_stage
@@ -210,9 +263,10 @@ read_baselined(struct observer *observer, const struct pgconn_reply *reply)
 {
 	observer->fresh = journal_words_new(observer->look);
 	journal_read_baselined(observer->fresh, reply->result);
-	return tracking_find(observer->params->tracking)->row.checksum != NULL
-	    ? keep_words(observer)
-	    : LOOK_CHECKSUMS;
+	if (tracking_find(observer->params->tracking)->row.checksum != NULL)
+		return keep_words(observer);
+	return ask(observer, LOOK_CHECKSUMS,
+	    journal_checksums(observer->look, &observer->owner));
 }
 
 static enum look_stage
@@ -220,6 +274,14 @@ read_checksums(struct observer *observer, const struct pgconn_reply *reply)
 {
 	journal_read_checksums(observer->fresh, reply->result);
 	return keep_words(observer);
+}
+
+/* What was read without them is told, but not kept. */
+static enum look_stage
+checksums_failed(struct observer *observer, const struct pgconn_reply *reply UNUSED)
+{
+	(void)tell(observer, observer->fresh);
+	return LOOK_REPORT;
 }
 
 static enum look_stage
@@ -235,79 +297,44 @@ read_runs(struct observer *observer, const struct pgconn_reply *reply)
 	return LOOK_REPORT;
 }
 
-/* Which question comes next although this one had no answer; REPORT when none can. */
 static enum look_stage
-stage_without_answer(struct observer *observer)
+unreachable(struct observer *observer, const struct pgconn_reply *reply)
 {
-	/* incomplete: they are not kept */
-	if (observer->stage == LOOK_CHECKSUMS)
-		(void)tell(observer, observer->fresh);
-	if (observer->stage == LOOK_OTHERS)
-		return leave_unknown(observer);
-	if (observer->stage == LOOK_TABLE || observer->stage == LOOK_ROWS)
-		return look_at_next_phase(observer);
-	if (observer->stage == LOOK_HOLDER && observer->params->journal)
-		return LOOK_JOURNAL;
+	observer->seen.database.err = reply->err;
+	observer->seen.database.reachable = false;
 	return LOOK_REPORT;
 }
 
-/*
- * A question failed. The server may be fine all the same: it is our rights that end
- * here.
- */
-enum look_stage
-observer_read_failure(struct observer *observer, const struct pgconn_reply *reply)
-{
-	struct database_facts *facts = &observer->seen.database;
-	bool about_history = observer->stage <= LOOK_OTHERS_ROWS;
-
-	if (observer->stage == LOOK_OTHERS_ROWS && !reply->lost)
-		return read_others_rows(observer, reply);
-	if (reply->lost || observer->stage <= LOOK_PROBE) {
-		facts->err = reply->err;
-		facts->reachable = false;
-		return LOOK_REPORT;
-	}
-	if (about_history) {
-		facts->err = reply->err;
-		tracking_hint_rights(&observer->table, &facts->err);
-	}
-	return stage_without_answer(observer);
-}
+/* What an answer means; and an error in its place, over a connection that is still there. */
+static const struct {
+	enum look_stage (*read)(
+	    struct observer *observer, const struct pgconn_reply *reply);
+	enum look_stage (*failed)(/* NULL: nothing more can be asked */
+	    struct observer *observer, const struct pgconn_reply *reply);
+} stages[LOOK_REPORT] = {
+	[LOOK_CONNECT] = { read_connect, unreachable },
+	[LOOK_IDENTIFY] = { read_identity, unreachable },
+	[LOOK_PROBE] = { read_probe, unreachable },
+	[LOOK_TABLE] = { read_table, history_failed },
+	[LOOK_ROWS] = { read_rows, history_failed },
+	[LOOK_OTHERS] = { read_others, history_failed },
+	[LOOK_OTHERS_ROWS] = { read_others_rows, read_others_rows },
+	[LOOK_HOLDER] = { read_holder, look_at_journal },
+	[LOOK_JOURNAL] = { read_journal, NULL },
+	[LOOK_NEWS] = { read_news, NULL },
+	[LOOK_BASELINED] = { read_baselined, NULL },
+	[LOOK_CHECKSUMS] = { read_checksums, checksums_failed },
+	[LOOK_RUNS] = { read_runs, NULL },
+};
 
 enum look_stage
-observer_read_answer(struct observer *observer, const struct pgconn_reply *reply)
+observer_read(struct observer *observer, const struct pgconn_reply *reply)
 {
-	switch (observer->stage) {
-	case LOOK_CONNECT:
-		return LOOK_IDENTIFY;
-	case LOOK_IDENTIFY:
-		return read_identity(observer, reply);
-	case LOOK_PROBE:
-		return read_probe(observer, reply);
-	case LOOK_TABLE:
-		return read_table(observer, reply);
-	case LOOK_ROWS:
-		return read_rows(observer, reply);
-	case LOOK_OTHERS:
-		return read_others(observer, reply);
-	case LOOK_OTHERS_ROWS:
-		return read_others_rows(observer, reply);
-	case LOOK_HOLDER:
-		return read_holder(observer, reply);
-	case LOOK_JOURNAL:
-		return read_journal(observer, reply);
-	case LOOK_NEWS:
-		return read_news(observer, reply);
-	case LOOK_BASELINED:
-		return read_baselined(observer, reply);
-	case LOOK_CHECKSUMS:
-		return read_checksums(observer, reply);
-	case LOOK_RUNS:
-		return read_runs(observer, reply);
-	case LOOK_IDLE:
-	case LOOK_REPORT:
-		break;
-	}
-	return LOOK_REPORT;
+	if (reply->lost)
+		return unreachable(observer, reply);
+	if (!err_is_set(&reply->err))
+		return stages[observer->stage].read(observer, reply);
+	return stages[observer->stage].failed
+	    ? stages[observer->stage].failed(observer, reply)
+	    : LOOK_REPORT;
 }

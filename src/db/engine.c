@@ -14,6 +14,8 @@
 	    ENGINE_WITNESS | ENGINE_ACTIVITY | ENGINE_PID | ENGINE_MANY_DDL |     \
 	    ENGINE_SERIAL | ENGINE_CONCURRENT | ENGINE_CATALOG)
 
+static void settle_yugabytedb(struct engine *engine, const PGresult *answer);
+
 /*
  * One row for each. The first is what is not told to be another. Sources: the answers of
  * Aurora DSQL clusters from 2026-09-15 to 2026-10-01; YugabyteDB's documentation of
@@ -36,6 +38,7 @@ static const struct engine_profile profiles[] = {
 	    .can = POSTGRESQL &
 		~(ENGINE_ADVISORY | ENGINE_CONCURRENT | ENGINE_WITNESS | ENGINE_MANY_DDL),
 	    .dialect = &dialect_yugabytedb,
+	    .settle = settle_yugabytedb,
 	    .note =
 		"each DDL statement is a transaction by itself, so a migration with any "
 		"runs statement by statement and is resumed where it stopped; the lock "
@@ -84,7 +87,6 @@ take_profile(struct engine *engine, const struct engine_profile *profile)
 	engine->profile = profile;
 	engine->can = profile->can;
 	engine->dialect = profile->dialect;
-	(void)snprintf(engine->name, sizeof(engine->name), "%s", profile->name);
 	(void)snprintf(engine->note, sizeof(engine->note), "%s", profile->note);
 }
 
@@ -255,14 +257,14 @@ copy_column(char *buf, size_t size, const PGresult *result, enum column column)
  * setting that the releases differ in.
  */
 static void
-read_yugabytedb(struct engine *engine, bool ddl_in_transactions)
+settle_yugabytedb(struct engine *engine, const PGresult *answer)
 {
 	const char *at = strstr(engine->product, "-YB-");
 	long major = at != NULL ? strtol(at + strlen("-YB-"), NULL, 10) : 0;
 
 	if (major >= 2025)
 		engine->can |= ENGINE_ADVISORY;
-	if (!ddl_in_transactions)
+	if (strcmp(PQgetvalue(answer, 0, COLUMN_YB_DDL), "on") != 0)
 		return;
 	engine->dialect = NULL;
 	engine->can |= ENGINE_MANY_DDL;
@@ -279,9 +281,8 @@ read_kind(struct engine *engine, const PGresult *result)
 
 	if (engine->profile == &profiles[0] && kind != NULL && engine->note[0] == '\0')
 		take_profile(engine, kind);
-	if (strcmp(engine->name, "yugabytedb") == 0)
-		read_yugabytedb(
-		    engine, strcmp(PQgetvalue(result, 0, COLUMN_YB_DDL), "on") == 0);
+	if (engine->profile->settle != NULL)
+		engine->profile->settle(engine, result);
 }
 
 int
@@ -350,7 +351,7 @@ engine_to_facts(const struct engine *engine, struct database_facts *facts)
 	(void)snprintf(facts->name, sizeof(facts->name), "%s", engine->database);
 	(void)snprintf(facts->server_version, sizeof(facts->server_version), "%s",
 	    engine->version_text);
-	(void)snprintf(facts->engine, sizeof(facts->engine), "%s", engine->name);
+	(void)snprintf(facts->engine, sizeof(facts->engine), "%s", engine->profile->name);
 	(void)snprintf(
 	    facts->engine_note, sizeof(facts->engine_note), "%s", engine->note);
 	facts->dialect = engine->dialect;

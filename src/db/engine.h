@@ -36,6 +36,8 @@ enum engine_ability {
 	ENGINE_CATALOG = 1 << 11 /* pg_settings, pg_is_in_recovery ... in one query */
 };
 
+struct engine;
+
 struct engine_profile {
 	const char *name;              /* "aurora-dsql": for `engine`, /status */
 	const char *product;           /* a word of version(); NULL: told otherwise */
@@ -44,13 +46,14 @@ struct engine_profile {
 	const struct dialect *dialect; /* NULL: PostgreSQL's */
 	int64_t max_age_ms; /* of a connection, before the server ends it; 0: for ever */
 	const char *note;   /* what it means for a run: /status; "": nothing */
+	/* What release and settings of a server change of it; NULL: nothing does. */
+	void (*settle)(struct engine *engine, const PGresult *answer);
 };
 
 struct engine {
 	const struct engine_profile *profile;
 	unsigned can;
 	const struct dialect *dialect;
-	char name[32];     /* "postgresql" */
 	char product[128]; /* version(), its head */
 	int version;       /* 150020 */
 	char version_text[64];

@@ -126,7 +126,7 @@ probe_answer(struct runner *runner, const struct pgconn_reply *reply)
 		    LOG_STR("run", runner->run->id));
 	if (runner->engine.note[0] != '\0' && runner->connections++ == 0)
 		log_info("the server is not plain PostgreSQL",
-		    LOG_STR("engine", runner->engine.name),
+		    LOG_STR("engine", runner->engine.profile->name),
 		    LOG_STR("note", runner->engine.note),
 		    LOG_STR("run", runner->run->id));
 	probe_choose_lock(runner);

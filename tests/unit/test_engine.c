@@ -56,7 +56,7 @@ test_read(void **state)
 	struct database_facts facts = { 0 };
 
 	(void)state;
-	assert_string_equal(engine.name, "postgresql");
+	assert_string_equal(engine.profile->name, "postgresql");
 	assert_int_equal(engine.version, 150020);
 	assert_string_equal(engine.version_text, "15.20 (Debian)");
 	assert_string_equal(engine.database, "app");
@@ -160,7 +160,7 @@ test_engines(void **state)
 		struct engine engine =
 		    read_as(rows[i].said, rows[i].forced, values, &err);
 
-		assert_string_equal(engine.name, rows[i].name);
+		assert_string_equal(engine.profile->name, rows[i].name);
 		assert_ptr_equal(engine.dialect, rows[i].dialect);
 		assert_int_equal(engine.can & rows[i].can, rows[i].can);
 		assert_int_equal(engine.can & rows[i].cannot, 0);

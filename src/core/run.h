@@ -293,6 +293,16 @@ run_is_done(const struct run *run)
 	return run->state == RUN_DONE;
 }
 
+/*
+ * Whether it brings the database on. A rollback or a repair is about what was applied before:
+ * where it fails the migration is as it was, not parked and not recorded as failed.
+ */
+static inline bool
+run_goes_forward(const struct run *run)
+{
+	return run->operation == PLAN_APPLY || run->operation == PLAN_BASELINE;
+}
+
 /* "lock", "succeeded", "apply". */
 const char *run_state_name(enum run_state state);
 const char *run_outcome_name(enum run_outcome outcome);

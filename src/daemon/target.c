@@ -64,8 +64,7 @@ build_plan(struct target *target, enum phase phase, struct plan_policy policy,
 	struct plan *plan = NULL;
 
 	/* what a rollback has undone is recorded still, as far as the history goes */
-	if (run != NULL && run->operation != PLAN_ROLLBACK &&
-	    run->operation != PLAN_REPAIR && request->operation != PLAN_ROLLBACK) {
+	if (run != NULL && run_goes_forward(run) && request->operation != PLAN_ROLLBACK) {
 		input.running = run->phase == phase ? run->current : NULL;
 		input.committed = committed_ids(scratch, run, phase, &input.n_committed);
 	}

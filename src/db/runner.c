@@ -74,8 +74,8 @@ runner_conclude(struct runner *runner)
 	const struct migration *m = NULL;
 
 	run_conclude(run, runner->refused, clock_now_us(), clock_mono_us());
-	if (run->operation != PLAN_ROLLBACK && run->operation != PLAN_REPAIR &&
-	    runner->folder != NULL && (run->outcome == RUN_FAILED || run->in_doubt) &&
+	if (run_goes_forward(run) && runner->folder != NULL &&
+	    (run->outcome == RUN_FAILED || run->in_doubt) &&
 	    run->err.migration[0] != '\0' && !category_is_retryable(run->err.category))
 		m = folder_find(runner->folder, run->err.migration);
 	if (m != NULL)

@@ -38,9 +38,7 @@ note_enter(struct runner *runner)
 
 	/* a way back that failed leaves the migration applied */
 	if (step == NULL || runner->table.kind->record_failure == NULL ||
-	    runner->run->operation == PLAN_ROLLBACK ||
-	    runner->run->operation == PLAN_REPAIR ||
-	    runner->run->err.category == CAT_CANCELLED)
+	    !run_goes_forward(runner->run) || runner->run->err.category == CAT_CANCELLED)
 		return runner_after_failure(runner);
 	err_format(&runner->run->err, message, sizeof(message));
 	struct pgconn_statement note = runner->table.kind->record_failure(

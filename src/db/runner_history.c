@@ -60,15 +60,6 @@ history_witness(struct runner *runner, const struct pgconn_reply *reply)
 	return RUN_PLAN;
 }
 
-/* Where more than the pending ones matter, it does how they were recorded. */
-static bool
-wants_baselined(const struct runner *runner)
-{
-	enum plan_operation operation = runner->run->operation;
-
-	return operation == PLAN_ROLLBACK || operation == PLAN_REPAIR;
-}
-
 /* Where the rows keep no checksums our journal may know them. */
 static bool
 wants_checksums(const struct runner *runner)
@@ -106,7 +97,7 @@ history_rows(struct runner *runner, const struct pgconn_reply *reply)
 	runner->elsewhere = NULL;
 	runner->histories[runner->run->phase] = runner->history;
 	if (!runner->params->journal ||
-	    (!wants_baselined(runner) && !wants_checksums(runner)))
+	    (run_goes_forward(runner->run) && !wants_checksums(runner)))
 		return history_ask_witness(runner);
 	runner->stage = HISTORY_JOURNAL;
 	runner_send(runner, journal_look());
@@ -122,7 +113,8 @@ history_journal(struct runner *runner, const struct pgconn_reply *reply)
 	runner->journal = journal_read_look(reply->result);
 	if (!runner->journal.exists)
 		return history_ask_witness(runner);
-	if (!wants_baselined(runner))
+	/* where more than the pending ones matter, so does how they were recorded */
+	if (run_goes_forward(runner->run))
 		return history_ask_checksums(runner);
 	struct journal_owner owner = runner_journal_owner(runner);
 	struct pgconn_statement ask = journal_baselined(runner->scratch, &owner);

@@ -145,8 +145,8 @@ make_plan(struct runner *runner, unsigned steps)
 static bool
 is_over(const struct run *run)
 {
-	return (run->operation == PLAN_ROLLBACK || run->operation == PLAN_REPAIR) &&
-	    run->n_applied > 0 && run->n_applied == run->n_planned;
+	return !run_goes_forward(run) && run->n_applied > 0 &&
+	    run->n_applied == run->n_planned;
 }
 
 static enum run_state

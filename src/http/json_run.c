@@ -104,12 +104,39 @@ add_differences(json_t *object, const struct run *run)
 	    object, "more_differences", json_count(run->n_more_differences));
 }
 
+static void
+add_repair(json_t *object, const struct run *run)
+{
+	bool done = run->outcome == RUN_SUCCEEDED;
+
+	json_object_set_new(object, "action", json_text(run->action));
+	json_object_set_new(object, "migration", json_text(run->up_to));
+	json_object_set_new(object, "before", json_text(run->before));
+	json_object_set_new(object, "after", json_text(done ? run->after : NULL));
+}
+
+static void
+add_rollback(json_t *object, const struct run *run)
+{
+	json_object_set_new(object, "to", json_text(run->only ? NULL : run->up_to));
+	json_object_set_new(
+	    object, "steps", run->steps > 0 ? json_count(run->steps) : json_null());
+	json_object_set_new(
+	    object, "migration", json_text(run->only ? run->up_to : NULL));
+}
+
 json_t *
 json_run(const struct run *run, bool joined)
 {
+	/* what only runs of that operation have */
+	static void (*const add_own[PLAN_OPERATION_COUNT])(
+	    json_t * object, const struct run *run) = {
+		[PLAN_BASELINE] = add_differences,
+		[PLAN_REPAIR] = add_repair,
+		[PLAN_ROLLBACK] = add_rollback,
+	};
 	bool done = run_is_done(run);
-	bool repair = run->operation == PLAN_REPAIR;
-	bool rollback = run->operation == PLAN_ROLLBACK;
+	bool forward = run_goes_forward(run);
 	json_t *object = json_object();
 
 	json_object_set_new(object, "id", json_string(run->id));
@@ -127,29 +154,13 @@ json_run(const struct run *run, bool joined)
 	    done ? json_seconds(run->duration_us) : json_null());
 	json_object_set_new(object, "lock_wait_seconds", json_seconds(run->lock_wait_us));
 	json_object_set_new(
-	    object, "applied", rollback || repair ? json_array() : applied_list(run));
-	if (rollback)
+	    object, "applied", forward ? applied_list(run) : json_array());
+	if (run->operation == PLAN_ROLLBACK)
 		json_object_set_new(object, "rolled_back", applied_list(run));
 	json_object_set_new(object, "error", json_error_or_null(&run->err, run->id));
-	json_object_set_new(
-	    object, "up_to", json_text(repair || rollback ? NULL : run->up_to));
-	if (run->operation == PLAN_BASELINE)
-		add_differences(object, run);
-	if (repair) {
-		json_object_set_new(object, "action", json_text(run->action));
-		json_object_set_new(object, "migration", json_text(run->up_to));
-		json_object_set_new(object, "before", json_text(run->before));
-		json_object_set_new(object, "after",
-		    json_text(run->outcome == RUN_SUCCEEDED ? run->after : NULL));
-	}
-	if (rollback) {
-		json_object_set_new(
-		    object, "to", json_text(run->only ? NULL : run->up_to));
-		json_object_set_new(object, "steps",
-		    run->steps > 0 ? json_count(run->steps) : json_null());
-		json_object_set_new(
-		    object, "migration", json_text(run->only ? run->up_to : NULL));
-	}
+	json_object_set_new(object, "up_to", json_text(forward ? run->up_to : NULL));
+	if (add_own[run->operation])
+		add_own[run->operation](object, run);
 	json_object_set_new(object, "reason", json_text(run->reason));
 	json_object_set_new(object, "requested_by", json_text(run->requested_by));
 	json_object_set_new(object, "callers", json_integer(run->callers));

@@ -1,32 +1,8 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include <stdio.h>
-#include <string.h>
 
 #include "ctl/ctl.h"
-
-#define COLUMNS 80
-#define INDENT  6
-
-/* Text in lines of COLUMNS, each indented. */
-static void
-print_wrapped(FILE *out, const char *text)
-{
-	size_t column = 0;
-
-	while (*text) {
-		size_t len = strcspn(text, " ");
-
-		if (column > 0 && column + 1 + len > COLUMNS) {
-			fputc('\n', out);
-			column = 0;
-		}
-		column += (size_t)fprintf(out, column == 0 ? "%*s" : " ", INDENT, "");
-		column += (size_t)fprintf(out, "%.*s", (int)len, text);
-		text += len;
-		text += strspn(text, " ");
-	}
-	fputc('\n', out);
-}
+#include "daemon/config.h"
 
 static void
 print_flags(FILE *out, const struct ctl_flag *flags)
@@ -34,7 +10,7 @@ print_flags(FILE *out, const struct ctl_flag *flags)
 	for (; flags && flags->name; flags++) {
 		fprintf(out, "  --%s%s%s\n", flags->name, flags->argument ? " " : "",
 		    flags->argument ? flags->argument : "");
-		print_wrapped(out, flags->help);
+		config_help_text(out, flags->help);
 	}
 }
 
@@ -79,9 +55,9 @@ ctl_help_command(FILE *out, const struct ctl_command *command)
 	fprintf(out, "migrationctl %s%s%s%s\n\n", command->name,
 	    command->operands ? " " : "", command->operands ? command->operands : "",
 	    command->flags ? " [flags]" : "");
-	print_wrapped(out, command->summary);
+	config_help_text(out, command->summary);
 	if (command->about)
-		print_wrapped(out, command->about);
+		config_help_text(out, command->about);
 	if (command->flags) {
 		fputs("\nFlags:\n", out);
 		print_flags(out, command->flags);

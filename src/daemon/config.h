@@ -161,3 +161,6 @@ void config_print(FILE *out, const struct config *config);
 
 /* --help. */
 void config_help(FILE *out);
+
+/* What one flag is for: indented below it, in lines of 80 columns. */
+void config_help_text(FILE *out, const char *text);

@@ -122,9 +122,8 @@ config_print(FILE *out, const struct config *config)
 	talloc_free(scratch);
 }
 
-/* Text in lines of HELP_COLUMNS, each indented. */
-static void
-print_wrapped(FILE *out, const char *text)
+void
+config_help_text(FILE *out, const char *text)
 {
 	size_t column = 0;
 
@@ -192,7 +191,7 @@ print_option(FILE *out, const void *ctx, const struct option_row *row)
 	else if (!(row->flags & OPTION_FLAG_ONLY))
 		fputs("[=on|off]", out);
 	fputc('\n', out);
-	print_wrapped(
+	config_help_text(
 	    out, fallback ? mem_printf(ctx, "%s Default: %s.", help, fallback) : help);
 }
 

@@ -97,16 +97,8 @@ batch_looked(struct runner *runner, const PGresult *result)
 
 	if (look.exists)
 		return batch_read(runner);
-	if (!look.may_create)
-		return runner_fail_unjournalled(runner,
-		    "the role may not create the schema migrationd",
-		    "CREATE SCHEMA migrationd AUTHORIZATION the role of migrationd");
-	struct pgconn_statement create =
-	    journal_batches_create(runner->scratch, look.schema_exists);
-
 	runner->stage = BATCH_CREATE;
-	runner_send_ddl(runner, &create);
-	return RUN_BATCH;
+	return runner_create_notes(runner, &look, journal_batches_create);
 }
 
 static enum run_state

@@ -118,6 +118,20 @@ runner_fail_unjournalled(struct runner *runner, const char *why, const char *hin
 	return runner_fail_here(runner, &err);
 }
 
+enum run_state
+runner_create_notes(struct runner *runner, const struct journal_look *look,
+    struct pgconn_statement (*create)(const void *ctx, bool schema_exists))
+{
+	struct pgconn_statement ddl = create(runner->scratch, look->schema_exists);
+
+	if (!look->may_create)
+		return runner_fail_unjournalled(runner,
+		    "the role may not create the schema migrationd",
+		    "CREATE SCHEMA migrationd AUTHORIZATION the role of migrationd");
+	runner_send_ddl(runner, &ddl);
+	return runner->run->state;
+}
+
 static enum run_state
 resume_enter(struct runner *runner)
 {
@@ -148,16 +162,8 @@ resume_looked(struct runner *runner, const PGresult *result)
 
 	if (look.exists)
 		return resume_read(runner);
-	if (!look.may_create)
-		return runner_fail_unjournalled(runner,
-		    "the role may not create the schema migrationd",
-		    "CREATE SCHEMA migrationd AUTHORIZATION the role of migrationd");
-	struct pgconn_statement create =
-	    journal_statements_create(runner->scratch, look.schema_exists);
-
 	runner->stage = RESUME_CREATE;
-	runner_send_ddl(runner, &create);
-	return RUN_RESUME;
+	return runner_create_notes(runner, &look, journal_statements_create);
 }
 
 static enum run_state

@@ -252,9 +252,14 @@ void runner_batch_note(struct runner *runner);
 void runner_batch_committed(struct runner *runner);
 void runner_batch_over(struct runner *runner);
 
-/* What runs in more than one transaction is to be noted, and cannot be. */
+/*
+ * What runs in more than one transaction is to be noted, and cannot be. Or it can once the table
+ * is there, which a look did not find: create it, wait for the answer.
+ */
 enum run_state runner_fail_unjournalled(
     struct runner *runner, const char *why, const char *hint);
+enum run_state runner_create_notes(struct runner *runner, const struct journal_look *look,
+    struct pgconn_statement (*create)(const void *ctx, bool schema_exists));
 
 /*
  * Where the step in hand begins: BEGIN, RESUME where its file runs in segments, BATCH

@@ -307,15 +307,8 @@ judge_phase(const struct status *status)
 	return plan->n_steps > 0 ? VERDICT_PENDING : VERDICT_CURRENT;
 }
 
-/* The first phase that is not current, and how it stands. */
-struct judgement {
-	enum phase phase;
-	enum verdict verdict;
-	struct status of; /* the status with the folder and plan of that phase */
-};
-
-static void
-judge(const struct status *status, struct judgement *judgement)
+void
+status_judge(const struct status *status, struct judgement *judgement)
 {
 	struct judgement lenient = { .verdict = VERDICT_CURRENT };
 
@@ -345,7 +338,7 @@ status_verdict(const struct status *status)
 {
 	struct judgement judgement;
 
-	judge(status, &judgement);
+	status_judge(status, &judgement);
 	return judgement.verdict != VERDICT_CURRENT && phase_is_lenient(judgement.phase)
 	    ? VERDICT_INCOMPLETE
 	    : judgement.verdict;
@@ -390,7 +383,7 @@ status_sentence(const struct status *status, char *buf, size_t size)
 		run_doing_text(status->run, buf, size);
 		return buf;
 	}
-	judge(status, &judgement);
+	status_judge(status, &judgement);
 	if (judgement.phase != PHASE_SCHEMA)
 		used = (size_t)snprintf(buf, size, "%s%s: ",
 		    phase_is_lenient(judgement.phase) ? "the schema is current; " : "",
@@ -409,7 +402,7 @@ status_advice(const struct status *status, char *buf, size_t size)
 		run_doing_advice(status->run, buf, size);
 		return buf;
 	}
-	judge(status, &judgement);
+	status_judge(status, &judgement);
 	verdicts[judgement.verdict].advice(&judgement.of, buf, size);
 	return buf;
 }

@@ -109,6 +109,15 @@ enum verdict {
  */
 enum verdict status_verdict(const struct status *status);
 
+/* What the verdict, its words and its requests are of. */
+struct judgement {
+	enum phase phase; /* the first that is not current; a lenient one comes last */
+	enum verdict verdict; /* on it alone: never INCOMPLETE */
+	struct status of;     /* the status with the folder and plan of that phase */
+};
+
+void status_judge(const struct status *status, struct judgement *judgement);
+
 /* Whether an application may count on what it needs: CURRENT and INCOMPLETE. */
 bool verdict_is_current(enum verdict verdict);
 

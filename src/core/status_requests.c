@@ -65,11 +65,13 @@ size_t
 status_requests(
     const struct status *status, struct status_request requests[STATUS_REQUESTS])
 {
+	struct judgement judgement;
+
 	requests[0] = (struct status_request){ .when = NULL };
 	if (status->run != NULL && !run_is_done(status->run))
 		return cancel_request(status->run, &requests[0]);
-	switch (status_verdict(status)) {
-	case VERDICT_INCOMPLETE:
+	status_judge(status, &judgement);
+	switch (judgement.verdict) {
 	case VERDICT_PENDING:
 	case VERDICT_FAILED:
 		return apply_request(status, &requests[0]);
@@ -80,6 +82,7 @@ status_requests(
 	case VERDICT_DRIFT:
 	case VERDICT_UNREACHABLE:
 	case VERDICT_INVALID:
+	case VERDICT_INCOMPLETE:
 	case VERDICT_COUNT:
 		break;
 	}

@@ -194,6 +194,39 @@ test_phases(void **state)
 	assert_false(verdict_is_current(VERDICT_PENDING));
 }
 
+/* What is to be sent is what helps the phase that the advice speaks of. */
+static void
+test_requests_of_a_phase(void **state)
+{
+	struct world *world = *state;
+	struct migration *file;
+	struct err err = { 0 };
+
+	record_all(world);
+	add_phase(world, PHASE_DATA, "2026-01-02_a", true, "no table");
+	check(world, VERDICT_INCOMPLETE,
+	    "the schema is current; data: 2026-01-02_a failed: no table",
+	    "mend 2026-01-02_a.sql, then POST /apply");
+	check_requests(world, 1, "/apply", "");
+
+	add_phase(world, PHASE_DATA, "2026-01-02_a", false, NULL);
+	world->status.plan = plan_build(world, &world->input);
+	check_requests(world, 1, "/apply", "");
+
+	err_set(&err, CAT_SQL_SYNTAX_ERROR, "conflict marker");
+	err_where(&err, "2026-01-02_a.sql", 3);
+	file = world->status.phases[PHASE_DATA].folder->migrations[0];
+	migration_set_problem(file, world, &err);
+	world->status.phases[PHASE_DATA].plan = plan_build(world,
+	    &(struct plan_input){ .folder = world->status.phases[PHASE_DATA].folder,
+		.history = history_new(world, HISTORY_BY_FILE) });
+	check(world, VERDICT_INCOMPLETE,
+	    "the schema is current; data: the folder is not right: "
+	    "2026-01-02_a.sql:3: conflict marker",
+	    "mend the file; the folder is read again by itself");
+	check_requests(world, 0, "", "");
+}
+
 static void
 test_current(void **state)
 {
@@ -521,6 +554,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_names),
 		TEST(test_phases),
+		TEST(test_requests_of_a_phase),
 		TEST(test_current),
 		TEST(test_current_with_some_left_out),
 		TEST(test_current_without_migrations),

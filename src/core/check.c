@@ -259,6 +259,7 @@ look_at_all(struct check_draft *draft)
 	draft->folder = status->folder;
 	draft->plan = status->plan;
 	draft->tracking = &status->tracking;
+	draft->parked = status->parked;
 	look_at_phase(draft, readable);
 	for (unsigned p = PHASE_SCHEMA + 1; p < PHASE_COUNT; p++) {
 		if (status->phases[p].folder == NULL)
@@ -267,6 +268,7 @@ look_at_all(struct check_draft *draft)
 		draft->folder = status->phases[p].folder;
 		draft->plan = status->phases[p].plan;
 		draft->tracking = &status->phases[p].tracking;
+		draft->parked = status->phases[p].parked;
 		look_at_phase(draft, readable);
 	}
 }

@@ -23,6 +23,7 @@ struct check_draft {
 	const struct folder *folder;
 	const struct plan *plan; /* NULL: none was made */
 	const struct tracking_facts *tracking;
+	const struct run *parked; /* as in the status */
 	struct check *check;
 	void *scratch; /* gone when the check is made */
 	/* of each migration: what the plan says of it; NULL where nobody knows */

@@ -184,7 +184,7 @@ static void
 add_stopped(struct state *state, const struct plan_item *item, enum check_kind kind)
 {
 	struct check_draft *draft = state->draft;
-	const struct run *run = draft->input->status->parked;
+	const struct run *run = draft->parked;
 	const struct err *err =
 	    run != NULL && strcmp(run->err.migration, item->id) == 0 ? &run->err : NULL;
 	const char *recorded = item->row != NULL ? item->row->error : NULL;

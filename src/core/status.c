@@ -321,6 +321,7 @@ status_judge(const struct status *status, struct judgement *judgement)
 			continue;
 		next.of.folder = status->phases[p].folder;
 		next.of.plan = status->phases[p].plan;
+		next.of.parked = status->phases[p].parked;
 		next.verdict = judge_phase(&next.of);
 		if (next.verdict == VERDICT_CURRENT)
 			continue;

@@ -43,6 +43,8 @@ struct tracking_facts {
 struct status_phase {
 	const struct folder *folder; /* NULL: not configured */
 	const struct plan *plan;     /* of folder and last known history; or NULL */
+	/* stopped at what is not tried by itself, or NULL */
+	const struct run *parked;
 	struct tracking_facts tracking;
 };
 
@@ -55,16 +57,16 @@ struct lock_facts {
 
 struct status {
 	const char *target;
-	/* of the schema; never NULL, and the same as in phases[PHASE_SCHEMA] */
-	const struct folder *folder;
-	const struct plan *plan;
+	/* of the schema, and the same as in phases[PHASE_SCHEMA] */
+	const struct folder *folder; /* never NULL */
+	const struct plan *plan;     /* never NULL */
+	const struct run *parked;    /* two phases may have files of the same name */
 	struct tracking_facts tracking;
 	struct status_phase phases[PHASE_COUNT];
 	struct database_facts database;
 	struct lock_facts lock;
 	const struct run *run;      /* in progress, or NULL */
 	const struct run *last_run; /* finished last, or NULL */
-	const struct run *parked;   /* stopped at what is not tried by itself, or NULL */
 	/* the first pending one that a person has rolled back, or NULL */
 	const struct migration *rolled_back;
 	struct run *const *runs; /* newest first, the one in progress too */
@@ -113,7 +115,7 @@ enum verdict status_verdict(const struct status *status);
 struct judgement {
 	enum phase phase; /* the first that is not current; a lenient one comes last */
 	enum verdict verdict; /* on it alone: never INCOMPLETE */
-	struct status of;     /* the status with the folder and plan of that phase */
+	struct status of;     /* the status with folder, plan, ... of that phase */
 };
 
 void status_judge(const struct status *status, struct judgement *judgement);

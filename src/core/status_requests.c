@@ -76,7 +76,7 @@ status_requests(
 	case VERDICT_FAILED:
 		return apply_request(status, &requests[0]);
 	case VERDICT_IN_DOUBT:
-		return status_answers(&status->parked->err, requests);
+		return status_answers(&judgement.of.parked->err, requests);
 	case VERDICT_CURRENT:
 	case VERDICT_REFUSED:
 	case VERDICT_DRIFT:

@@ -68,16 +68,6 @@ run_list_parked(const struct run_list *list, enum phase phase)
 }
 
 const struct run *
-run_list_parked_any(const struct run_list *list)
-{
-	const struct run *run = NULL;
-
-	for (unsigned p = 0; p < PHASE_COUNT && run == NULL; p++)
-		run = run_list_parked(list, p);
-	return run;
-}
-
-const struct run *
 run_list_rolled_back(
     const struct run_list *list, const char *migration, const char *checksum)
 {

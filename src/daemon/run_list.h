@@ -31,9 +31,6 @@ struct run *run_list_find(const struct run_list *list, const char *id);
  */
 const struct run *run_list_parked(const struct run_list *list, enum phase phase);
 
-/* Of the first phase that has one. */
-const struct run *run_list_parked_any(const struct run_list *list);
-
 /*
  * The run that rolled this migration of the schema back, with a file of this content; NULL
  * when it was not, or something else became of it since.

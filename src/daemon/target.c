@@ -161,13 +161,14 @@ target_status(struct target *target)
 
 		phase->folder = target->phases[p].folder;
 		phase->plan = phase->folder != NULL ? target_plan(target, p) : NULL;
+		phase->parked = run_list_parked(&target->runs, p);
 	}
 	status->folder = status->phases[PHASE_SCHEMA].folder;
 	status->plan = status->phases[PHASE_SCHEMA].plan;
+	status->parked = status->phases[PHASE_SCHEMA].parked;
 	status->tracking = status->phases[PHASE_SCHEMA].tracking;
 	status->run = target->run;
 	status->last_run = run_list_last_finished(&target->runs);
-	status->parked = run_list_parked_any(&target->runs);
 	status->rolled_back = target_rolled_back(target);
 	status->runs = target->runs.runs;
 	status->n_runs = target->runs.n;

@@ -182,20 +182,24 @@ check_allowed(const struct target_params *params, const struct run_request *requ
 	return err_is_set(err) ? -1 : 0;
 }
 
-/* The migrations that failed or are in doubt, of the lenient phases or of the others. */
-static size_t
-count_stuck(struct target *target, bool lenient)
+/*
+ * The first phase in which a migration failed or is in doubt, of the lenient ones or of the
+ * others; or PHASE_COUNT.
+ */
+static enum phase
+find_stuck(struct target *target, bool lenient)
 {
-	size_t n = 0;
+	unsigned p;
 
-	for (unsigned p = 0; p < PHASE_COUNT; p++) {
+	for (p = 0; p < PHASE_COUNT; p++) {
 		if (target->phases[p].folder == NULL || phase_is_lenient(p) != lenient)
 			continue;
 		const size_t *counts = target_plan(target, p)->counts;
 
-		n += counts[MIGRATION_FAILED] + counts[MIGRATION_IN_DOUBT];
+		if (counts[MIGRATION_FAILED] + counts[MIGRATION_IN_DOUBT] > 0)
+			break;
 	}
-	return n;
+	return (enum phase)p;
 }
 
 /*
@@ -213,7 +217,8 @@ is_too_late(struct target *target, const struct run_request *request)
 		return true;
 	if (!run_is_for(run, request) || target->runner == NULL)
 		return false;
-	if (run->by_itself && !request->by_itself && count_stuck(target, true) > 0)
+	if (run->by_itself && !request->by_itself &&
+	    find_stuck(target, true) != PHASE_COUNT)
 		return true;
 	return !target_has_present_folders(target);
 }
@@ -273,6 +278,7 @@ target_try_wanted(struct target *target)
 		.requested_by = target->want_reason };
 	struct err err = { 0 };
 	const struct database_facts *database = &target->status.database;
+	enum phase stuck;
 	bool joined;
 
 	if (!target->want_run || target->run != NULL || target->stopping ||
@@ -290,8 +296,9 @@ target_try_wanted(struct target *target)
 		return;
 	}
 	/* what failed in a lenient phase keeps nothing else waiting */
-	if (count_stuck(target, false) > 0) {
-		const struct run *parked = run_list_parked_any(&target->runs);
+	stuck = find_stuck(target, false);
+	if (stuck != PHASE_COUNT) {
+		const struct run *parked = run_list_parked(&target->runs, stuck);
 
 		log_warning(
 		    "not applied: a migration failed and has not changed since; POST /apply "

@@ -877,6 +877,34 @@ test_stopped(void **state)
 
 /* ---- the other phases ---- */
 
+/* Where two have a file of the same name, each is told the error of its own run. */
+static void
+test_stopped_in_another_phase(void **state)
+{
+	struct world *w = *state;
+	struct status_phase *seeds = &w->status.phases[PHASE_SEEDS];
+	struct run of_schema = { .id = "0190" }, of_seeds = { .id = "0191" };
+	struct plan_input input = { .failed = "a" };
+	struct folder *folder;
+	char path[1024];
+
+	tempdir_text(w->dir, "seeds/a.sql", "SELECT 1;");
+	folder = folder_load(tempdir_path(path, w->dir, "seeds"), "files", 0);
+	err_set(&of_schema.err, CAT_SQL_ERROR, "no such table");
+	err_set(&of_seeds.err, CAT_SQL_ERROR, "no such role");
+	snprintf(of_schema.err.migration, sizeof(of_schema.err.migration), "a");
+	snprintf(of_seeds.err.migration, sizeof(of_seeds.err.migration), "a");
+	w->status.parked = &of_schema;
+	seeds->parked = &of_seeds;
+	seeds->folder = input.folder = folder;
+	input.history = history_new(w, HISTORY_BY_FILE);
+	seeds->plan = plan_build(w, &input);
+	world_check(w);
+	assert_string_equal(world_finding(w, CHECK_FAILED)->message,
+	    "the last run failed here: no such role");
+	folder_unref(folder);
+}
+
 /* Their folders and tables are looked at as well; what is wrong with data is a warning. */
 static void
 test_phases(void **state)
@@ -1010,6 +1038,7 @@ main(void)
 		TEST(test_a_file_that_is_split),
 		TEST(test_other_refusals),
 		TEST(test_stopped),
+		TEST(test_stopped_in_another_phase),
 		TEST(test_phases),
 		cmocka_unit_test(test_names),
 	};

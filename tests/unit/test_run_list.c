@@ -127,7 +127,8 @@ test_parked(void **state)
 			run_list_add(&list, run);
 			run_unref(run);
 		}
-		parked = run_list_parked_any(&list);
+		for (unsigned p = 0; p < PHASE_COUNT && !parked; p++)
+			parked = run_list_parked(&list, p);
 		if (!parked != !rows[i].parked ||
 		    (parked && strcmp(parked->id, rows[i].parked) != 0))
 			fail_msg("row %zu: %s", i, parked ? parked->id : "none");

@@ -379,6 +379,40 @@ test_in_doubt(void **state)
 	check_requests(world, 1, "/repair", "pending");
 }
 
+/* Two phases may have files of the same name: each has its own error and question. */
+static void
+test_stopped_in_another_phase(void **state)
+{
+	static const char id[] = "0001_a";
+	struct world *world = *state;
+	struct run of_schema = { .id = "0190", .state = RUN_DONE };
+	struct run of_seeds = { .id = "0191", .state = RUN_DONE };
+	struct status_phase *seeds = &world->status.phases[PHASE_SEEDS];
+	struct plan_input input = { .failed = id };
+
+	err_set(&of_schema.err, CAT_SQL_ERROR, "no such table");
+	snprintf(of_schema.err.migration, sizeof(of_schema.err.migration), "%s", id);
+	err_set(&of_seeds.err, CAT_SQL_ERROR, "no such role");
+	err_where(&of_seeds.err, "0001_a.sql", 2);
+	snprintf(of_seeds.err.migration, sizeof(of_seeds.err.migration), "%s", id);
+	record_all(world); /* what was parked of the schema was edited since, and ran */
+	world->status.parked = &of_schema;
+	add_phase(world, PHASE_SEEDS, id, false, NULL);
+	input.folder = seeds->folder;
+	input.history = history_new(world, HISTORY_BY_FILE);
+	seeds->plan = plan_build(world, &input);
+	seeds->parked = &of_seeds;
+	check(world, VERDICT_FAILED, "seeds: 0001_a failed: 0001_a.sql:2: no such role",
+	    "mend 0001_a.sql, then POST /apply; GET /runs/0191 has the whole error");
+
+	snprintf(of_seeds.err.answers, sizeof(of_seeds.err.answers), "retry");
+	input.in_doubt = true;
+	seeds->plan = plan_build(world, &input);
+	check(world, VERDICT_IN_DOUBT,
+	    "seeds: 0001_a is in doubt: 0001_a.sql:2: no such role", "");
+	check_requests(world, 1, "/repair", "retry");
+}
+
 static void
 test_failed_as_the_table_tells(void **state)
 {
@@ -561,6 +595,7 @@ main(void)
 		TEST(test_pending),
 		TEST(test_failed_as_the_last_run_tells),
 		TEST(test_failed_as_the_table_tells),
+		TEST(test_stopped_in_another_phase),
 		TEST(test_in_doubt),
 		TEST(test_refused),
 		TEST(test_drift),

@@ -71,7 +71,8 @@ bool folder_equal(const struct folder *a, const struct folder *b);
 
 /*
  * Whether the two scans saw the same sizes and mtimes: a file seen while it is written is half
- * a migration, so a folder is used only when two looks agree. It is `now` that may be used then.
+ * a migration, so a folder is used only when two looks agree that are far enough apart. It is
+ * `now` that may be used then.
  */
 bool folder_is_settled(const struct folder *before, const struct folder *now);
 

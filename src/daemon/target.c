@@ -266,20 +266,27 @@ static bool
 scan_phase(struct target *target, enum phase phase)
 {
 	struct target_phase *of = &target->phases[phase];
+	int64_t settle_us = target->config->settle_ms * 1000;
+	int64_t began_us = clock_mono_us();
 	struct folder *now = config_load_folder(target->config, phase);
 	struct folder *before = of->candidate;
 
 	of->candidate = NULL;
-	if (of->folder != NULL && folder_equal(of->folder, now)) {
+	if (of->folder == NULL) {
+		use_folder(target, phase, now);
+	} else if (folder_equal(of->folder, now)) {
 		of->folder->scanned_at_us = now->scanned_at_us;
 		of->folder->device = now->device;
 		of->folder->inode = now->inode;
 		folder_unref(now);
-	} else if (of->folder == NULL ||
-	    (before != NULL && folder_is_settled(before, now))) {
-		use_folder(target, phase, now);
-	} else {
+	} else if (before == NULL || !folder_is_settled(before, now)) {
 		of->candidate = now;
+		of->candidate_mono_us = clock_mono_us();
+	} else if (began_us - of->candidate_mono_us < settle_us) {
+		/* two events, or one and the timer: two looks at the same moment */
+		of->candidate = now;
+	} else {
+		use_folder(target, phase, now);
 	}
 	folder_unref(before);
 	return of->candidate != NULL;

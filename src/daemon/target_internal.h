@@ -18,10 +18,11 @@
 
 /* A phase that is not configured has no folder. */
 struct target_phase {
-	struct folder *folder;    /* in use */
-	struct folder *candidate; /* seen once, still to be seen unchanged; NULL: none */
-	struct history *history;  /* last known; NULL: never read */
-	struct plan *plan;        /* of both, made when asked for; NULL: make it */
+	struct folder *folder;     /* in use */
+	struct folder *candidate;  /* to be seen unchanged for `settle`; NULL: none */
+	int64_t candidate_mono_us; /* when the first look that saw it was over */
+	struct history *history;   /* last known; NULL: never read */
+	struct plan *plan;         /* of both, made when asked for; NULL: make it */
 };
 
 struct target {

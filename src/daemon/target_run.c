@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "daemon/report.h"
 #include "daemon/target_internal.h"
+#include "daemon/watch.h"
 
 /*
  * How often a run waits for a folder that will not stand still before it takes it
@@ -154,7 +155,10 @@ on_settle(uv_timer_t *timer)
 
 	if (target->stop_reason == NULL && target_scan(target, SCAN_REQUEST) != 0 &&
 	    ++target->settle_looks < SETTLE_LOOKS)
-		uv_timer_start(timer, on_settle, (uint64_t)target->config->settle_ms, 0);
+		uv_timer_start(timer, on_settle,
+		    watch_settle_timeout(
+			target->loop, (uint64_t)target->config->settle_ms),
+		    0);
 	else
 		run_begin(target);
 }

@@ -82,16 +82,25 @@ on_rescan(uv_timer_t *timer)
 	scan(watch_of(timer->data), SCAN_TIMER);
 }
 
+uint64_t
+watch_settle_timeout(const uv_loop_t *loop, uint64_t settle_ms)
+{
+	/* one more, for both clocks are cut to whole milliseconds */
+	return settle_ms + (uv_hrtime() / 1000000 - uv_now(loop)) + 1;
+}
+
 void
 watch_again(struct watch *watch)
 {
-	uint64_t now_ms = uv_now(watch->settle.loop);
+	const uv_loop_t *loop = watch->settle.loop;
+	uint64_t now_ms = uv_now(loop);
 
 	if (!uv_is_active((uv_handle_t *)&watch->settle))
 		watch->waiting_since_ms = now_ms;
 	else if (now_ms - watch->waiting_since_ms >= SETTLE_LIMIT * watch->settle_ms)
 		return;
-	uv_timer_start(&watch->settle, on_settled, watch->settle_ms, 0);
+	uv_timer_start(
+	    &watch->settle, on_settled, watch_settle_timeout(loop, watch->settle_ms), 0);
 }
 
 /* No events from here on: the timer is left. */

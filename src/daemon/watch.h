@@ -41,5 +41,9 @@ void watch_rearm(struct watch *watch, dev_t device, ino_t inode);
 /* Call again after settle_ms: the last scan saw files that were still moving. */
 void watch_again(struct watch *watch);
 
+/* The timeout of a timer that is to fire when settle_ms have passed from now on, and no earlier:
+ * libuv counts from when this turn of the loop began, and a scan may have taken long since. */
+uint64_t watch_settle_timeout(const uv_loop_t *loop, uint64_t settle_ms);
+
 /* Close; it frees itself when its handles are closed. NULL is fine. */
 void watch_close(struct watch *watch);

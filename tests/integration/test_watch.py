@@ -193,6 +193,18 @@ def test_slow_writer_is_not_read_half(serve, drizzle, database):
     assert len(database.drizzle_rows()) == 2
 
 
+def test_looks_that_follow_each_other_are_one(serve, sequence):
+    """A writer pauses for less than `settle`; the timer looks twice meanwhile."""
+    folder = sequence({"0001_a.sql": "SELECT 1;"})
+    daemon = serve(folder, options={"settle": "60s", "rescan_interval": "1s"})
+    daemon.apply()
+    write(folder / "0002_b.sql", "CREATE TABLE half (id int);")
+    scans = scans_total(daemon)
+    wait_until(lambda: scans_total(daemon) > scans + 3, 30)
+    assert daemon.verdict() == "current"
+    assert list(daemon.states()) == ["0001_a"]
+
+
 def test_journal_before_its_file(serve, drizzle):
     folder = drizzle(tables(1))
     daemon = serve(folder)

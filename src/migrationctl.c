@@ -7,6 +7,7 @@
 #include <locale.h>
 #include <signal.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "ctl/ctl.h"
 #include "daemon/config.h"
@@ -16,6 +17,7 @@ extern char **environ;
 int
 main(int argc, char **argv)
 {
+	file_open_standard();
 	/* a server or a reader that went away is an error code, not a death */
 	sigaction(SIGPIPE, &(struct sigaction){ .sa_handler = SIG_IGN }, NULL);
 	setlocale(LC_CTYPE, "C.UTF-8");

@@ -4,34 +4,18 @@
  * migrationd: keeps a PostgreSQL schema at the state that its migrations folder says.
  */
 
-#include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/app.h"
 #include "daemon/once.h"
 
 extern char **environ;
-
-/*
- * Started with descriptors 0-2 closed, the first socket would become standard
- * error, and log lines would go to the server.
- */
-static void
-open_standard_descriptors(void)
-{
-	int fd;
-
-	do {
-		fd = open("/dev/null", O_RDWR);
-	} while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd > STDERR_FILENO)
-		close(fd);
-}
 
 static enum exit_code
 print_error(const struct err *err)
@@ -52,7 +36,7 @@ main(int argc, char **argv)
 	struct config *config = NULL;
 	struct err err = { 0 };
 
-	open_standard_descriptors();
+	file_open_standard();
 	sigaction(SIGPIPE, &(struct sigaction){ .sa_handler = SIG_IGN },
 	    NULL); /* a client or a log reader that went away is an error code, not a death */
 	setlocale(LC_CTYPE, "C.UTF-8");

@@ -82,3 +82,10 @@ int file_read(const void *ctx, const char *path, size_t max, char **data, size_t
  * tells that others than the owner and group may read it, or write their own. */
 int file_read_secret(const void *ctx, const char *path, char **secret, bool *loose,
     struct err *err) MUST_CHECK;
+
+/*
+ * Open what is closed of standard input, output and error, on /dev/null. First in a main: else
+ * the next socket would be one of them, and what is printed would go to the server; and libuv
+ * aborts when it is to close one.
+ */
+void file_open_standard(void);

@@ -196,6 +196,16 @@ def test_a_full_disk_is_one(ctl_on, sample):
     assert done.returncode == 70 and "cannot write" in done.err
 
 
+def test_standard_descriptors_may_be_closed(ctl_on, sample, database):
+    ctl = ctl_on(sample)
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'exec "$0" "$@" <&- >&- 2>&-', ctl_binary(),
+         *map(str, ctl.flags), "apply"],
+        env=environment(), timeout=60, check=False)
+    assert done.returncode == FINE
+    assert len(database.drizzle_rows()) == 7
+
+
 # -- applying -------------------------------------------------------------
 
 def test_apply_tells_a_line_for_each_event(ctl_on, sample, database):

@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -802,6 +803,30 @@ test_secrets_that_others_may_read(void **state)
 	assert_string_equal(f->err.text, "is larger than the maximum of 8192 bytes");
 }
 
+/* In a child, for the test's own are needed to tell of it. */
+static void
+test_standard_descriptors_are_opened(void **state)
+{
+	int status = -1;
+	pid_t child = fork();
+
+	(void)state;
+	if (child == 0) {
+		close(STDIN_FILENO);
+		close(STDOUT_FILENO);
+		close(STDERR_FILENO);
+		file_open_standard();
+		for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+			if (fcntl(fd, F_GETFD) < 0)
+				_exit(1);
+		}
+		_exit(write(STDOUT_FILENO, "x", 1) == 1 ? 0 : 2);
+	}
+	assert_true(child > 0);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -825,6 +850,7 @@ main(void)
 		TEST(test_stamp_of_a_folder),
 		TEST(test_secrets),
 		TEST(test_secrets_that_others_may_read),
+		TEST(test_standard_descriptors_are_opened),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,8 +9,9 @@
 
 #define FIRST_CAP 64u
 
-/* What means nothing else to a shell. */
-#define PLAIN_LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-/"
+/* What means nothing else to a shell; but zsh takes "=x" at the start for the path of x. */
+#define PLAIN_LETTERS \
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-/:@,="
 
 void
 text_init(struct text *text, const void *ctx, size_t max)
@@ -194,7 +195,8 @@ text_add_literal(struct text *text, const char *value)
 void
 text_add_word(struct text *text, const char *word)
 {
-	if (word[0] != '\0' && word[strspn(word, PLAIN_LETTERS)] == '\0') {
+	if (word[0] != '\0' && word[0] != '=' &&
+	    word[strspn(word, PLAIN_LETTERS)] == '\0') {
 		text_add(text, word);
 		return;
 	}

@@ -5,9 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/bounds.h"
 #include "base/duration.h"
 #include "base/mem.h"
 #include "base/spelling.h"
+#include "base/text.h"
+#include "daemon/conninfo.h"
 #include "daemon/options.h"
 
 static int misused(struct err *err, const struct ctl_command *command, const char *fmt,
@@ -303,6 +306,43 @@ args_parse(
 }
 
 /* ---- asking for them ---- */
+
+/* "--name=value" as it may be shown. */
+static void
+add_shown(struct text *out, const char *setting)
+{
+	const char *name = setting + 2;
+	size_t len = strcspn(name, "=");
+	const struct option_row *row = find_setting(name, len);
+	char *masked = NULL;
+
+	if (row && (row->flags & OPTION_SECRET) && name[len]) {
+		char *value = conninfo_mask(NULL, name + len + 1);
+
+		masked = mem_printf(NULL, "--%.*s=%s", (int)len, name, value);
+		talloc_free(value);
+	}
+	text_add_char(out, ' ');
+	text_add_word(out, masked ? masked : setting);
+	talloc_free(masked);
+}
+
+char *
+args_program(const void *ctx, const struct args *args)
+{
+	const char *server = args_text(args, "server");
+	struct text out;
+
+	text_init(&out, ctx, BOUND_REPLY_BYTES);
+	text_add(&out, "migrationctl");
+	if (server) {
+		text_add(&out, " --server ");
+		text_add_word(&out, server);
+	}
+	for (size_t i = 1; i < args->n_settings; i++)
+		add_shown(&out, args->settings[i]);
+	return out.data;
+}
 
 const char *
 args_text(const struct args *args, const char *name)

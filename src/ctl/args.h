@@ -47,6 +47,13 @@ struct args {
 int args_parse(const void *ctx, int argc, char *const *argv, struct args *args,
     struct err *err) MUST_CHECK;
 
+/*
+ * "migrationctl" and all that was said of where the work is: --server and the settings, each as
+ * a word for a shell, what is secret in them covered. For a command that is to be pasted; what
+ * the environment says it finds there again. Owned by ctx.
+ */
+char *args_program(const void *ctx, const struct args *args);
+
 /* Whether the flag was given. */
 bool args_has(const struct args *args, const char *name);
 

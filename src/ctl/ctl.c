@@ -283,6 +283,7 @@ run(struct ctl *ctl, int argc, char **argv)
 			ctl_help(stdout);
 		return EXIT_FINE;
 	}
+	ctl->program = args_program(ctl, args);
 	ctl->server = args_text(args, "server");
 	if (!ctl->server)
 		ctl->server = find_variable(ctl->environ, SERVER_VARIABLE);

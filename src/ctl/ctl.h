@@ -31,6 +31,8 @@ struct ctl {
 	struct ask *ask;     /* NULL: nothing was asked yet */
 	const void *scratch; /* what owns answers and texts: ctl itself, or of one look */
 	const char *server;  /* NULL: the work is done here */
+	const char *
+	    program; /* "migrationctl" and the flags that say where; NULL till they are read */
 	int64_t patience_ms; /* how long to go on with what may work later */
 	int exit_code;       /* of the last failure */
 	bool is_json;

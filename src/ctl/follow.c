@@ -73,7 +73,9 @@ leaves(struct ctl *ctl, const char *id, size_t columns, unsigned *told)
 	*told = n;
 	ctl_paint(ctl, stderr, &out);
 	if (!is_local) {
-		paint_addf(&out, "no longer watched: it goes on, migrationctl cancel ");
+		paint_addf(&out, "no longer watched: it goes on, ");
+		paint_add(&out, INK_PLAIN, ctl->program);
+		paint_addf(&out, " cancel ");
 		paint_add(&out, INK_PLAIN, id);
 		paint_addf(&out, " ends it\n");
 		ctl->exit_code = ASK_INTERRUPTED;

@@ -63,6 +63,7 @@ paint_init(struct paint *paint, const void *ctx, bool has_colour)
 {
 	text_init(&paint->text, ctx, BOUND_REPLY_BYTES);
 	paint->has_colour = has_colour;
+	paint->program = "migrationctl";
 }
 
 void
@@ -153,7 +154,7 @@ paint_requests(struct paint *paint, const char *label, const json_t *document)
 
 	doc_each(i, request, doc_get(document, "requests")) {
 		const char *when = doc_text(request, "when");
-		char *command = words_of_request(NULL, request);
+		char *command = words_of_request(NULL, paint->program, request);
 
 		paint_label(paint, label);
 		paint_add(paint, INK_BOLD, command);

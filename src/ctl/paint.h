@@ -33,6 +33,8 @@ enum ink {
 struct paint {
 	struct text text;
 	bool has_colour;
+	const char
+	    *program; /* what commands to be pasted begin with; "migrationctl" at first */
 };
 
 void paint_init(struct paint *paint, const void *ctx, bool has_colour);

@@ -35,6 +35,8 @@ void
 ctl_paint(struct ctl *ctl, FILE *file, struct paint *paint)
 {
 	paint_init(paint, ctl->scratch, has_colour(ctl, file));
+	if (ctl->program)
+		paint->program = ctl->program;
 }
 
 void

@@ -72,7 +72,7 @@ find_command(const char *s, size_t len, const char **id, size_t *id_len)
 
 /* The command for the request at `s`, if there is one: how much of `s` it stands for. */
 static size_t
-add_command(struct text *out, const char *s)
+add_command(struct text *out, const char *program, const char *s)
 {
 	size_t method = strcspn(s, " ");
 	size_t len = method + 1 + path_length(s + method + 1);
@@ -82,7 +82,7 @@ add_command(struct text *out, const char *s)
 
 	if (!command)
 		return 0;
-	text_addf(out, "migrationctl %s", command->name);
+	text_addf(out, "%s %s", program, command->name);
 	if (id_len > 0)
 		text_addf(out, " %.*s", (int)id_len, id);
 	return len;
@@ -108,7 +108,7 @@ add_members(struct text *out, const char *members, const json_t *body)
 }
 
 char *
-words_of_request(const void *ctx, const json_t *request)
+words_of_request(const void *ctx, const char *program, const json_t *request)
 {
 	char *line = mem_printf(
 	    ctx, "%s %s", doc_text(request, "method"), doc_text(request, "path"));
@@ -118,7 +118,7 @@ words_of_request(const void *ctx, const json_t *request)
 	struct text out;
 
 	text_init(&out, ctx, BOUND_REPLY_BYTES);
-	if (add_command(&out, line) != strlen(line)) {
+	if (add_command(&out, program, line) != strlen(line)) {
 		text_reset(&out);
 		text_add(&out, line);
 	}
@@ -142,7 +142,7 @@ words_as_commands(const void *ctx, const char *advice)
 		if (!says_commands &&
 		    (strncmp(advice, "GET /", 5) == 0 ||
 			strncmp(advice, "POST /", 6) == 0))
-			took = add_command(&out, advice);
+			took = add_command(&out, "migrationctl", advice);
 		if (took == 0) {
 			text_add_char(&out, *advice);
 			took = 1;

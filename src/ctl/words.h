@@ -14,10 +14,11 @@
 #include <jansson.h>
 
 /*
- * The command for an element of "requests"; the request as it is where no command stands for it.
+ * The command for an element of "requests", to be pasted into a shell: behind `program`, which
+ * says "migrationctl" and whom it asks. The request as it is where no command stands for it.
  * Owned by ctx.
  */
-char *words_of_request(const void *ctx, const json_t *request);
+char *words_of_request(const void *ctx, const char *program, const json_t *request);
 
 /*
  * `advice` with every request that a row of ctl_commands stands for said as that command;

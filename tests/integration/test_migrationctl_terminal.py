@@ -122,7 +122,8 @@ def test_ctrl_c_leaves_the_run_of_a_daemon_alone(serve, drizzle):
     terminal.press_ctrl_c()
     assert terminal.finish(10) == INTERRUPTED
     run_id = daemon.status()["run"]["id"]
-    assert f"migrationctl cancel {run_id}" in terminal.text
+    assert (f"migrationctl --server {daemon.base_url} cancel {run_id} ends it"
+            in terminal.text)
     daemon.wait_verdict("current")
 
 

@@ -214,6 +214,41 @@ test_operands(void **state)
 	assert_false(ctl_list_has("ab|c", 4, "a"));
 }
 
+static void
+test_program(void **state)
+{
+	static const struct {
+		const char *words[WORDS];
+		const char *program;
+	} rows[] = {
+		{ { "status" }, "migrationctl" },
+		{ { "status", "--json", "--wait", "30s" }, "migrationctl" },
+		{ { "--server", "db1:8432", "--server", "db2:8432", "apply" },
+		    "migrationctl --server db2:8432" },
+		{ { "--server=unix:/a b", "apply", "--token-file", "/t" },
+		    "migrationctl --server 'unix:/a b' --token-file=/t" },
+		{ { "apply", "--migrations", "it's", "--journal=off", "--guard" },
+		    "migrationctl '--migrations=it'\\''s' --journal=off --guard" },
+		{ { "apply", "--database-url", "postgres://app@db/app" },
+		    "migrationctl --database-url=postgres://app@db/app" },
+		{ { "apply", "--database-url", "postgres://app:pw@db/app" },
+		    "migrationctl '--database-url=postgres://app:****@db/app'" },
+		{ { "apply", "--webhook-url", "https://example.org/secret" },
+		    "migrationctl '--webhook-url=****'" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		void *ctx = talloc_new(NULL);
+		struct args args;
+		struct err err = { 0 };
+
+		assert_int_equal(parse(ctx, rows[i].words, &args, &err), 0);
+		assert_string_equal(args_program(ctx, &args), rows[i].program);
+		talloc_free(ctx);
+	}
+}
+
 int
 main(void)
 {
@@ -223,6 +258,7 @@ main(void)
 		cmocka_unit_test(test_durations),
 		cmocka_unit_test(test_tables),
 		cmocka_unit_test(test_operands),
+		cmocka_unit_test(test_program),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -55,17 +55,17 @@ test_requests(void **state)
 		const char *said;
 	} rows[] = {
 		{ "{\"method\": \"POST\", \"path\": \"/apply\", \"body\": null}",
-		    "migrationctl apply" },
+		    "migrationctl --server db1:8432 apply" },
 		{ "{\"method\": \"POST\", \"path\": \"/runs/0a-1b/cancel\"}",
-		    "migrationctl cancel 0a-1b" },
+		    "migrationctl --server db1:8432 cancel 0a-1b" },
 		{ "{\"method\": \"POST\", \"path\": \"/repair\", \"body\": "
 		  "{\"action\": \"retry\", \"migration\": \"0043\", \"reason\": \"x\"}}",
-		    "migrationctl repair 0043 retry" },
+		    "migrationctl --server db1:8432 repair 0043 retry" },
 		{ "{\"method\": \"POST\", \"path\": \"/rollback\", \"body\": {\"to\": \"0\"}}",
-		    "migrationctl rollback 0" },
+		    "migrationctl --server db1:8432 rollback 0" },
 		{ "{\"method\": \"POST\", \"path\": \"/repair\", \"body\": "
 		  "{\"action\": \"retry\", \"migration\": \"a'; b\"}}",
-		    "migrationctl repair 'a'\\''; b' retry" },
+		    "migrationctl --server db1:8432 repair 'a'\\''; b' retry" },
 		/* of a daemon that knows more than we do */
 		{ "{\"method\": \"POST\", \"path\": \"/reload\"}", "POST /reload" },
 		{ "{\"method\": \"POST\", \"path\": \"/apply?now\"}", "POST /apply?now" },
@@ -74,7 +74,8 @@ test_requests(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		json_t *request = json_loads(rows[i].request, 0, NULL);
-		char *said = words_of_request(NULL, request);
+		char *said =
+		    words_of_request(NULL, "migrationctl --server db1:8432", request);
 
 		assert_string_equal(said, rows[i].said);
 		talloc_free(said);

@@ -172,6 +172,9 @@ test_shell_word(void **state)
 	} rows[] = {
 		{ "", "''" },
 		{ "/srv/x_1.2-b.sql", "/srv/x_1.2-b.sql" },
+		{ "http://db1:8432", "http://db1:8432" },
+		{ "--guard=on", "--guard=on" },
+		{ "=ls", "'=ls'" },
 		{ "two words", "'two words'" },
 		{ "$(id)", "'$(id)'" },
 		{ "it's", "'it'\\''s'" },

@@ -56,7 +56,10 @@ add_is_ours(struct text *sql, const struct lock *lock)
 	text_add_literal(sql, lock->token);
 }
 
-/* Or an earlier run's. As texts such tokens sort by the ids of the runs, in any collation. */
+/*
+ * Or an earlier run's. Texts that begin alike and go on with as many digits sort by those, in any
+ * collation; none that a database or such a column can have takes two of them for one.
+ */
 static void
 add_is_of_process(struct text *sql, const struct lock *lock)
 {

@@ -16,8 +16,8 @@
  * locked. Two rows, so that the renewal does not wait for the holder's own transaction.
  *
  * A run whose connection is lost cannot give its lease back. The next one of the same
- * process takes it over at once: the token names process and run, and ids of runs ascend,
- * so nothing that the earlier one has sent, and that arrives late, takes it back. What is
+ * process takes it over at once: the token names the process and counts its runs, so
+ * nothing that the earlier one has sent, and that arrives late, takes it back. What is
  * left of that one is kept out as any holder's is: a transaction of its own at COMMIT has
  * the fence locked, an earlier one finds another token there. A statement that runs
  * outside a transaction has no fence: where one of those may go on, the process takes

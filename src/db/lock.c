@@ -260,12 +260,19 @@ lock_init(struct lock *lock, enum target_lock_mode mode, const struct engine *en
 	    instance ? instance : "", (long)getpid(), host);
 }
 
+/*
+ * Not the id of the run: that goes back when the clock does, and a collation that takes digits for
+ * numbers (ICU, kn) does not sort texts as ids do.
+ */
 void
 lock_name(struct lock *lock, const char *process, const char *run_id)
 {
+	static uint64_t number;
+
 	(void)snprintf(lock->process, sizeof(lock->process), "%s",
 	    process[0] != '\0' ? process : run_id);
-	(void)snprintf(lock->token, sizeof(lock->token), "%s/%s", lock->process, run_id);
+	(void)snprintf(
+	    lock->token, sizeof(lock->token), "%s/%020" PRIu64, lock->process, ++number);
 }
 
 int

@@ -36,8 +36,8 @@ struct lock {
 	int64_t key;
 	bool pooled;
 	unsigned can; /* of the engine */
-	/* of this holder and no other, ever: the process, a slash, the run */
-	char token[2 * UUID_TEXT];
+	/* of this holder and no other, ever: the process, a slash, a number of 20 digits */
+	char token[UUID_TEXT + 21];
 	char process[UUID_TEXT];
 	char holder[256]; /* what others are told of it */
 	/* when the last try or renewal that was granted had been sent; 0: none was */
@@ -89,7 +89,8 @@ void lock_init(struct lock *lock, enum target_lock_mode mode, const struct engin
 
 /*
  * Who it is for: a run of a process, which takes over at once what an earlier run of that
- * process left. `process` "": there is none.
+ * process left; the earlier is the one that was named earlier. `process` "": there is none,
+ * and it is called by its run.
  */
 void lock_name(struct lock *lock, const char *process, const char *run_id);
 

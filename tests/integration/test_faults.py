@@ -555,9 +555,48 @@ def test_a_lease_goes_to_no_earlier_run(through, proxy, drizzle, database):
     daemon.wait_verdict("pending")
     proxy.on(*PHASES["first part"], "cut")
     daemon.apply(timeout=60).problem(503, "NETWORK_ERROR")
-    later = "split_part(token, '/', 1) || '/ffffffff-ffff-7fff-bfff-ffffffffffff'"
+    later = "split_part(token, '/', 1) || '/' || repeat('9', 20)"
     database.execute(f"UPDATE migrationd.locks SET token = {later}")
     daemon.apply(timeout=60).problem(503, "LOCK_TIMEOUT")
     lease_ends(database)
     assert daemon.apply(timeout=60).status == 200
     assert_undisturbed(database)
+
+
+# what is lost -> (message of the client, is it its answer, of a run that did its work)
+LOST = {
+    "try": (rb"SKIP LOCKED", False, False),
+    "answer to try": (rb"SKIP LOCKED", True, False),
+    "release": (rb"SET token = '', holder = ''", False, True),
+    "answer to release": (rb"SET token = '', holder = ''", True, True),
+}
+
+
+@pytest.mark.parametrize("what", LOST)
+def test_a_lease_whose_fate_is_not_known(through, proxy, drizzle, database, what):
+    """Taken, given back or neither: the next run of the daemon has it at its first
+    try, and another daemon waits no longer than it lasts."""
+    message, of_answer, done = LOST[what]
+    folder = drizzle(THREE)
+    daemon = through(folder, "--lock", "lease")
+    daemon.wait_verdict("pending")
+    rule = proxy.on("client", "Q", message,
+                    (lambda c: c.half_close()) if of_answer else "cut")
+    first = daemon.apply(timeout=60)
+    rule.wait()
+    assert first.status == (200 if done else 503), repr(first)
+    proxy.heal()
+    lease = ("SELECT token <> '' AND expires_at > now() FROM migrationd.locks"
+             " WHERE name LIKE 'lease/%'")
+    held = what in ("answer to try", "release")
+    wait_until(lambda: database.value(lease) is held, 10)
+
+    beside = through(folder, "--lock", "lease", "--lock-wait", "1s")
+    got = beside.apply(timeout=60)
+    if held:
+        assert "pid " in got.problem(503, "LOCK_TIMEOUT")["detail"]
+        got = daemon.apply(timeout=60)
+    assert got.status == 200, repr(got)
+    assert "waiting for the lock" not in daemon.stderr()
+    assert_undisturbed(database)
+    assert database.value(lease) is False

@@ -227,9 +227,8 @@ test_token(void **state)
 	assert_string_equal(lock.process, run);
 	lock_name(&lock, process, run);
 	assert_string_equal(lock.process, process);
-	assert_int_equal(strlen(lock.token), 2 * UUID_TEXT - 1);
 	assert_true(strncmp(lock.token, process, strlen(process)) == 0);
-	assert_string_equal(lock.token + UUID_TEXT, run);
+	assert_int_equal(lock.token[strlen(process)], '/');
 
 	text_init(&sql, ctx, 4000);
 	text_addf(&sql,
@@ -244,6 +243,30 @@ test_token(void **state)
 	assert_null(strstr(sql.data, "split_part"));
 	assert_non_null(strstr(sql.data, lock.token));
 	talloc_free(ctx);
+}
+
+/*
+ * The later run's token is the greater one, whatever the clock did between them, and in any
+ * collation: they differ in digits alone, and have as many.
+ */
+static void
+test_tokens_ascend(void **state)
+{
+	static const char process[] = "018f0000-0000-7000-8000-00000000000a";
+	static const char later[] = "018f0000-0000-7000-8000-00000000000b";
+	static const char earlier[] = "018e9999-0000-7000-8000-00000000000a";
+	struct lock first, second;
+	size_t head = strlen(process) + 1;
+
+	(void)state;
+	lock_init(&first, LOCK_MODE_LEASE, &pooled_engine, 7, NULL);
+	second = first;
+	lock_name(&first, process, later);
+	lock_name(&second, process, earlier);
+	assert_true(strcmp(first.token, second.token) < 0);
+	assert_int_equal(strlen(first.token), strlen(second.token));
+	assert_int_equal(strspn(first.token + head, "0123456789"), 20);
+	assert_int_equal(strspn(second.token + head, "0123456789"), 20);
 }
 
 static void
@@ -346,6 +369,7 @@ main(void)
 		cmocka_unit_test(test_pause),
 		cmocka_unit_test(test_init),
 		cmocka_unit_test(test_token),
+		cmocka_unit_test(test_tokens_ascend),
 		cmocka_unit_test(test_advisory),
 		cmocka_unit_test(test_sure),
 	};

@@ -152,6 +152,17 @@ digest_uuid7(int64_t now_us, char uuid[UUID_TEXT])
 	    (unsigned long long)big_endian(noise + 4, 6));
 }
 
+void
+digest_uuid7_behind(const char before[UUID_TEXT], char uuid[UUID_TEXT])
+{
+	int64_t ms = 0;
+
+	if (strcmp(uuid, before) > 0)
+		return;
+	ms = (int64_t)(strtoull(before, NULL, 16) << 16 | strtoull(before + 9, NULL, 16));
+	digest_uuid7((ms + 1) * 1000, uuid);
+}
+
 bool
 digest_secret_equal(const char *a, const char *b)
 {

@@ -35,6 +35,9 @@ int64_t digest_key64(const void *data, size_t len);
 /* A UUIDv7 (RFC 9562 section 5.7) of `now_us`: sorts by time, 74 random bits. */
 void digest_uuid7(int64_t now_us, char uuid[UUID_TEXT]);
 
+/* Unless it sorts behind `before` already: make it one of the next millisecond. */
+void digest_uuid7_behind(const char before[UUID_TEXT], char uuid[UUID_TEXT]);
+
 /* HMAC-SHA256, RFC 2104. */
 void digest_hmac_sha256(const void *key, size_t key_len, const void *data, size_t len,
     unsigned char mac[DIGEST_MAC]);

@@ -3,27 +3,38 @@
 
 #include <string.h>
 
-void
-run_list_add(struct run_list *list, struct run *run)
+/* The last one goes where there is no room. Takes the reference over. */
+static void
+insert(struct run_list *list, size_t at, struct run *run)
 {
 	if (list->n == BOUND_RUNS_KEPT)
 		run_unref(list->runs[--list->n]);
-	memmove(list->runs + 1, list->runs, list->n * sizeof(list->runs[0]));
-	list->runs[0] = run_ref(run);
+	memmove(
+	    list->runs + at + 1, list->runs + at, (list->n - at) * sizeof(list->runs[0]));
+	list->runs[at] = run;
 	list->n++;
 }
 
 void
-run_list_add_old(struct run_list *list, struct run *run)
+run_list_add(struct run_list *list, struct run *run)
 {
-	bool known = list->n == BOUND_RUNS_KEPT;
+	if (list->n > 0)
+		digest_uuid7_behind(list->runs[0]->id, run->id);
+	insert(list, 0, run_ref(run));
+}
 
-	for (size_t i = 0; i < list->n && !known; i++)
-		known = strcmp(list->runs[i]->id, run->id) == 0;
-	if (known)
+void
+run_list_add_known(struct run_list *list, struct run *run)
+{
+	size_t at = 0;
+
+	while (at < list->n && strcmp(list->runs[at]->id, run->id) > 0)
+		at++;
+	if (at == BOUND_RUNS_KEPT ||
+	    (at < list->n && strcmp(list->runs[at]->id, run->id) == 0))
 		run_unref(run);
 	else
-		list->runs[list->n++] = run;
+		insert(list, at, run);
 }
 
 struct run *

@@ -2,7 +2,8 @@
 #pragma once
 
 /*
- * The runs that /runs shows: newest first, at most BOUND_RUNS_KEPT; the oldest go.
+ * The runs that /runs shows, those of other daemons on the same table too: newest first, at
+ * most BOUND_RUNS_KEPT; the oldest go. Their ids are the order, here and in the journal.
  */
 
 #include "base/bounds.h"
@@ -13,12 +14,17 @@ struct run_list {
 	size_t n;
 };
 
-/* A run that starts now: becomes the first. Takes a reference. */
+/*
+ * A run that starts now: becomes the first. It is given an id behind all that are known here,
+ * for the clock may have gone back, or another daemon's be ahead. Takes a reference.
+ */
 void run_list_add(struct run_list *list, struct run *run);
 
-/* A run of the time before this process: goes behind all others. The caller's
- * reference is taken over. A run that is listed already (it is ours) is dropped. */
-void run_list_add_old(struct run_list *list, struct run *run);
+/*
+ * A run that the journal has: goes where its id says. The caller's reference is taken over. A run
+ * that is listed already (it is ours) is dropped.
+ */
+void run_list_add_known(struct run_list *list, struct run *run);
 
 /* The run of that id, or NULL. */
 struct run *run_list_find(const struct run_list *list, const char *id);

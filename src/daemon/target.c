@@ -207,7 +207,7 @@ on_observation(void *arg, const struct observation *seen)
 	for (size_t i = 0; i < PHASE_COUNT; i++)
 		keep_history(target, &target->phases[i], seen->histories[i]);
 	for (size_t i = 0; i < seen->n_runs; i++)
-		run_list_add_old(&target->runs, seen->runs[i]);
+		run_list_add_known(&target->runs, seen->runs[i]);
 	target_changed(target);
 	target_try_wanted(target);
 }

@@ -27,7 +27,7 @@ struct observation {
 	struct lock_facts lock;
 	struct history
 	    *histories[PHASE_COUNT]; /* NULL: could not be read, or not asked for */
-	/* At the first look with a journal: the newest runs, one reference each. */
+	/* Where the journal has more than at the last look: its newest runs, one reference each. */
 	struct run **runs;
 	size_t n_runs;
 };

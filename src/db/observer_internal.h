@@ -27,10 +27,10 @@ enum look_stage {
 	LOOK_OTHERS_ROWS, /* and what are its rows */
 	LOOK_HOLDER,      /* who holds the lock */
 	LOOK_JOURNAL,     /* is our journal there */
-	LOOK_NEWS,        /* does it say anything new of migrations */
+	LOOK_NEWS,        /* does it say anything new */
 	LOOK_BASELINED,   /* which rows are baselines */
 	LOOK_CHECKSUMS,   /* of the files as they were, where the rows have none */
-	LOOK_RUNS,        /* the newest runs, at the first look */
+	LOOK_RUNS,        /* the newest runs, where there are others than before */
 	LOOK_REPORT,
 };
 
@@ -45,9 +45,8 @@ struct observer {
 
 	struct pgconn *conn;
 	enum look_stage stage;
-	unsigned failures; /* connects in a row that failed */
-	bool again;        /* asked for while a look was under way */
-	bool runs_read;
+	unsigned failures;  /* connects in a row that failed */
+	bool again;         /* asked for while a look was under way */
 	bool was_reachable; /* to log the change, once */
 
 	void *look; /* memory of the look in progress */
@@ -61,7 +60,8 @@ struct observer {
 	struct journal_words *words;
 	const char *words_of;
 	struct journal_words *fresh; /* the same in this look, until it is complete */
-	const char *fresh_of;
+	char *runs_of;    /* the answer that the runs which were told belong to */
+	const char *news; /* that answer in this look */
 	struct pgconn_statement question; /* in hand; its memory is of `look` */
 	unsigned conflicts;               /* of it */
 	struct observation seen;

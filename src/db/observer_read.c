@@ -223,7 +223,7 @@ read_journal(struct observer *observer, const struct pgconn_reply *reply)
 	return ask(observer, LOOK_NEWS, journal_news(observer->look, &observer->owner));
 }
 
-/* Into the history of this look; then the runs, once. */
+/* Into the history of this look; then the runs, if they are others. */
 static enum look_stage
 tell(struct observer *observer, const struct journal_words *words)
 {
@@ -231,7 +231,7 @@ tell(struct observer *observer, const struct journal_words *words)
 
 	if (history != NULL)
 		journal_tell(words, history);
-	if (observer->runs_read)
+	if (observer->runs_of != NULL && strcmp(observer->runs_of, observer->news) == 0)
 		return LOOK_REPORT;
 	return ask(observer, LOOK_RUNS,
 	    journal_recent(observer->look, &observer->owner, BOUND_RUNS_KEPT));
@@ -240,11 +240,9 @@ tell(struct observer *observer, const struct journal_words *words)
 static enum look_stage
 read_news(struct observer *observer, const struct pgconn_reply *reply)
 {
-	const char *news = PQgetvalue(reply->result, 0, 0);
-
-	if (observer->words != NULL && strcmp(observer->words_of, news) == 0)
+	observer->news = mem_strdup(observer->look, PQgetvalue(reply->result, 0, 0));
+	if (observer->words != NULL && strcmp(observer->words_of, observer->news) == 0)
 		return tell(observer, observer->words);
-	observer->fresh_of = mem_strdup(observer->look, news);
 	return ask(observer, LOOK_BASELINED,
 	    journal_baselined(observer->look, &observer->owner));
 }
@@ -254,7 +252,7 @@ keep_words(struct observer *observer)
 {
 	talloc_free(observer->words);
 	observer->words = talloc_steal(observer, observer->fresh);
-	observer->words_of = mem_strdup(observer->words, observer->fresh_of);
+	observer->words_of = mem_strdup(observer->words, observer->news);
 	return tell(observer, observer->words);
 }
 
@@ -293,7 +291,8 @@ read_runs(struct observer *observer, const struct pgconn_reply *reply)
 	seen->runs = mem_array(observer->look, struct run *, (size_t)n + 1);
 	for (int i = 0; i < n; i++)
 		seen->runs[seen->n_runs++] = journal_read_run(reply->result, i);
-	observer->runs_read = true;
+	talloc_free(observer->runs_of);
+	observer->runs_of = mem_strdup(observer, observer->news);
 	return LOOK_REPORT;
 }
 

@@ -45,7 +45,7 @@ test_look(void **state)
 	assert_int_equal(watcher.n_baselines, 1);
 	assert_false(seen->lock.held);
 
-	/* the runs are read once, and what they say of migrations is known */
+	/* the runs are read, and what they say of migrations is known */
 	script_lock_held(true);
 	watcher_look(&watcher);
 	assert_string_equal(watcher.sent, FIRST SECOND);
@@ -57,7 +57,7 @@ test_look(void **state)
 	script_news("one,two");
 	fakepq_rows(fakepq_on("jsonb_to_recordset"), 1, 0, NULL);
 	watcher_look(&watcher);
-	assert_string_equal(watcher.sent, FIRST SECOND SECOND " baselined");
+	assert_string_equal(watcher.sent, FIRST SECOND SECOND " baselined runs");
 	assert_int_equal(watcher.n_baselines, 0);
 	watcher_end(&watcher);
 }
@@ -189,6 +189,11 @@ test_runs(void **state)
 	assert_int_equal(watcher.last_run, RUN_FAILED);
 	watcher_look(&watcher);
 	assert_int_equal(watcher.seen.n_runs, 0);
+
+	/* and read again when there are others, as another daemon's */
+	script_news("one,two");
+	watcher_look(&watcher);
+	assert_int_equal(watcher.seen.n_runs, 1);
 	watcher_end(&watcher);
 }
 

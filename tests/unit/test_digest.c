@@ -81,6 +81,25 @@ test_uuid7(void **state)
 	}
 }
 
+/* Whatever the clock did in between. */
+static void
+test_uuid7_behind(void **state)
+{
+	static const char before[UUID_TEXT] = "017f22e2-ffff-7fff-bfff-ffffffffffff";
+	char uuid[UUID_TEXT];
+	char kept[UUID_TEXT];
+
+	(void)state;
+	digest_uuid7(1000, uuid);
+	digest_uuid7_behind(before, uuid);
+	assert_memory_equal(uuid, "017f22e3-0000-7", 15);
+	memcpy(kept, uuid, sizeof(kept));
+	digest_uuid7_behind(before, uuid);
+	assert_string_equal(uuid, kept);
+	digest_uuid7_behind(kept, uuid);
+	assert_memory_equal(uuid, "017f22e3-0001-7", 15);
+}
+
 /* RFC 4231, test cases 1 and 2. */
 static void
 test_hmac(void **state)
@@ -142,6 +161,7 @@ main(void)
 		cmocka_unit_test(test_sha256),
 		cmocka_unit_test(test_sha384),
 		cmocka_unit_test(test_uuid7),
+		cmocka_unit_test(test_uuid7_behind),
 		cmocka_unit_test(test_hmac),
 		cmocka_unit_test(test_secret_equal),
 		cmocka_unit_test(test_random_fills_its_range),

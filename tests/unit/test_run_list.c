@@ -136,27 +136,74 @@ test_parked(void **state)
 	}
 }
 
-/* Runs of the journal come behind ours, and are no second ones. */
+/* Runs of the journal come where they belong, and are no second ones. */
 static void
 test_order_and_find(void **state)
 {
+	static const unsigned known[] = { 5, 4, 7, 7, 6, 4 };
 	struct run_list list = { 0 };
 	struct event event = { .outcome = RUN_SUCCEEDED };
 	struct run *ours = make(&event, 5);
 
 	(void)state;
 	run_list_add(&list, ours);
-	run_list_add_old(&list, make(&event, 5));
-	run_list_add_old(&list, make(&event, 4));
-	assert_int_equal(list.n, 2);
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		run_list_add_known(&list, make(&event, known[i]));
+	assert_int_equal(list.n, 4);
+	for (unsigned i = 0; i < 4; i++) {
+		struct run *run = make(&event, 7 - i);
+
+		assert_string_equal(list.runs[i]->id, run->id);
+		run_unref(run);
+	}
 	assert_ptr_equal(run_list_find(&list, "run-5"), ours);
-	assert_ptr_equal(run_list_find(&list, "run-4"), list.runs[1]);
-	assert_null(run_list_find(&list, "run-6"));
-	assert_ptr_equal(run_list_last_finished(&list), ours);
+	assert_null(run_list_find(&list, "run-8"));
+	assert_string_equal(run_list_last_finished(&list)->id, "run-7");
 	run_unref(ours);
 	run_list_clear(&list);
 	assert_null(run_list_find(&list, "run-5"));
 	assert_null(run_list_last_finished(&list));
+}
+
+/* What another did about a failure of ours counts, and the other way round. */
+static void
+test_parked_by_another(void **state)
+{
+	struct event failure = { RUN_FAILED, .failed = "b" };
+	struct event repair = { RUN_SUCCEEDED, PLAN_REPAIR, .repaired = "b" };
+	struct run_list list = { 0 };
+	struct run *ours = make(&failure, 5);
+
+	(void)state;
+	run_list_add(&list, ours);
+	run_list_add_known(&list, make(&repair, 4));
+	assert_ptr_equal(run_list_parked(&list, PHASE_SCHEMA), ours);
+	run_list_add_known(&list, make(&repair, 6));
+	assert_null(run_list_parked(&list, PHASE_SCHEMA));
+	run_list_add_known(&list, make(&failure, 7));
+	assert_string_equal(run_list_parked(&list, PHASE_SCHEMA)->id, "run-7");
+	run_unref(ours);
+	run_list_clear(&list);
+}
+
+/* One that starts now is the newest, whatever its clock says. */
+static void
+test_a_clock_that_went_back(void **state)
+{
+	static const struct run_request request = { 0 };
+	struct run_list list = { 0 };
+
+	(void)state;
+	for (int64_t now_s = 3000000; now_s > 0; now_s -= 1000000) {
+		struct run *run = run_new(&request, "default", now_s * 1000000, 0);
+
+		run_list_add(&list, run);
+		assert_ptr_equal(list.runs[0], run);
+		assert_true(list.n == 1 || strcmp(run->id, list.runs[1]->id) > 0);
+		assert_true(run->started_at_us == now_s * 1000000);
+		run_unref(run);
+	}
+	run_list_clear(&list);
 }
 
 static void
@@ -166,17 +213,20 @@ test_the_oldest_go(void **state)
 	struct event event = { .outcome = RUN_SUCCEEDED };
 
 	(void)state;
-	for (unsigned i = 0; i <= BOUND_RUNS_KEPT; i++) {
+	for (unsigned i = 1000; i <= 1000 + BOUND_RUNS_KEPT; i++) {
 		struct run *run = make(&event, i);
 
 		run_list_add(&list, run);
 		run_unref(run);
 	}
-	run_list_add_old(&list, make(&event, 9999));
+	run_list_add_known(&list, make(&event, 1000));
 	assert_int_equal(list.n, BOUND_RUNS_KEPT);
-	assert_null(run_list_find(&list, "run-0"));
-	assert_null(run_list_find(&list, "run-9999"));
-	assert_non_null(run_list_find(&list, "run-1"));
+	assert_null(run_list_find(&list, "run-1000"));
+	assert_non_null(run_list_find(&list, "run-1001"));
+	run_list_add_known(&list, make(&event, 9999));
+	assert_int_equal(list.n, BOUND_RUNS_KEPT);
+	assert_non_null(run_list_find(&list, "run-9999"));
+	assert_null(run_list_find(&list, "run-1001"));
 	run_list_clear(&list);
 }
 
@@ -233,6 +283,8 @@ main(void)
 		cmocka_unit_test(test_parked),
 		cmocka_unit_test(test_rolled_back),
 		cmocka_unit_test(test_order_and_find),
+		cmocka_unit_test(test_parked_by_another),
+		cmocka_unit_test(test_a_clock_that_went_back),
 		cmocka_unit_test(test_the_oldest_go),
 	};
 

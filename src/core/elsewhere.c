@@ -87,35 +87,22 @@ enum likeness {
 	LIKE_SURE
 };
 
-/* Letters and digits alone: tools write "add_users", "add users" or "Add users". */
-static char *
-letters_of(const void *ctx, const char *s)
+static enum likeness
+compare_names(const struct history_row *row, const struct migration *m, size_t digits)
 {
-	char *letters = mem_array(ctx, char, strlen(s) + 1);
-	size_t n = 0;
-
-	for (; *s != '\0'; s++) {
-		if (*s >= 'A' && *s <= 'Z')
-			letters[n++] = (char)(*s - 'A' + 'a');
-		else if ((*s >= 'a' && *s <= 'z') || (*s >= '0' && *s <= '9'))
-			letters[n++] = *s;
+	switch (migration_is_named(m, row->name)) {
+	case NAMED_SAME:
+		return LIKE_SURE;
+	case NAMED_OTHER:
+		return LIKE_NONE;
+	case NAMED_NOT:
+		break;
 	}
-	return letters;
+	return digits < LONG_DIGITS ? LIKE_NUMBER : LIKE_SURE;
 }
 
 static enum likeness
-compare_names(const void *ctx, const struct history_row *row, const struct migration *m,
-    size_t digits)
-{
-	char *name = letters_of(ctx, row->name != NULL ? row->name : "");
-
-	if (name[0] == '\0')
-		return digits < LONG_DIGITS ? LIKE_NUMBER : LIKE_SURE;
-	return strstr(letters_of(ctx, m->file), name) != NULL ? LIKE_SURE : LIKE_NONE;
-}
-
-static enum likeness
-compare_number(const void *ctx, const struct words *words, const struct history_row *row)
+compare_number(const struct words *words, const struct history_row *row)
 {
 	enum likeness best = LIKE_NONE;
 	const char *number = row->key + strspn(row->key, "0");
@@ -125,7 +112,7 @@ compare_number(const void *ctx, const struct words *words, const struct history_
 	found = find_words(words, number[0] != '\0' ? number : "0", &n);
 	for (size_t i = 0; i < n; i++) {
 		enum likeness likeness =
-		    compare_names(ctx, row, found[i].migration, strlen(number));
+		    compare_names(row, found[i].migration, strlen(number));
 
 		if (likeness > best)
 			best = likeness;
@@ -134,7 +121,7 @@ compare_number(const void *ctx, const struct words *words, const struct history_
 }
 
 static enum likeness
-compare_row(const void *ctx, const struct words *words, const struct history_row *row)
+compare_row(const struct words *words, const struct history_row *row)
 {
 	size_t n = 0;
 
@@ -145,7 +132,7 @@ compare_row(const void *ctx, const struct words *words, const struct history_row
 	if (row->key == NULL || row->key[0] == '\0')
 		return LIKE_NONE;
 	if (row->key[strspn(row->key, "0123456789._")] == '\0')
-		return compare_number(ctx, words, row);
+		return compare_number(words, row);
 	find_words(words, row->key, &n);
 	return n > 0 ? LIKE_SURE : LIKE_NONE;
 }
@@ -155,21 +142,18 @@ compare_row(const void *ctx, const struct words *words, const struct history_row
 static bool
 is_of(const struct words *words, const struct history *history)
 {
-	void *scratch = mem_context(NULL, "rows");
 	size_t n_rows = 0, n_alike = 0;
 	bool is_sure = false;
 
 	for (size_t i = 0; i < history->n_rows && !is_sure; i++) {
 		enum likeness likeness = history->rows[i].failed
 		    ? LIKE_NONE
-		    : compare_row(scratch, words, &history->rows[i]);
+		    : compare_row(words, &history->rows[i]);
 
 		is_sure = likeness == LIKE_SURE;
 		n_alike += likeness == LIKE_NUMBER;
 		n_rows += !history->rows[i].failed;
-		talloc_free_children(scratch);
 	}
-	talloc_free(scratch);
 	return is_sure || (n_alike > 0 && 2 * n_alike >= n_rows);
 }
 

@@ -310,6 +310,43 @@ migration_add_down(struct migration *m, const char *file)
 	return down;
 }
 
+/* ---- names ---- */
+
+/* Of so few letters a name is in many others by chance. */
+#define SURE_LETTERS 4u
+
+static char *
+letters_of(const void *ctx, const char *s)
+{
+	char *letters = mem_array(ctx, char, strlen(s) + 1);
+	size_t n = 0;
+
+	for (; *s != '\0'; s++) {
+		if (*s >= 'A' && *s <= 'Z')
+			letters[n++] = (char)(*s - 'A' + 'a');
+		else if ((*s >= 'a' && *s <= 'z') || (*s >= '0' && *s <= '9'))
+			letters[n++] = *s;
+	}
+	return letters;
+}
+
+enum migration_named
+migration_is_named(const struct migration *m, const char *name)
+{
+	void *scratch = mem_context(NULL, "names");
+	char *recorded = letters_of(scratch, name != NULL ? name : "");
+	char *own = letters_of(scratch, m->name != NULL ? m->name : "");
+	enum migration_named named = NAMED_OTHER;
+
+	if (recorded[0] == '\0')
+		named = NAMED_NOT;
+	else if (strstr(letters_of(scratch, m->file), recorded) != NULL ||
+	    (strlen(own) >= SURE_LETTERS && strstr(recorded, own) != NULL))
+		named = NAMED_SAME;
+	talloc_free(scratch);
+	return named;
+}
+
 /* ---- places ---- */
 
 void

@@ -111,6 +111,19 @@ int migration_check_id(const char *id, struct err *err) MUST_CHECK;
 /* The checksum that a row of the migration holds: the tool's own, or ours. "" when not readable. */
 const char *migration_recorded_checksum(const struct migration *m);
 
+/* What the name in the row of a tracking table says of whose it is. */
+enum migration_named {
+	NAMED_NOT,   /* nothing: there is none, or not a letter of it can be compared */
+	NAMED_SAME,  /* the migration's */
+	NAMED_OTHER, /* another one's */
+};
+
+/*
+ * `name` (may be NULL) held against the migration. Tools write "add_users", "Add users",
+ * "0003_add_users.sql" or a sentence with that in it, so letters and digits alone count.
+ */
+enum migration_named migration_is_named(const struct migration *m, const char *name);
+
 /* Note that `m` cannot be run: a copy of `err`, owned by `ctx`. The first one stays. */
 void migration_set_problem(struct migration *m, const void *ctx, const struct err *err);
 

@@ -19,6 +19,18 @@ plan_row_label(const struct history_row *row)
 	return "(row without a name)";
 }
 
+bool
+plan_row_is_anothers(const struct plan_item *item)
+{
+	const struct history_row *row = item->row;
+	const struct migration *m = item->migration;
+
+	/* a version that is the whole id leaves nothing that could be another */
+	return m != NULL && row != NULL && row->key != NULL && !row->covers_older &&
+	    row->checksum == NULL && strcmp(m->version, m->id) != 0 &&
+	    migration_is_named(m, row->name) == NAMED_OTHER;
+}
+
 /* ---- the newest applied ---- */
 
 /* A folder whose own tool applies what is not recorded, wherever it stands. */

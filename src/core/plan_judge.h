@@ -41,6 +41,12 @@ void plan_undo(struct plan_draft *draft, const struct migration *target);
 /* What to call a row that has no migration. Never NULL. */
 const char *plan_row_label(const struct history_row *row);
 
+/*
+ * Whether the row that stands for a migration is of its number and bears another one's name, in a
+ * table that keeps no checksums: which file has run, the row does not tell.
+ */
+bool plan_row_is_anothers(const struct plan_item *item);
+
 /* Add the problems and set plan->refusal. Items and steps are there. */
 void plan_judge(struct plan_draft *draft);
 

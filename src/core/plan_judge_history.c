@@ -97,6 +97,37 @@ warn_of_null_keys(struct plan_draft *draft, const struct history *history)
 	plan_add_problem(draft, MIGRATION_MISSING, false, &err);
 }
 
+static bool
+is_anothers(const struct plan_draft *draft, const struct plan_item *item)
+{
+	(void)draft;
+	return plan_row_is_anothers(item);
+}
+
+/*
+ * Two developers took one number, and the file that ran is not the one that stayed. Where it was
+ * only renamed nothing is wrong.
+ */
+static void
+warn_of_other_names(struct plan_draft *draft)
+{
+	struct plan_list list = list_those(draft, is_anothers);
+	struct err err = { 0 };
+
+	if (list.n == 0)
+		return;
+	err_set(&err, CAT_CHECKSUM_MISMATCH,
+	    "%zu migration%s as applied by the number alone, recorded with another name, "
+	    "%.*s: %s",
+	    list.n, list.n == 1 ? " counts" : "s count", (int)BOUND_NAME_BYTES,
+	    plan_row_label(list.first->row), list.text);
+	err_hint(&err,
+	    "a file that was renamed has run: set the name in its row to the new one; another "
+	    "one with that number has not: give it a number of its own");
+	plan_name_migration(&err, list.first->migration);
+	plan_add_problem(draft, MIGRATION_APPLIED, false, &err);
+}
+
 /* ---- HISTORY_BY_SECOND: a table of 0.x, and the folder is 1.0's ---- */
 
 static bool
@@ -231,6 +262,7 @@ plan_judge_history(struct plan_draft *draft)
 	switch (history->key) {
 	case HISTORY_BY_VERSION:
 		warn_of_null_keys(draft, history);
+		warn_of_other_names(draft);
 		break;
 	case HISTORY_BY_FILE:
 		break;

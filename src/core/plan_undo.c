@@ -88,6 +88,10 @@ static const struct undo_rule {
 	{ has_no_way_back, false, CAT_RESOURCE_NOT_FOUND, "without a way back",
 	    "write one: comments under the line \"-- ROLLBACK SQL\" at the end of the file, "
 	    "or what else its layout has for it (a file .down.sql)" },
+	{ plan_row_is_anothers, true, CAT_CHECKSUM_MISMATCH,
+	    "recorded with the name of another",
+	    "see whether the way back that the file has fits what has run, then send "
+	    "\"force\": true with it" },
 	{ was_changed, true, CAT_CHECKSUM_MISMATCH, "changed since applied",
 	    "see whether the way back that the file has now still fits, then send "
 	    "\"force\": true with it" },

@@ -70,6 +70,28 @@ def test_rows_of_the_teams_own_runner_are_understood(serve, sequence,
     assert applied_ids(daemon.apply().json()) == ["0002_files", "0010_more"]
 
 
+def test_two_took_one_number(serve, sequence, database):
+    """Which file ran only the name tells, where our journal knows nothing."""
+    folder = sequence({"0001_users.sql": "CREATE TABLE users (id int);",
+                       "0002_mine.sql": "CREATE TABLE mine (id int);"})
+    daemon = serve(folder, "--rollback")
+    assert daemon.apply().status == 200
+    write(folder / "0002_theirs.sql", "CREATE TABLE theirs (id int);\n"
+          "-- ROLLBACK SQL\n-- DROP TABLE mine;\n")
+    (folder / "0002_mine.sql").unlink()
+    wait_until(lambda: "0002_theirs" in daemon.states(), 20)
+    document = daemon.get("/check").json()
+    assert [(f["kind"], f["severity"], f["file"])
+            for f in document["findings"]] == [
+                ("notice", "warning", "0002_theirs.sql")]
+    assert "another name, mine: 0002_theirs" in document["findings"][0][
+        "message"]
+    got = daemon.post("/rollback", json={"steps": 1}).problem(
+        409, "CHECKSUM_MISMATCH")
+    assert "the name of another" in got["detail"]
+    assert database.has_table("mine")
+
+
 MIGRATION_LOG = """CREATE TABLE migration_log (
     id serial PRIMARY KEY, step_number integer NOT NULL,
     description text NOT NULL, sql_executed text,

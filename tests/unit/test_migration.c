@@ -470,6 +470,37 @@ test_a_way_back_in_a_file_of_its_own(void **state)
 	talloc_free(m);
 }
 
+static void
+test_names_of_rows(void **state)
+{
+	static const struct {
+		const char *name;
+		enum migration_named named;
+	} rows[] = {
+		{ "add_users", NAMED_SAME },
+		{ "Add users", NAMED_SAME },
+		{ "0003_add_users", NAMED_SAME },
+		{ "0003_add_users.sql", NAMED_SAME },
+		{ "migrations/0003_add_users.sql, by hand", NAMED_SAME },
+		{ "0003", NAMED_SAME },
+		{ "add_orders", NAMED_OTHER },
+		{ "0003_add_orders.sql", NAMED_OTHER },
+		{ "0013_add", NAMED_OTHER },
+		{ NULL, NAMED_NOT },
+		{ "", NAMED_NOT },
+		{ "--", NAMED_NOT },
+	};
+	struct migration m = { .name = "add_users", .file = "0003_add_users.sql" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		assert_int_equal(migration_is_named(&m, rows[i].name), rows[i].named);
+	m = (struct migration){ .name = "a", .file = "0001_a.sql" };
+	assert_int_equal(migration_is_named(&m, "b and a"), NAMED_OTHER);
+	m = (struct migration){ .file = "x" };
+	assert_int_equal(migration_is_named(&m, "b"), NAMED_OTHER);
+}
+
 int
 main(void)
 {
@@ -489,6 +520,7 @@ main(void)
 		cmocka_unit_test(test_conflict_line),
 		cmocka_unit_test(test_sections),
 		cmocka_unit_test(test_a_way_back_in_a_file_of_its_own),
+		cmocka_unit_test(test_names_of_rows),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

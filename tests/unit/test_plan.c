@@ -706,6 +706,44 @@ test_modified_says_which(void **state)
 	assert_int_equal(err_exit_code(&plan->refusal), EXIT_DRIFT);
 }
 
+/* Of a table without checksums, whose rows have names. */
+static void
+test_the_name_of_another_is_a_warning(void **state)
+{
+	struct plan_input input = {
+		.folder = folder_of(*state, "0001_users 0002_orders 0003_items"),
+		.history = history_of(*state, HISTORY_BY_VERSION, "1 2"),
+	};
+	struct history_row *rows = input.history->rows;
+	struct plan *plan;
+
+	rows[0].name = "users";
+	rows[1].name = "orders";
+	plan = plan_build(*state, &input);
+	assert_int_equal(plan->n_problems, 0);
+
+	rows[1].name = "invoices";
+	plan = plan_build(*state, &input);
+	assert_false(only_problem(plan)->blocks);
+	assert_string_equal(plan->problems[0].err.text,
+	    "1 migration counts as applied by the number alone, recorded with another "
+	    "name, invoices: 0002_orders");
+	assert_string_equal(plan->problems[0].err.file, "0002_orders.sql");
+	assert_string_equal(steps_of(*state, plan), "0003_items.");
+
+	rows[0].name = "people";
+	plan = plan_build(*state, &input);
+	assert_string_equal(only_problem(plan)->err.text,
+	    "2 migrations count as applied by the number alone, recorded with another "
+	    "name, people: 0001_users, 0002_orders");
+
+	/* a watermark has the name of one, and a version that is all there is nothing else */
+	rows[0].covers_older = true;
+	input.folder->migrations[1]->version = "0002_orders";
+	rows[1].key = "0002_orders";
+	assert_int_equal(plan_build(*state, &input)->n_problems, 0);
+}
+
 static void
 test_missing_rows_are_a_warning(void **state)
 {
@@ -1551,6 +1589,7 @@ main(void)
 		TEST(test_out_of_order_says_which_and_what_to_do),
 		TEST(test_one_out_of_order_after_a_row_without_a_file),
 		TEST(test_modified_says_which),
+		TEST(test_the_name_of_another_is_a_warning),
 		TEST(test_missing_rows_are_a_warning),
 		TEST(test_a_row_is_called_by_what_it_has),
 		TEST(test_null_keys_are_a_warning),

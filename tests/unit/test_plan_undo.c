@@ -18,6 +18,7 @@
  *	.  pending       +  baseline       !  the way back has a problem
  *	*  modified      -  no way back    |  the way back is in segments
  *	?  a row without a file           ~  the same, of which nobody knows the place
+ *	=  no checksum, another's name
  *
  * Its place is its number among the words.
  */
@@ -39,11 +40,13 @@ add_down(struct migration *m, bool broken, bool split)
 static void
 add_word(struct folder *folder, struct history *history, const char *word, int64_t order)
 {
-	size_t len = strcspn(word, ".+!*-|?~");
+	size_t len = strcspn(word, ".+!*-|?~=");
 	char mark = word[len];
 	struct history_row row = { .key = mem_printf(folder, "%d", (int)order),
-		.name = mem_strndup(folder, word, len),
-		.checksum = mark == '*' ? "other" : "sum",
+		.name = mark == '=' ? "z" : mem_strndup(folder, word, len),
+		.checksum = mark == '*' ? "other"
+		    : mark == '='       ? NULL
+					: "sum",
 		.baseline = mark == '+',
 		.has_order = mark != '~',
 		.order = order };
@@ -54,7 +57,7 @@ add_word(struct folder *folder, struct history *history, const char *word, int64
 	if (mark == '?' || mark == '~')
 		return;
 	m = mem_zero(folder, struct migration);
-	m->id = row.name;
+	m->id = mem_strndup(m, word, len);
 	m->version = row.key;
 	m->name = m->id;
 	m->file = mem_printf(m, "%s.sql", m->id);
@@ -176,6 +179,9 @@ test_refusals(void **state)
 		    "1 migration to undo is without a way back: b", ".down.sql" },
 		{ "a b* c", { .steps = 2 }, CAT_CHECKSUM_MISMATCH,
 		    "1 migration to undo is changed since applied: b",
+		    "\"force\": true" },
+		{ "a b= c", { .steps = 2 }, CAT_CHECKSUM_MISMATCH,
+		    "1 migration to undo is recorded with the name of another: b",
 		    "\"force\": true" },
 		{ "a b+ c", { .steps = 2, .force = true }, CAT_CONFIGURATION,
 		    "1 migration to undo is recorded by a baseline, and never run here: b",

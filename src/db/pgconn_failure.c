@@ -93,12 +93,18 @@ hint_at_string(struct err *err)
 void
 pgconn_read_failure(PGconn *pq, struct err *err)
 {
-	/* where nothing names a server, libpq looks for one of its own accord */
-	if (strstr(PQerrorMessage(pq), " on socket \"") != NULL)
+	read_failure(PQerrorMessage(pq), err);
+	/*
+	 * Where nothing names a server, libpq looks for one of its own accord, and asks whether
+	 * it runs; one that has answered does.
+	 */
+	if (*err->sqlstate == '\0' && !PQconnectionNeedsPassword(pq) &&
+	    strstr(PQerrorMessage(pq), " on socket \"") != NULL) {
+		err->hint[0] = '\0';
 		err_hint(err,
 		    "see that a server listens on that socket, or say where another one "
 		    "is: database_url, DATABASE_URL or PGHOST");
-	read_failure(PQerrorMessage(pq), err);
+	}
 	/* 3D000 no such database and the like: what the string asks for is not there */
 	if (err->category == CAT_SQL_ERROR)
 		err->category = CAT_CONFIGURATION;

@@ -408,6 +408,12 @@ test_open_fails(void **state)
 		    "connection to server on socket \"/run/.s\" failed: No such file", "",
 		    "see that a server listens on that socket, or say where another one "
 		    "is: database_url, DATABASE_URL or PGHOST" },
+		{ "connection to server on socket \"/run/.s\" failed: FATAL:  3D000: "
+		  "database \"nix\" does not exist\n",
+		    CAT_CONFIGURATION, "3D000",
+		    "connection to server on socket \"/run/.s\" failed: FATAL:  database "
+		    "\"nix\" does not exist",
+		    "", "create it, or name another one in database_url" },
 		{ "at h failed: FATAL:  53300: too many\nDETAIL:  all taken\nHINT:  wait\n"
 		  "at h failed: FATAL:  53300: too many\n",
 		    CAT_NETWORK_ERROR, "53300",
@@ -418,6 +424,14 @@ test_open_fails(void **state)
 		{ "at h failed: fe_sendauth: no password supplied\n",
 		    CAT_PERMISSION_DENIED, "",
 		    "at h failed: fe_sendauth: no password supplied", "",
+		    "give a password: in the connection string, by PGPASSWORD, "
+		    "password_file or password_command" },
+		{ "connection to server on socket \"/run/.s\" failed: fe_sendauth: no "
+		  "password supplied\n",
+		    CAT_PERMISSION_DENIED, "",
+		    "connection to server on socket \"/run/.s\" failed: fe_sendauth: no "
+		    "password supplied",
+		    "",
 		    "give a password: in the connection string, by PGPASSWORD, "
 		    "password_file or password_command" },
 		{ "", CAT_NETWORK_ERROR, "", "the connection failed", "", "" },

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/bounds.h"
@@ -128,6 +129,34 @@ description_of(const void *ctx, const char *path)
 	return mem_strndup(ctx, name, end ? (size_t)(end - name) : strlen(name));
 }
 
+/*
+ * A migration that is prepared a second time would run a second time, and one that is moved is
+ * recorded under a number that no file has any more.
+ */
+static int
+refuse_migration(const struct author *author, const char *path, struct err *err)
+{
+	struct stat given, own;
+
+	if (stat(path, &given) < 0)
+		return 0; /* reading it tells */
+	for (size_t i = 0; i < author->folder->n_migrations; i++) {
+		const struct migration *m = author->folder->migrations[i];
+		char *file = mem_printf(author, "%s/%s", author->path, m->file);
+
+		if (stat(file, &own) < 0 || own.st_dev != given.st_dev ||
+		    own.st_ino != given.st_ino)
+			continue;
+		err_set(
+		    err, CAT_CONFIGURATION, "%s is migration %s already", path, m->id);
+		err_hint(err,
+		    "there is nothing to prepare: it is in the folder, and has its "
+		    "number");
+		return -1;
+	}
+	return 0;
+}
+
 static int
 prepare(struct ctl *ctl, struct err *err)
 {
@@ -138,7 +167,7 @@ prepare(struct ctl *ctl, struct err *err)
 	char *text = NULL;
 	size_t len = 0;
 
-	if (load(ctl, &author, err) < 0 ||
+	if (load(ctl, &author, err) < 0 || refuse_migration(author, path, err) < 0 ||
 	    file_read(author, path, BOUND_FILE_BYTES, &text, &len, err) < 0)
 		return -1;
 	if (!description)

@@ -77,6 +77,22 @@ def test_prepare_refuses_what_could_not_run(sequence, workdir):
     assert source.exists() and names(folder) == ["0001_a.sql"]
 
 
+def test_prepare_refuses_what_is_a_migration_already(sequence, workdir):
+    folder = sequence({"0001_a.sql": "SELECT 1;", "0002_b.sql": "SELECT 2;",
+                       "XXXX_c.sql": "SELECT 3;"})
+    (workdir / "link").symlink_to(folder)
+    for path in (folder / "0001_a.sql", workdir / "link" / "0001_a.sql"):
+        done = author("prepare", path, "again", "--migrations", folder,
+                      "--move")
+        assert done.returncode == CONFIGURATION
+        assert "is migration 0001_a already" in done.err
+    assert names(folder) == ["0001_a.sql", "0002_b.sql", "XXXX_c.sql"]
+    done = author("prepare", folder / "XXXX_c.sql", "c", "--migrations",
+                  folder, "--move")
+    assert done.returncode == FINE, done.err
+    assert names(folder) == ["0001_a.sql", "0002_b.sql", "0003_c.sql"]
+
+
 def test_new_data(sequence, workdir):
     folder = sequence({"0001_a.sql": "SELECT 1;"})
     data = workdir / "data"

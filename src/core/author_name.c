@@ -13,6 +13,7 @@
 #define DIGITS         "0123456789"
 #define SLUG_BYTES     60u /* a name is to be read */
 #define SECONDS_WIDTH  10u
+#define SECONDS_FIRST  INT64_C(1000000000) /* 2001-09-09: a zero in front pads a count */
 #define CALENDAR_WIDTH 14u
 
 static void
@@ -58,13 +59,33 @@ calendar_number(int64_t now_us)
 	return number;
 }
 
+/* 20991231235959; not 00000000000042. The seconds go beyond 59 where names were counted on. */
+static bool
+is_calendar(int64_t number)
+{
+	int64_t minute = number / 100 % 100, hour = number / 10000 % 100;
+	int64_t day = number / 1000000 % 100, month = number / 100000000 % 100;
+
+	return number / INT64_C(10000000000) >= 1970 && month >= 1 && month <= 12 &&
+	    day >= 1 && day <= 31 && hour < 24 && minute < 60;
+}
+
+/* The time, in the form of the folder's newest number; 0: that one is no time. */
+static int64_t
+number_of_now(const struct author_style *style, int64_t now_us)
+{
+	if (style->width == CALENDAR_WIDTH && is_calendar(style->highest))
+		return calendar_number(now_us);
+	if (style->width == SECONDS_WIDTH && style->highest >= SECONDS_FIRST)
+		return now_us / 1000000;
+	return 0;
+}
+
 char *
 author_number(const void *ctx, const struct author_style *style, int64_t now_us)
 {
 	int64_t next = style->highest + 1;
-	int64_t now = style->width == CALENDAR_WIDTH ? calendar_number(now_us)
-	    : style->width == SECONDS_WIDTH          ? now_us / 1000000
-						     : 0;
+	int64_t now = number_of_now(style, now_us);
 
 	return mem_printf(ctx, "%0*" PRId64, (int)style->width, now > next ? now : next);
 }

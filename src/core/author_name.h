@@ -11,7 +11,7 @@
 
 /* How the numbers of a folder look. */
 struct author_style {
-	unsigned width;  /* digits; 10: seconds, 14: year to second */
+	unsigned width;  /* digits */
 	char separator;  /* behind the number and between words: '_' or '-' */
 	int64_t highest; /* number in the folder; -1: there is none */
 };
@@ -22,7 +22,10 @@ struct author_style {
  */
 struct author_style author_style_of(const struct folder *folder, int64_t first);
 
-/* The next number as text, owned by `ctx`. */
+/*
+ * The next number as text, owned by `ctx`: the time where the highest is one (ten digits:
+ * seconds, fourteen: year to second), and in any case more than the highest.
+ */
 char *author_number(const void *ctx, const struct author_style *style, int64_t now_us);
 
 /*

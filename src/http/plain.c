@@ -240,7 +240,7 @@ add_phases(struct text *out, const struct status *status)
 }
 
 static void
-add_runs(struct text *out, const struct status *status)
+add_runs(struct text *out, const struct status *status, const char *advised)
 {
 	text_addf(out, PLAIN_LABEL, "run");
 	if (status->run)
@@ -256,11 +256,12 @@ add_runs(struct text *out, const struct status *status)
 	plain_add_run(out, status->last_run);
 	text_add_char(out, '\n');
 	if (err_is_set(&status->last_run->err))
-		plain_error(out, &status->last_run->err);
+		plain_error_but(out, &status->last_run->err, advised);
 }
 
+/* What stands in the way; what to do about it, unless it is `advised` below. */
 static void
-add_problems(struct text *out, const struct plan *plan)
+add_problems(struct text *out, const struct plan *plan, const char *advised)
 {
 	char line[LONG_TEXT];
 
@@ -273,7 +274,8 @@ add_problems(struct text *out, const struct plan *plan)
 	if (err_is_set(&plan->refusal)) {
 		plain_add_line(
 		    out, "refused", err_format(&plan->refusal, line, sizeof(line)));
-		plain_add_line(out, "hint", plan->refusal.hint);
+		if (strstr(advised, plan->refusal.hint) == NULL)
+			plain_add_line(out, "hint", plan->refusal.hint);
 	}
 }
 
@@ -319,7 +321,9 @@ plain_status(
 {
 	char line[LONG_TEXT];
 	char sentence[LONG_TEXT];
+	char advice[LONG_TEXT];
 
+	status_advice(status, advice, sizeof(advice));
 	snprintf(line, sizeof(line), "%s: %s", verdict_name(status_verdict(status)),
 	    status_sentence(status, sentence, sizeof(sentence)));
 	plain_add_line(out, "verdict", line);
@@ -335,12 +339,15 @@ plain_status(
 	add_counts(out, "pending", status->plan);
 	add_phases(out, status);
 	plain_add_line(out, "lock", status->lock.held ? status->lock.holder : "");
-	add_runs(out, status);
-	add_problems(out, status->plan);
+	add_runs(out, status, advice);
+	add_problems(out, status->plan, advice);
 	text_add_char(out, '\n');
 	add_screenful(out, status->plan);
-	if (status_advice(status, line, sizeof(line))[0])
-		text_addf(out, "\nnext: %s\n", line);
+	if (advice[0]) {
+		text_add(out, "\nnext: ");
+		plain_add_clean(out, advice);
+		text_add_char(out, '\n');
+	}
 	add_requests(out, status, host, needs_token);
 }
 
@@ -353,7 +360,7 @@ add_plan(struct text *out, const struct plan *plan, enum plan_operation operatio
 		[PLAN_ROLLBACK] = "undo",
 	};
 
-	add_problems(out, plan);
+	add_problems(out, plan, "");
 	for (size_t i = 0; i < plan->n_steps; i++)
 		text_addf(out, "%4zu  %s\n", i + 1, plan->steps[i].migration->id);
 	if (plan->known)
@@ -375,7 +382,7 @@ plain_plan(struct text *out, enum plan_operation operation, const struct outlook
 
 		if (!plan)
 			continue;
-		add_problems(out, plan);
+		add_problems(out, plan, "");
 		for (size_t i = 0; i < plan->n_steps; i++)
 			text_addf(out, "%s   %s (%s)\n", schema ? "and" : "   ",
 			    plan->steps[i].migration->id, name);

@@ -30,5 +30,8 @@ const char *plain_time(int64_t us, char buf[CLOCK_TEXT]);
 /* "apply 01890a5d-... succeeded 2026-11-20 05:58:12Z, 3 migrations in 2.6 s" */
 void plain_add_run(struct text *out, const struct run *run);
 
+/* plain_error without what to do, where that is part of what is `advised` below it. */
+void plain_error_but(struct text *out, const struct err *err, const char *advised);
+
 /* Whom its statement waits for, who waits behind it, and how far it is; a line each. */
 void plain_add_wait(struct text *out, const struct run *run);

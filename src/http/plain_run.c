@@ -74,6 +74,12 @@ add_answers(struct text *out, const struct err *err)
 void
 plain_error(struct text *out, const struct err *err)
 {
+	plain_error_but(out, err, "");
+}
+
+void
+plain_error_but(struct text *out, const struct err *err, const char *advised)
+{
 	char line[LONG_TEXT + sizeof(err->file) + 32];
 	char place[64] = "";
 
@@ -88,8 +94,10 @@ plain_error(struct text *out, const struct err *err)
 	plain_add_line(out, "sql", err->excerpt[0] ? line : "");
 	plain_add_line(out, "detail", err->detail);
 	plain_add_line(out, "context", err->context);
-	plain_add_line(out, "hint", err->hint);
-	add_answers(out, err);
+	if (err->hint[0] == '\0' || strstr(advised, err->hint) == NULL) {
+		plain_add_line(out, "hint", err->hint);
+		add_answers(out, err);
+	}
 }
 
 static const char *

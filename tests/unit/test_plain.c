@@ -130,6 +130,65 @@ test_status_when_it_is_on_fire(void **state)
 	talloc_free(fake);
 }
 
+static unsigned
+count_of(const struct text *out, const char *part)
+{
+	unsigned n = 0;
+
+	for (const char *p = strstr(out->data, part); p; p = strstr(p + 1, part))
+		n++;
+	return n;
+}
+
+/* What to do stands at the end, and nowhere else on that screen. */
+static void
+test_advice_once(void **state)
+{
+	static const struct layout layout = { .name = "test", .remedy = "renumber it" };
+	struct fake *fake = fake_new();
+	struct err err = {
+		.category = CAT_SQL_ERROR,
+		.text = "no such column",
+		.hint = "perhaps you meant \x1b[2Jthat",
+		.migration = "0001_files",
+		.file = "0001_files.sql",
+		.line = 12,
+	};
+	struct text out = new_text(fake);
+
+	(void)state;
+	fake_start_run(fake, PLAN_APPLY);
+	fake_end_run(fake, &err);
+	fake->status.parked = fake->status.last_run;
+	fake->input.failed = "0001_files";
+	fake->input.failed_checksum = fake->folder.migrations[1]->checksum;
+	fake_plan(fake);
+	plain_status(&out, &fake->status, "db", false);
+	assert_int_equal(count_of(&out, "perhaps"), 1);
+	assert_non_null(
+	    strstr(out.data, "has the whole error; perhaps you meant \\x1b[2Jthat\n"));
+
+	/* alone, the error says what to do */
+	text_reset(&out);
+	plain_run(&out, fake->status.last_run);
+	assert_true(has_line(&out, "hint      perhaps you meant \\x1b[2Jthat"));
+
+	text_reset(&out);
+	fake->input.failed = NULL;
+	fake->folder.layout = &layout;
+	fake_set_applied(fake, 3);
+	fake->history->rows[1] = fake->history->rows[2];
+	fake->history->n_rows = 2;
+	fake_plan(fake);
+	plain_status(&out, &fake->status, NULL, false);
+	assert_int_equal(count_of(&out, "renumber"), 1);
+	assert_true(
+	    has_line(&out, "next: renumber it; GET /plan lists what stands in the way"));
+	/* that of another matter stays */
+	assert_int_equal(count_of(&out, "perhaps"), 1);
+	talloc_free(fake);
+}
+
 static void
 test_a_refused_status(void **state)
 {
@@ -491,6 +550,7 @@ main(void)
 		cmocka_unit_test(test_status_on_one_screen),
 		cmocka_unit_test(test_status_of_an_empty_world),
 		cmocka_unit_test(test_status_when_it_is_on_fire),
+		cmocka_unit_test(test_advice_once),
 		cmocka_unit_test(test_a_refused_status),
 		cmocka_unit_test(test_long_lists),
 		cmocka_unit_test(test_nothing_moves_the_cursor),

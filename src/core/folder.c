@@ -29,14 +29,14 @@ folder_add_unregistered(struct folder *folder, const char *file)
 
 /*
  * What holds for every problem of a folder. 422: the request was right and the folder is not, so
- * curl --retry must not come again. A misused option keeps the exit code of its category.
+ * curl --retry must not come again. The files are what is wrong, but where an option is.
  */
 static void
 complete_problem(struct err *err)
 {
 	if (!err->http_status)
 		err->http_status = 422;
-	if (!err->exit_code && err->category != CAT_CONFIGURATION)
+	if (!err->exit_code)
 		err->exit_code = EXIT_FILES;
 	err_hint(err, "mend it; the folder is read again by itself");
 }
@@ -103,7 +103,6 @@ note_problem(struct folder *folder, struct migration *m)
 		    "put the file back, or take the migration out of the folder's list");
 	err_where(err, m->file, 0);
 	memcpy(err->migration, m->id, strnlen(m->id, sizeof(err->migration) - 1));
-	err->exit_code = EXIT_FILES;
 	complete_problem(err);
 	folder_add_problem(
 	    folder, missing ? MIGRATION_MISSING : MIGRATION_INVALID, blocks, err);
@@ -194,6 +193,7 @@ choose_layout(const struct folder *folder, struct file_dir *dir,
 		if (!layout) {
 			err_set(
 			    err, CAT_CONFIGURATION, "there is no layout \"%s\"", name);
+			err->exit_code = EXIT_CONFIGURATION;
 			err_hint(err, "the layouts are %s, or auto",
 			    names_list(scratch, layout_name));
 		}
@@ -204,6 +204,7 @@ choose_layout(const struct folder *folder, struct file_dir *dir,
 		err_set(err, CAT_CONFIGURATION,
 		    "the folder may be %s's or %s's, whose files have the same names",
 		    layout->name, layout->twin);
+		err->exit_code = EXIT_CONFIGURATION;
 		err_hint(
 		    err, "set layout = %s or layout = %s", layout->name, layout->twin);
 		return NULL;

@@ -104,7 +104,6 @@ parse_journal(const char *data, size_t len, struct err *err)
 		return root;
 	err_set(err, CAT_CONFIGURATION, "not valid JSON: %s", cause.text);
 	err_where(err, JOURNAL, (unsigned)cause.line);
-	err->exit_code = EXIT_FILES;
 	return NULL;
 }
 
@@ -141,6 +140,8 @@ check_journal(const json_t *root, struct err *err)
 	const json_t *version = json_object_get(root, "version");
 	const json_t *dialect = json_object_get(root, "dialect");
 	const json_t *entries = json_object_get(root, "entries");
+	bool foreign = json_is_object(root) &&
+	    (!is_one_of(version, versions) || !is_one_of(dialect, dialects));
 	char found[80];
 
 	if (!json_is_object(root))
@@ -164,6 +165,8 @@ check_journal(const json_t *root, struct err *err)
 		    json_array_size(entries), BOUND_FOLDER_FILES);
 	else
 		return 0;
+	if (foreign) /* nothing in the files will mend it */
+		err->exit_code = EXIT_CONFIGURATION;
 	err_where(err, JOURNAL, 0);
 	return -1;
 }
@@ -258,7 +261,6 @@ name_of(const char *tag)
 static void
 refuse_entry(struct journal *j, size_t index, struct err *err)
 {
-	err->exit_code = EXIT_FILES;
 	err_hint(err, "fix or remove the entry, then it is picked up by itself");
 	err_where(err, JOURNAL, j->lines[index]);
 	folder_add_problem(j->folder, MIGRATION_INVALID, true, err);

@@ -150,7 +150,7 @@ void
 layout_refuse(struct folder *folder, const char *file, unsigned line, const char *hint,
     const char *fmt, ...)
 {
-	struct err err = { .exit_code = EXIT_FILES };
+	struct err err = { 0 };
 	va_list ap;
 
 	va_start(ap, fmt);

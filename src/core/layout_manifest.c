@@ -32,7 +32,7 @@ static bool
 check_name(struct manifest *manifest, const char *name, unsigned line)
 {
 	const json_t *first = json_object_get(manifest->lines, name);
-	struct err err = { .exit_code = EXIT_FILES };
+	struct err err = { 0 };
 
 	if (first) {
 		layout_refuse(manifest->folder, manifest->folder->list, line,
@@ -101,7 +101,7 @@ static void
 add_entry(struct manifest *manifest, const char *text, size_t len, unsigned line)
 {
 	char *name = mem_strndup(NULL, text, len);
-	struct err err = { .exit_code = EXIT_FILES };
+	struct err err = { 0 };
 
 	if (!check_name(manifest, name, line))
 		goto out;
@@ -218,8 +218,6 @@ read_json_list(struct manifest *manifest, const char *data, size_t len, struct e
 	}
 	if (rc == 0)
 		read_json_strings(manifest, data, len);
-	else
-		err->exit_code = EXIT_FILES;
 	json_decref(parsed);
 	return rc;
 }

@@ -75,7 +75,6 @@ refuse_name(struct folder *folder, const char *file)
 	if (strspn(file, "0123456789") == 0 || migration_check_id(file, &err) == 0)
 		return false;
 	err_where(&err, file, 0);
-	err.exit_code = EXIT_FILES;
 	folder_add_problem(folder, MIGRATION_INVALID, true, &err);
 	return true;
 }

@@ -180,6 +180,10 @@ test_a_broken_journal(void **state)
 	assert_int_equal(f->line, 2);
 	assert_int_equal(check_exit_code(w->check), EXIT_FILES);
 
+	tempdir_text(w->dir, WORLD_JOURNAL, "[]");
+	world_check_as_is(w);
+	assert_int_equal(check_exit_code(w->check), EXIT_FILES);
+
 	/* one that no tool of ours wrote: nothing in the files will mend it */
 	tempdir_text(w->dir, WORLD_JOURNAL, "{\"version\": \"99\"}");
 	world_check_as_is(w);

@@ -229,8 +229,8 @@ test_too_many_files(void **state)
 		assert_int_equal(
 		    mknod(tempdir_path(path, *state, name), S_IFREG | 0600, 0), 0);
 	}
-	check_blocker(load(*state), CAT_CONFIGURATION, "more than 20000 entries",
-	    EXIT_CONFIGURATION);
+	check_blocker(
+	    load(*state), CAT_CONFIGURATION, "more than 20000 entries", EXIT_FILES);
 }
 
 static void

@@ -38,58 +38,101 @@ lock_key(const char *database, const char *schema, const char *table)
 	return key;
 }
 
-static struct pgconn_statement
-with_key(const void *ctx, const char *sql, int64_t key)
+bool
+lock_answer(const PGresult *result)
 {
-	return (struct pgconn_statement){
-		.sql = sql,
-		.n_params = 1,
-		.params = { mem_printf(ctx, "%" PRId64, key) },
-	};
+	return PQntuples(result) == 1 && strcmp(PQgetvalue(result, 0, 0), "t") == 0;
 }
 
-/*
- * Whoever still has the session lock was alone all the time. A file that let it go may have let
- * another migrationd in: the lock is taken back for the migrations that follow, and what the other
- * recorded shows, unless the transaction looks at a snapshot that is older. (pg_lock_status is what
- * the view pg_locks selects from.)
- */
-void
-lock_add_xact_try(struct text *sql, int64_t key)
+uint64_t
+lock_pause_ms(unsigned attempt)
+{
+	uint32_t whole = attempt < 5 ? PAUSE_FIRST_MS << attempt : PAUSE_LAST_MS;
+
+	return whole / 2 + digest_random(whole / 2 + 1);
+}
+
+/* ---- the advisory lock ---- */
+
+/* Whether this session has it; `locks` shows a 64-bit key as its halves. */
+static void
+add_is_ours(struct text *sql, const char *locks, int64_t key)
 {
 	uint64_t bits = (uint64_t)key;
 
-	text_add(sql, MUTANT("no-fence") ? "SELECT true OR " : "SELECT ");
 	text_addf(sql,
-	    "CASE WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_lock_status() AS l "
+	    "EXISTS (SELECT 1 FROM pg_catalog.%s AS l "
 	    "WHERE l.locktype OPERATOR(pg_catalog.=) 'advisory' "
 	    "AND l.pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid() "
 	    "AND l.classid OPERATOR(pg_catalog.=) %" PRIu32 "::pg_catalog.oid "
 	    "AND l.objid OPERATOR(pg_catalog.=) %" PRIu32 "::pg_catalog.oid "
-	    "AND l.objsubid OPERATOR(pg_catalog.=) 1 AND l.granted) "
+	    "AND l.objsubid OPERATOR(pg_catalog.=) 1 AND l.granted) ",
+	    locks, (uint32_t)(bits >> 32), (uint32_t)bits);
+}
+
+/*
+ * NULL where a session that a pooler shares out has the lock already: another client took it, and
+ * the server would grant it once more. In one of our own that cannot be.
+ */
+static struct pgconn_statement
+advisory_try(const void *ctx, const struct lock *lock)
+{
+	struct text sql;
+
+	if (MUTANT("no-lock"))
+		return (struct pgconn_statement){ .sql = "SELECT true" };
+	/* Without parameters: the first try is sent with the session's settings. */
+	text_init(&sql, ctx, BOUND_SQL);
+	text_add(&sql, "SELECT ");
+	if (lock->pooled) {
+		text_add(&sql, "CASE WHEN ");
+		add_is_ours(&sql, "pg_locks", lock->key);
+		text_add(&sql, "THEN NULL ELSE ");
+	}
+	text_addf(&sql, "pg_catalog.pg_try_advisory_lock(%" PRId64 ")%s", lock->key,
+	    lock->pooled ? " END" : "");
+	return (struct pgconn_statement){ .sql = sql.data };
+}
+
+/*
+ * The same as a transaction lock. Whoever still has the session lock was alone all the time. A file
+ * that let it go may have let another migrationd in: the lock is taken back for the migrations that
+ * follow, and what the other recorded shows, unless the transaction looks at a snapshot that is
+ * older. (pg_lock_status is what the view pg_locks selects from.)
+ */
+static void
+advisory_add_guard(struct text *sql, const struct lock *lock)
+{
+	text_add(sql, MUTANT("no-fence") ? "SELECT true OR " : "SELECT ");
+	text_add(sql, "CASE WHEN ");
+	add_is_ours(sql, "pg_lock_status()", lock->key);
+	text_addf(sql,
 	    "OR (pg_catalog.current_setting('transaction_isolation') "
 	    "OPERATOR(pg_catalog.=) 'read committed' "
 	    "AND pg_catalog.pg_try_advisory_lock(%" PRId64 ")) "
 	    "THEN pg_catalog.pg_try_advisory_xact_lock(%" PRId64 ") ELSE false END",
-	    (uint32_t)(bits >> 32), (uint32_t)bits, key, key);
+	    lock->key, lock->key);
 }
 
-struct pgconn_statement
-lock_release(const void *ctx, int64_t key)
+static struct pgconn_statement
+advisory_release(const void *ctx, const struct lock *lock)
 {
-	return with_key(
-	    ctx, "SELECT pg_catalog.pg_advisory_unlock($1::pg_catalog.int8)", key);
+	return (struct pgconn_statement){
+		.sql = "SELECT pg_catalog.pg_advisory_unlock($1::pg_catalog.int8)",
+		.n_params = 1,
+		.params = { mem_printf(ctx, "%" PRId64, lock->key) },
+	};
 }
 
 /*
- * pg_locks shows a 64-bit key as its halves, with objsubid 1 (PostgreSQL 15 docs
- * section 54.12). What belongs to another role's session is NULL for an ordinary role,
- * but not the pid.
+ * Needs no right beyond CONNECT. pg_locks shows a 64-bit key as its halves, with objsubid 1
+ * (PostgreSQL 15 docs section 54.12). What belongs to another role's session is NULL for an
+ * ordinary role, but not the pid.
  */
-struct pgconn_statement
-lock_holder(const void *ctx, int64_t key)
+static struct pgconn_statement
+advisory_holder(const void *ctx, const struct lock *lock)
 {
-	uint64_t bits = (uint64_t)key;
+	uint64_t bits = (uint64_t)lock->key;
 
 	return (struct pgconn_statement){
 		.sql =
@@ -117,8 +160,9 @@ value(const PGresult *result, int column)
 	return PQgetisnull(result, 0, column) ? "" : PQgetvalue(result, 0, column);
 }
 
-void
-lock_holder_read(const PGresult *result, char *buf, size_t size)
+/* "pid 4711, migrationd from 10.0.0.7, since 2026-11-20T05:58:12Z" */
+static void
+advisory_read_holder(const PGresult *result, char *buf, size_t size)
 {
 	void *ctx = NULL;
 	struct text text;
@@ -139,71 +183,6 @@ lock_holder_read(const PGresult *result, char *buf, size_t size)
 	talloc_free(ctx);
 }
 
-bool
-lock_answer(const PGresult *result)
-{
-	return PQntuples(result) == 1 && strcmp(PQgetvalue(result, 0, 0), "t") == 0;
-}
-
-uint64_t
-lock_pause_ms(unsigned attempt)
-{
-	uint32_t whole = attempt < 5 ? PAUSE_FIRST_MS << attempt : PAUSE_LAST_MS;
-
-	return whole / 2 + digest_random(whole / 2 + 1);
-}
-
-/* ---- one or the other ---- */
-
-/*
- * NULL where the session has the lock already. In a session of our own that cannot be; in one
- * that a pooler shares out, another client took it, and the server would grant it once more.
- */
-#define TRY_SHARED                                                          \
-	"SELECT CASE WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_locks AS l "  \
-	"WHERE l.locktype OPERATOR(pg_catalog.=) 'advisory' "               \
-	"AND l.pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid() "     \
-	"AND l.classid OPERATOR(pg_catalog.=) %" PRIu32 "::pg_catalog.oid " \
-	"AND l.objid OPERATOR(pg_catalog.=) %" PRIu32 "::pg_catalog.oid "   \
-	"AND l.objsubid OPERATOR(pg_catalog.=) 1 AND l.granted) "           \
-	"THEN NULL ELSE pg_catalog.pg_try_advisory_lock(%" PRId64 ") END"
-
-static struct pgconn_statement
-advisory_try(const void *ctx, const struct lock *lock)
-{
-	uint64_t bits = (uint64_t)lock->key;
-
-	if (MUTANT("no-lock"))
-		return (struct pgconn_statement){ .sql = "SELECT true" };
-	/* Without parameters: the first try is sent with the session's settings. */
-	if (!lock->pooled)
-		return (struct pgconn_statement){ .sql = mem_printf(ctx,
-						      "SELECT pg_catalog.pg_try_advisory_"
-						      "lock(%" PRId64 ")",
-						      lock->key) };
-	return (struct pgconn_statement){ .sql = mem_printf(ctx, TRY_SHARED,
-					      (uint32_t)(bits >> 32), (uint32_t)bits,
-					      lock->key) };
-}
-
-static struct pgconn_statement
-advisory_release(const void *ctx, const struct lock *lock)
-{
-	return lock_release(ctx, lock->key);
-}
-
-static void
-advisory_add_guard(struct text *sql, const struct lock *lock)
-{
-	lock_add_xact_try(sql, lock->key);
-}
-
-static struct pgconn_statement
-advisory_holder(const void *ctx, const struct lock *lock)
-{
-	return lock_holder(ctx, lock->key);
-}
-
 static const struct lock_ops advisory = {
 	.name = "advisory",
 	.try = advisory_try,
@@ -211,8 +190,10 @@ static const struct lock_ops advisory = {
 	.add_guard = advisory_add_guard,
 	.lost_hint = "does the file call pg_advisory_unlock_all()?",
 	.holder = advisory_holder,
-	.read_holder = lock_holder_read,
+	.read_holder = advisory_read_holder,
 };
+
+/* ---- one or the other ---- */
 
 static const struct lock_ops lease = {
 	.name = "lease",

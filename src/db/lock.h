@@ -111,25 +111,6 @@ bool lock_is_sure(const struct lock *lock, int64_t now_mono_us);
 /* The key: from database, schema and table names. */
 int64_t lock_key(const char *database, const char *schema, const char *table);
 
-/* A statement, owned by `ctx`; it answers with one row of one bool column. */
-struct pgconn_statement lock_release(const void *ctx, int64_t key);
-
-/*
- * The same as a transaction lock, for a string of several statements: it appends a SELECT of one
- * bool, false when another session has the lock, or may have had it since this transaction began
- * to look. A session that had lost its lock gets it back.
- */
-void lock_add_xact_try(struct text *sql, int64_t key);
-
-/* Who holds it: at most one row; no right beyond CONNECT is needed. */
-struct pgconn_statement lock_holder(const void *ctx, int64_t key);
-
-/*
- * From the row of lock_holder: "pid 4711, migrationd from 10.0.0.7, since
- * 2026-11-20T05:58:12Z" into buf; "" when there is no row.
- */
-void lock_holder_read(const PGresult *result, char *buf, size_t size);
-
 /* The bool of a try, release or guard: the first column. False also for no row. */
 bool lock_answer(const PGresult *result);
 

@@ -271,14 +271,7 @@ read_folder(
 }
 
 struct folder *
-folder_load(const char *path, const char *layout, int64_t now_us)
-{
-	return folder_load_listed(path, layout, NULL, now_us);
-}
-
-struct folder *
-folder_load_listed(
-    const char *path, const char *layout, const char *manifest, int64_t now_us)
+folder_load(const char *path, const char *layout, const char *manifest, int64_t now_us)
 {
 	struct folder *folder = mem_zero(NULL, struct folder);
 	void *scratch = mem_context(NULL, "folder scan");

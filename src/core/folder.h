@@ -9,7 +9,7 @@
  * A bad file is a problem in the folder, not a failed load: folder_load always gives a folder,
  * even for a path that does not exist.
  *
- *	struct folder *folder = folder_load("/migrations", NULL, clock_now_us());
+ *	struct folder *folder = folder_load("/migrations", NULL, NULL, clock_now_us());
  *
  *	for (size_t i = 0; i < folder->n_migrations; i++) ...
  *	folder_unref(folder);
@@ -51,13 +51,11 @@ struct folder {
 };
 
 /*
- * Read the folder at `path`. `layout` names the layout, NULL or "auto" finds it. One reference
- * is the caller's. Never NULL. `now_us` is noted as scanned_at_us.
+ * Read the folder at `path`. `layout` names the layout, NULL or "auto" finds it; `manifest` is the
+ * file beneath it that lists the others, NULL: the layout finds it. One reference is the caller's.
+ * Never NULL. `now_us` is noted as scanned_at_us.
  */
-struct folder *folder_load(const char *path, const char *layout, int64_t now_us);
-
-/* Likewise, where the file `manifest` beneath it lists the files. NULL: the layout finds it. */
-struct folder *folder_load_listed(
+struct folder *folder_load(
     const char *path, const char *layout, const char *manifest, int64_t now_us);
 
 struct folder *folder_ref(struct folder *folder);

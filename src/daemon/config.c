@@ -145,7 +145,7 @@ config_load_folder(const struct config *config, enum phase phase)
 
 	return path == NULL
 	    ? NULL
-	    : folder_load_listed(path, schema ? config->layout_name : phase_layout(phase),
+	    : folder_load(path, schema ? config->layout_name : phase_layout(phase),
 		  schema ? config->manifest : NULL, clock_now_us());
 }
 

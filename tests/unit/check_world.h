@@ -149,7 +149,7 @@ static inline void
 world_check_as_is(struct world *w)
 {
 	folder_unref(w->folder);
-	w->folder = folder_load(w->dir, NULL, WORLD_NOW_US);
+	w->folder = folder_load(w->dir, NULL, NULL, WORLD_NOW_US);
 	w->plan_input.folder = w->folder;
 	w->plan_input.history = w->history;
 	w->status.folder = w->folder;

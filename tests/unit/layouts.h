@@ -24,7 +24,7 @@ layouts_load(const char *layout, const struct layouts_file *files)
 
 	for (; files->name; files++)
 		tempdir_text(dir, files->name, files->text);
-	folder = folder_load(dir, layout, 0);
+	folder = folder_load(dir, layout, NULL, 0);
 	tempdir_remove(dir);
 	return folder;
 }

@@ -49,7 +49,7 @@ static void
 load(struct place *place, const char *layout)
 {
 	folder_unref(place->folder);
-	place->folder = folder_load(place->dir, layout, 0);
+	place->folder = folder_load(place->dir, layout, NULL, 0);
 	err_clear(&place->err);
 }
 
@@ -196,7 +196,7 @@ test_list_of_one_letter(void **state)
 
 	tempdir_text(place->dir, "n", "");
 	folder_unref(place->folder);
-	place->folder = folder_load_listed(place->dir, NULL, "n", 0);
+	place->folder = folder_load(place->dir, NULL, "n", 0);
 	place->folder->list = name + strlen(".jso");
 	assert_int_equal(create(place, "new"), 0);
 	assert_string_equal(place->made->files[1].path, "n");

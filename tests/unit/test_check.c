@@ -893,7 +893,7 @@ test_stopped_in_another_phase(void **state)
 	char path[1024];
 
 	tempdir_text(w->dir, "seeds/a.sql", "SELECT 1;");
-	folder = folder_load(tempdir_path(path, w->dir, "seeds"), "files", 0);
+	folder = folder_load(tempdir_path(path, w->dir, "seeds"), "files", NULL, 0);
 	err_set(&of_schema.err, CAT_SQL_ERROR, "no such table");
 	err_set(&of_seeds.err, CAT_SQL_ERROR, "no such role");
 	snprintf(of_schema.err.migration, sizeof(of_schema.err.migration), "a");
@@ -927,8 +927,8 @@ test_phases(void **state)
 	world_record(w, "1000", NULL);
 	tempdir_text(w->dir, "data/2025-11-20_a.sql", "\xff");
 	tempdir_text(w->dir, "seeds/a.sql", "SELECT 1;");
-	folders[0] = folder_load(tempdir_path(path, w->dir, "data"), "dated", 0);
-	folders[1] = folder_load(tempdir_path(path, w->dir, "seeds"), "files", 0);
+	folders[0] = folder_load(tempdir_path(path, w->dir, "data"), "dated", NULL, 0);
+	folders[1] = folder_load(tempdir_path(path, w->dir, "seeds"), "files", NULL, 0);
 	data->folder = folders[0];
 	world_check(w);
 	f = world_finding(w, CHECK_FILE_INVALID);
@@ -939,7 +939,7 @@ test_phases(void **state)
 
 	tempdir_text(w->dir, "data/2025-11-20_a.sql", "SELECT 1;");
 	folder_unref(folders[0]);
-	folders[0] = folder_load(tempdir_path(path, w->dir, "data"), "dated", 0);
+	folders[0] = folder_load(tempdir_path(path, w->dir, "data"), "dated", NULL, 0);
 	data->folder = input.folder = folders[0];
 	data->plan = plan_build(w, &input);
 	world_check(w);

@@ -31,7 +31,7 @@ teardown(void **state)
 static struct folder *
 load(const char *dir)
 {
-	return folder_load(dir, NULL, 0);
+	return folder_load(dir, NULL, NULL, 0);
 }
 
 /* The time of last change, so that only what a test changes differs. */
@@ -52,7 +52,7 @@ test_load(void **state)
 
 	tempdir_text(*state, "0001_a.sql", "SELECT 1;");
 	tempdir_text(*state, "0002_b.sql", "SELECT 22;");
-	folder = folder_load(*state, "auto", 4711);
+	folder = folder_load(*state, "auto", NULL, 4711);
 	assert_int_equal(stat(*state, &st), 0);
 	assert_string_equal(folder->path, *state);
 	assert_int_equal(folder->scanned_at_us, 4711);
@@ -122,7 +122,7 @@ test_folders_that_cannot_be_used(void **state)
 	tempdir_text(*state, "first.sql", "");
 	check_blocker(load(*state), CAT_RESOURCE_NOT_FOUND, says, EXIT_FILES);
 
-	check_blocker(folder_load(*state, "flywheel", 0), CAT_CONFIGURATION,
+	check_blocker(folder_load(*state, "flywheel", NULL, 0), CAT_CONFIGURATION,
 	    "there is no layout \"flywheel\"", EXIT_CONFIGURATION);
 
 	tempdir_text(*state, "1_a.up.sql", "");
@@ -134,7 +134,7 @@ test_folders_that_cannot_be_used(void **state)
 static void
 test_another_layout_was_named(void **state)
 {
-	struct folder *folder = folder_load(*state, "flyway", 0);
+	struct folder *folder = folder_load(*state, "flyway", NULL, 0);
 	char says[1100];
 
 	assert_null(folder_blocker(folder)); /* empty, to be filled later */
@@ -143,7 +143,7 @@ test_another_layout_was_named(void **state)
 	tempdir_text(*state, "v1__a.sql", "SELECT 1;");
 	snprintf(says, sizeof(says), "no migrations found in %s with layout = flyway",
 	    (const char *)*state);
-	folder = folder_load(*state, "flyway", 0);
+	folder = folder_load(*state, "flyway", NULL, 0);
 	assert_string_equal(folder_blocker(folder)->err.text, says);
 	assert_string_equal(folder_blocker(folder)->err.hint,
 	    "v1__a.sql is passed over; a name is as in V1__description.sql");
@@ -151,16 +151,16 @@ test_another_layout_was_named(void **state)
 	folder_unref(folder);
 
 	tempdir_text(*state, "0001_a.sql", "SELECT 1;");
-	folder = folder_load(*state, "flyway", 0);
+	folder = folder_load(*state, "flyway", NULL, 0);
 	assert_string_equal(folder_blocker(folder)->err.hint,
 	    "its files look like those of sequence: set layout = sequence, or auto");
 	folder_unref(folder);
-	folder = folder_load(*state, "dated", 0); /* beside: it goes by no looks */
+	folder = folder_load(*state, "dated", NULL, 0); /* beside: it goes by no looks */
 	assert_null(folder_blocker(folder));
 	folder_unref(folder);
 
 	tempdir_text(*state, "1_a.up.sql", "SELECT 1;");
-	folder = folder_load(*state, "flyway", 0);
+	folder = folder_load(*state, "flyway", NULL, 0);
 	assert_string_equal(folder_blocker(folder)->err.hint,
 	    "its files look like those of golang-migrate or sqlx: set layout = "
 	    "golang-migrate or sqlx");
@@ -168,7 +168,7 @@ test_another_layout_was_named(void **state)
 
 	/* a list that lists nothing is a list */
 	tempdir_text(*state, "manifest.txt", "");
-	folder = folder_load(*state, "manifest", 0);
+	folder = folder_load(*state, "manifest", NULL, 0);
 	assert_null(folder_blocker(folder));
 	folder_unref(folder);
 }
@@ -319,10 +319,10 @@ test_equal(void **state)
 	folder_unref(before);
 
 	/* other layouts, other paths */
-	before = folder_load(*state, "drizzle", 0);
+	before = folder_load(*state, "drizzle", NULL, 0);
 	check_equal(*state, before, false);
 	folder_unref(before);
-	before = folder_load(*state, NULL, 0);
+	before = folder_load(*state, NULL, NULL, 0);
 	snprintf(path, sizeof(path), "%s/.", (const char *)*state);
 	named = load(path);
 	assert_false(folder_equal(before, named));
@@ -517,7 +517,7 @@ test_a_folder_that_is_too_large(void **state)
 static void
 test_ids_are_checked_for_every_layout(void **state)
 {
-	struct folder *folder = folder_load(*state, "sequence", 0);
+	struct folder *folder = folder_load(*state, "sequence", NULL, 0);
 	struct file_dir *dir = NULL;
 	struct migration *m = NULL;
 	struct err err = { 0 };

@@ -101,7 +101,7 @@ test_settings_that_are_too_long(void **state)
 	memset(text, '#', (1u << 20) + 1);
 	tempdir_text(dir, "1_a/up.sql", "A;");
 	tempdir_text(dir, "1_a/metadata.toml", text);
-	folder = folder_load(dir, "diesel", 0);
+	folder = folder_load(dir, "diesel", NULL, 0);
 	assert_int_equal(folder->migrations[0]->problem->category, CAT_CONFIGURATION);
 	folder_unref(folder);
 	free(text);

@@ -50,7 +50,7 @@ test_a_folder_as_drizzle_kit_writes_it(void **state)
 
 	write_good(*state);
 	tempdir_text(*state, "meta/0000_snapshot.json", "not read");
-	folder = folder_load(*state, NULL, 5);
+	folder = folder_load(*state, NULL, NULL, 5);
 
 	assert_ptr_equal(folder->layout, &layout_drizzle);
 	assert_int_equal(folder->n_problems, 0);
@@ -80,7 +80,7 @@ test_a_way_back_in_comments(void **state)
 
 	write_good(*state);
 	tempdir_text(*state, "0000_a.sql", text);
-	folder = folder_load(*state, NULL, 5);
+	folder = folder_load(*state, NULL, NULL, 5);
 	m = folder->migrations[0];
 	assert_non_null(m->down);
 	assert_null(m->down->problem);
@@ -112,7 +112,7 @@ test_listing_and_snapshots(void **state)
 	tempdir_text(*state, JOURNAL,
 	    HEAD "\n{\"idx\": 7, \"when\": 1, \"tag\": \"0000_a\"},"
 		 "\n\n{\"when\": 2, \"tag\": \"0001_b\"}]}");
-	folder = folder_load(*state, NULL, 5);
+	folder = folder_load(*state, NULL, NULL, 5);
 	assert_string_equal(folder->list, JOURNAL);
 	assert_int_equal(folder->n_migrations, 2);
 	assert_int_equal(folder->migrations[0]->listing.line, 2);
@@ -166,7 +166,7 @@ test_versions_and_dialects(void **state)
 		snprintf(text, sizeof(text), "{%s, \"entries\": [%s]}", rows[i].head,
 		    ENTRY("1", "0000_a") "," ENTRY("2", "0001_b"));
 		tempdir_text(*state, JOURNAL, text);
-		folder = folder_load(*state, NULL, 0);
+		folder = folder_load(*state, NULL, NULL, 0);
 		if (rows[i].says) {
 			const struct folder_problem *problem = folder_blocker(folder);
 
@@ -225,7 +225,7 @@ test_broken_journals(void **state)
 		struct folder *folder = NULL;
 
 		tempdir_text(*state, JOURNAL, rows[i].text);
-		folder = folder_load(*state, NULL, 0);
+		folder = folder_load(*state, NULL, NULL, 0);
 		problem = folder_blocker(folder);
 		assert_ptr_equal(folder->layout, &layout_drizzle);
 		assert_int_equal(folder->n_migrations, 0);
@@ -304,7 +304,7 @@ test_broken_entries(void **state)
 		struct folder *folder = NULL;
 
 		tempdir_text(*state, JOURNAL, rows[i].text);
-		folder = folder_load(*state, NULL, 0);
+		folder = folder_load(*state, NULL, NULL, 0);
 		problem = folder_blocker(folder);
 		assert_non_null(problem);
 		assert_non_null(strstr(problem->err.text, rows[i].says));
@@ -344,7 +344,7 @@ test_when(void **state)
 		snprintf(text, sizeof(text), HEAD "{\"tag\": \"0001_b\", \"when\": %s}]}",
 		    rows[i].when);
 		tempdir_text(*state, JOURNAL, text);
-		folder = folder_load(*state, NULL, 0);
+		folder = folder_load(*state, NULL, NULL, 0);
 		assert_null(folder_blocker(folder));
 		assert_int_equal(folder->n_migrations, 1);
 		assert_string_equal(folder->migrations[0]->version, rows[i].version);
@@ -365,7 +365,7 @@ test_the_array_gives_the_order(void **state)
 	tempdir_text(*state, "0_x.sql", "");
 	tempdir_text(*state, "1_y.sql", "");
 	tempdir_text(*state, "2_z.sql", "");
-	folder = folder_load(*state, "drizzle", 0);
+	folder = folder_load(*state, "drizzle", NULL, 0);
 	assert_int_equal(folder->n_problems, 0);
 	assert_int_equal(folder->n_migrations, 3);
 	assert_string_equal(folder->migrations[0]->id, "2_z");
@@ -397,7 +397,7 @@ test_names_for_people(void **state)
 		snprintf(text, sizeof(text), HEAD "{\"when\": 1, \"tag\": \"%s\"}]}",
 		    rows[i].tag);
 		tempdir_text(*state, JOURNAL, text);
-		folder = folder_load(*state, NULL, 0);
+		folder = folder_load(*state, NULL, NULL, 0);
 		assert_string_equal(folder->migrations[0]->name, rows[i].name);
 		folder_unref(folder);
 	}
@@ -412,7 +412,7 @@ test_a_missing_file_stays_in_the_folder(void **state)
 
 	write_good(*state);
 	assert_int_equal(unlink(tempdir_path(path, *state, "0000_a.sql")), 0);
-	folder = folder_load(*state, NULL, 0);
+	folder = folder_load(*state, NULL, NULL, 0);
 	assert_int_equal(folder->n_migrations, 2);
 	assert_int_equal(
 	    folder->migrations[0]->problem->category, CAT_RESOURCE_NOT_FOUND);
@@ -437,7 +437,7 @@ test_files_beside_the_journal_are_noted(void **state)
 	tempdir_text(*state, "0002_stray.sql", "SELECT 1;");
 	tempdir_text(*state, "README.md", "");
 	tempdir_text(*state, ".hidden.sql", "");
-	folder = folder_load(*state, NULL, 0);
+	folder = folder_load(*state, NULL, NULL, 0);
 	assert_int_equal(folder->n_migrations, 2);
 	assert_int_equal(folder->n_unregistered, 1);
 	assert_string_equal(folder->unregistered[0], "0002_stray.sql");
@@ -459,7 +459,7 @@ test_links(void **state)
 	tempdir_text(*state, "data/0001_b.sql", "SELECT 4;");
 	assert_int_equal(unlink(tempdir_path(path, *state, "0001_b.sql")), 0);
 	tempdir_link(*state, "0001_b.sql", "data/0001_b.sql");
-	folder = folder_load(*state, NULL, 0);
+	folder = folder_load(*state, NULL, NULL, 0);
 	assert_int_equal(folder->n_problems, 0);
 	assert_string_equal(folder->migrations[1]->text, "SELECT 4;");
 	folder_unref(folder);
@@ -467,7 +467,7 @@ test_links(void **state)
 	/* out of it */
 	assert_int_equal(unlink(tempdir_path(path, *state, "0001_b.sql")), 0);
 	tempdir_link(*state, "0001_b.sql", "/etc/hostname");
-	folder = folder_load(*state, NULL, 0);
+	folder = folder_load(*state, NULL, NULL, 0);
 	assert_non_null(folder_blocker(folder));
 	assert_int_equal(folder_blocker(folder)->err.category, CAT_SECURITY_VIOLATION);
 	assert_string_equal(folder_blocker(folder)->err.file, "0001_b.sql");
@@ -485,7 +485,7 @@ test_a_journal_that_leads_outside(void **state)
 	write_good(*state);
 	assert_int_equal(unlink(tempdir_path(path, *state, JOURNAL)), 0);
 	tempdir_link(*state, JOURNAL, "/etc/hostname");
-	folder = folder_load(*state, NULL, 0);
+	folder = folder_load(*state, NULL, NULL, 0);
 	assert_ptr_equal(folder->layout, &layout_drizzle);
 	assert_int_equal(folder_blocker(folder)->err.category, CAT_SECURITY_VIOLATION);
 	assert_string_equal(folder_blocker(folder)->err.file, JOURNAL);
@@ -499,7 +499,7 @@ test_no_journal(void **state)
 	struct folder *folder = NULL;
 
 	tempdir_text(*state, "0000_a.sql", "SELECT 1;");
-	folder = folder_load(*state, "drizzle", 0);
+	folder = folder_load(*state, "drizzle", NULL, 0);
 	assert_ptr_equal(folder->layout, &layout_drizzle);
 	assert_int_equal(folder->n_migrations, 0);
 	assert_int_equal(folder_blocker(folder)->err.category, CAT_RESOURCE_NOT_FOUND);
@@ -514,7 +514,7 @@ test_an_empty_journal_is_fine(void **state)
 	struct folder *folder = NULL;
 
 	tempdir_text(*state, JOURNAL, HEAD "]}");
-	folder = folder_load(*state, NULL, 0);
+	folder = folder_load(*state, NULL, NULL, 0);
 	assert_int_equal(folder->n_problems, 0);
 	assert_int_equal(folder->n_migrations, 0);
 	folder_unref(folder);
@@ -534,7 +534,7 @@ test_too_many_entries(void **state)
 	len += (size_t)snprintf(text + len, size - len, "]}");
 	tempdir_write(*state, JOURNAL, text, len);
 	free(text);
-	folder = folder_load(*state, NULL, 0);
+	folder = folder_load(*state, NULL, NULL, 0);
 	assert_int_equal(folder->n_problems, 1);
 	assert_non_null(strstr(
 	    folder_blocker(folder)->err.text, "has 20001 entries, the most is 20000"));
@@ -550,7 +550,7 @@ test_a_journal_that_is_too_large(void **state)
 	write_good(*state);
 	assert_int_equal(
 	    truncate(tempdir_path(path, *state, JOURNAL), BOUND_JOURNAL_BYTES + 1), 0);
-	folder = folder_load(*state, NULL, 0);
+	folder = folder_load(*state, NULL, NULL, 0);
 	assert_int_equal(folder->n_migrations, 0);
 	assert_int_equal(folder_blocker(folder)->err.category, CAT_CONFIGURATION);
 	assert_string_equal(folder_blocker(folder)->err.file, JOURNAL);
@@ -575,7 +575,7 @@ test_detect(void **state)
 		struct folder *folder = NULL;
 
 		tempdir_text(*state, rows[i].file, "{}");
-		folder = folder_load(*state, NULL, 0);
+		folder = folder_load(*state, NULL, NULL, 0);
 		assert_ptr_equal(
 		    folder->layout, rows[i].drizzle ? &layout_drizzle : &layout_sequence);
 		folder_unref(folder);
@@ -589,7 +589,7 @@ test_a_meta_that_leads_outside_is_not_overlooked(void **state)
 
 	tempdir_text(*state, "0000_a.sql", "SELECT 1;");
 	tempdir_link(*state, "meta", "/etc");
-	folder = folder_load(*state, NULL, 0);
+	folder = folder_load(*state, NULL, NULL, 0);
 	assert_ptr_equal(folder->layout, &layout_drizzle);
 	assert_int_equal(folder_blocker(folder)->err.category, CAT_SECURITY_VIOLATION);
 	folder_unref(folder);
@@ -602,7 +602,7 @@ test_a_meta_that_is_no_folder(void **state)
 
 	tempdir_text(*state, "0000_a.sql", "SELECT 1;");
 	tempdir_text(*state, "meta", "");
-	folder = folder_load(*state, NULL, 0);
+	folder = folder_load(*state, NULL, NULL, 0);
 	assert_ptr_equal(folder->layout, &layout_sequence);
 	assert_int_equal(folder->n_problems, 0);
 	folder_unref(folder);

@@ -50,7 +50,7 @@ test_a_folder_as_drizzle_kit_writes_it(void **state)
 	tempdir_text(*state, "20231114221320_first/snapshot.json", "not read");
 	tempdir_text(*state, "README.md", "");
 	tempdir_text(*state, "schema/users.ts", "");
-	folder = folder_load(*state, NULL, 5);
+	folder = folder_load(*state, NULL, NULL, 5);
 
 	assert_ptr_equal(folder->layout, &layout_drizzle1);
 	assert_null(folder->layout->remedy);
@@ -100,7 +100,7 @@ test_order(void **state)
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		add(*state, names[(i * 7) % ARRAY_SIZE(names)], "SELECT 1;");
-	folder = folder_load(*state, "drizzle1", 0);
+	folder = folder_load(*state, "drizzle1", NULL, 0);
 	assert_int_equal(folder->n_problems, 0);
 	assert_int_equal(folder->n_migrations, ARRAY_SIZE(names));
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
@@ -139,7 +139,7 @@ test_time_and_name(void **state)
 
 		(void)state;
 		add(dir, rows[i].id, "");
-		folder = folder_load(dir, NULL, 0);
+		folder = folder_load(dir, NULL, NULL, 0);
 		assert_int_equal(folder->n_problems, 0);
 		assert_int_equal(folder->migrations[0]->order, rows[i].millis);
 		assert_string_equal(folder->migrations[0]->name, rows[i].name);
@@ -163,7 +163,7 @@ test_names_without_a_time(void **state)
 		struct folder *folder = NULL;
 
 		add(dir, names[i], "SELECT 1;");
-		folder = folder_load(dir, NULL, 0);
+		folder = folder_load(dir, NULL, NULL, 0);
 		assert_ptr_equal(folder->layout, &layout_drizzle1);
 		assert_int_equal(folder->n_problems, 1);
 		assert_false(folder->problems[0].blocks);
@@ -184,7 +184,7 @@ test_what_is_not_run_is_noted(void **state)
 	add(*state, "20231114221320_first", "SELECT 1;");
 	tempdir_text(*state, "0000_old.sql", "SELECT 1;");
 	tempdir_text(*state, "20231114221321_half/snapshot.json", "{}");
-	folder = folder_load(*state, NULL, 0);
+	folder = folder_load(*state, NULL, NULL, 0);
 	assert_int_equal(folder->n_migrations, 1);
 	assert_int_equal(folder->n_unregistered, 2);
 	assert_string_equal(folder->unregistered[0], "0000_old.sql");
@@ -209,7 +209,7 @@ test_a_journal_beside_it(void **state)
 	tempdir_text(*state, "meta/_journal.json",
 	    "{\"version\": \"7\", \"dialect\": \"pg\", \"entries\": "
 	    "[{\"when\": 5, \"tag\": \"0001_second\"}]}");
-	folder = folder_load(*state, NULL, 0);
+	folder = folder_load(*state, NULL, NULL, 0);
 	assert_ptr_equal(folder->layout, &layout_drizzle1);
 	assert_string_equal(folder_blocker(folder)->err.file, "meta/_journal.json");
 	assert_non_null(strstr(folder_blocker(folder)->err.text, "run twice"));
@@ -217,7 +217,7 @@ test_a_journal_beside_it(void **state)
 	folder_unref(folder);
 
 	/* who says so goes by the journal, as drizzle-orm 0.x does */
-	folder = folder_load(*state, "drizzle", 0);
+	folder = folder_load(*state, "drizzle", NULL, 0);
 	assert_int_equal(folder->n_problems, 0);
 	assert_int_equal(folder->n_migrations, 1);
 	folder_unref(folder);
@@ -230,7 +230,7 @@ test_prisma_is_not_taken_for_drizzle(void **state)
 
 	add(*state, "20231114221320_first", "SELECT 1;");
 	tempdir_text(*state, "migration_lock.toml", "provider = \"postgresql\"\n");
-	folder = folder_load(*state, NULL, 0);
+	folder = folder_load(*state, NULL, NULL, 0);
 	assert_non_null(strstr(folder_blocker(folder)->err.text, "Prisma"));
 	assert_string_equal(folder_blocker(folder)->err.file, "migration_lock.toml");
 	folder_unref(folder);
@@ -248,7 +248,7 @@ test_a_link_out_of_the_folder(void **state)
 	assert_int_equal(symlink("/tmp", link), 0);
 	snprintf(link, sizeof(link), "%s/node_modules", (char *)*state);
 	assert_int_equal(symlink("/tmp", link), 0);
-	folder = folder_load(*state, NULL, 0);
+	folder = folder_load(*state, NULL, NULL, 0);
 	assert_int_equal(folder->n_migrations, 2);
 	assert_int_equal(folder->n_problems, 1);
 	assert_int_equal(folder_blocker(folder)->err.category, CAT_SECURITY_VIOLATION);
@@ -258,7 +258,7 @@ test_a_link_out_of_the_folder(void **state)
 static void
 test_an_empty_folder_of_this_layout(void **state)
 {
-	struct folder *folder = folder_load(*state, "drizzle1", 0);
+	struct folder *folder = folder_load(*state, "drizzle1", NULL, 0);
 
 	assert_ptr_equal(folder->layout, &layout_drizzle1);
 	assert_int_equal(folder->n_problems, 0);

@@ -53,7 +53,7 @@ tear_down(void **state)
 static void
 test_files(void **state)
 {
-	struct folder *folder = folder_load(*state, "files", 1);
+	struct folder *folder = folder_load(*state, "files", NULL, 1);
 
 	/* all that are SQL, in the order of their bytes */
 	assert_int_equal(folder->n_migrations, ARRAY_SIZE(names) - 2);
@@ -75,7 +75,7 @@ test_files(void **state)
 static void
 test_dated(void **state)
 {
-	struct folder *folder = folder_load(*state, "dated", 1);
+	struct folder *folder = folder_load(*state, "dated", NULL, 1);
 
 	assert_int_equal(folder->n_migrations, 2);
 	assert_string_equal(folder->migrations[0]->id, "2026-02-30_b");
@@ -104,7 +104,7 @@ test_not_to_be_chosen(void **state)
 	assert_non_null(layout_find("files"));
 	assert_false(layout_find("files")->detect(NULL, NULL));
 	assert_false(layout_find("dated")->detect(NULL, NULL));
-	folder = folder_load(*state, NULL, 1);
+	folder = folder_load(*state, NULL, NULL, 1);
 	assert_string_equal(folder->layout->name, "sequence");
 	folder_unref(folder);
 }

@@ -200,7 +200,7 @@ test_settings_that_cannot_be_read(void **state)
 	tempdir_text(dir, "V1__a.sql", "A;");
 	tempdir_link(dir, "V1__a.sql.conf", "/etc/passwd");
 	assert_int_equal(mkdir(tempdir_path(path, dir, "V2__b.sql"), 0755), 0);
-	folder = folder_load(dir, "flyway", 0);
+	folder = folder_load(dir, "flyway", NULL, 0);
 	assert_int_equal(
 	    folder->migrations[0]->problem->category, CAT_SECURITY_VIOLATION);
 	assert_string_equal(migration_recorded_checksum(folder->migrations[1]), "");

@@ -135,14 +135,14 @@ test_the_name_of_the_list(void **state)
 	(void)state;
 	tempdir_text(dir, "migrations.json", "[\"a.sql\"]");
 	tempdir_text(dir, "a.sql", "A;");
-	folder = folder_load_listed(dir, "auto", "migrations.json", 0);
+	folder = folder_load(dir, "auto", "migrations.json", 0);
 	assert_ptr_equal(folder->layout, &layout_manifest);
 	assert_string_equal(folder->list, "migrations.json");
 	assert_int_equal(folder->n_migrations, 1);
 	assert_false(layout_manifest.place(folder, "1", &order));
 	folder_unref(folder);
 
-	folder = folder_load(dir, "manifest", 0);
+	folder = folder_load(dir, "manifest", NULL, 0);
 	assert_string_equal(folder_blocker(folder)->err.file, "manifest.txt");
 	assert_int_equal(folder_blocker(folder)->err.category, CAT_RESOURCE_NOT_FOUND);
 	folder_unref(folder);

@@ -30,7 +30,7 @@ load(const char *dir, const char *const *files)
 {
 	for (size_t i = 0; files[i]; i++)
 		tempdir_text(dir, files[i], "SELECT 1;");
-	return folder_load(dir, "sequence", 0);
+	return folder_load(dir, "sequence", NULL, 0);
 }
 
 static void
@@ -76,7 +76,7 @@ test_a_drizzle_marker_is_a_comment_here(void **state)
 
 	tempdir_text(
 	    *state, "0001_a.sql", "SELECT 1;--> statement-breakpoint\nSELECT 2;");
-	folder = folder_load(*state, NULL, 0);
+	folder = folder_load(*state, NULL, NULL, 0);
 	assert_int_equal(folder->migrations[0]->n_parts, 1);
 	folder_unref(folder);
 }
@@ -203,7 +203,7 @@ test_names(void **state)
 static void
 test_an_empty_folder_of_this_layout_is_fine(void **state)
 {
-	struct folder *folder = folder_load(*state, "sequence", 0);
+	struct folder *folder = folder_load(*state, "sequence", NULL, 0);
 
 	assert_ptr_equal(folder->layout, &layout_sequence);
 	assert_int_equal(folder->n_problems, 0);
@@ -218,7 +218,7 @@ test_a_directory_with_a_migrations_name(void **state)
 	struct folder *folder = NULL;
 
 	assert_int_equal(mkdir(tempdir_path(path, *state, "0001_dir.sql"), 0755), 0);
-	folder = folder_load(*state, NULL, 0);
+	folder = folder_load(*state, NULL, NULL, 0);
 	assert_int_equal(folder->n_migrations, 1);
 	assert_int_equal(
 	    folder->migrations[0]->problem->category, CAT_RESOURCE_NOT_FOUND);
@@ -247,7 +247,7 @@ test_ways_back(void **state)
 	tempdir_text(*state, "0003_c.sql", "SELECT 3;\n-- rollback\n-- DROP TABLE no;");
 	tempdir_text(*state, "0003_c.down.sql", "DROP TABLE c;");
 	tempdir_text(*state, "0004_d.sql", "SELECT 4;\n-- rollback\n-- DROP TABLE d;");
-	folder = folder_load(*state, "sequence", 0);
+	folder = folder_load(*state, "sequence", NULL, 0);
 	assert_int_equal(folder->n_problems, 0);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		const struct migration *down = folder->migrations[i]->down;
@@ -275,7 +275,7 @@ test_a_way_back_that_cannot_be_read(void **state)
 	tempdir_write(*state, "0001_a.down.sql", "A\0B", 3);
 	tempdir_text(*state, "0002_b.sql", "SELECT 2;");
 	tempdir_link(*state, "0002_b.down.sql", "/etc/passwd");
-	folder = folder_load(*state, NULL, 0);
+	folder = folder_load(*state, NULL, NULL, 0);
 	m = folder->migrations[0];
 	assert_null(m->problem);
 	assert_non_null(strstr(m->down->problem->text, "NUL byte"));

@@ -93,7 +93,7 @@ test_a_file_that_cannot_be_read(void **state)
 
 	(void)state;
 	assert_int_equal(mkdir(tempdir_path(path, dir, "1_a.sql"), 0755), 0);
-	folder = folder_load(dir, "sqlx", 0);
+	folder = folder_load(dir, "sqlx", NULL, 0);
 	assert_string_equal(migration_recorded_checksum(folder->migrations[0]), "");
 	folder_unref(folder);
 	tempdir_remove(dir);

@@ -11,7 +11,7 @@
  *
  *	struct err err = { 0 };
  *
- *	if (folder_load(path, NULL, &folder, &err) < 0)
+ *	if (config_check(config, &err) < 0)
  *		return err_wrap(&err, "reload");
  *
  * The category is the closed list that logs, problem documents and metrics share.

@@ -20,19 +20,13 @@
 #define LINE_ROOM (BOUND_LOG_LINE - LINE_TAIL)
 
 static const struct level_row {
-	const char *option;   /* in the configuration */
 	const char *name;     /* in a line */
 	const char *priority; /* sd-daemon(3) */
 } levels[LOG_LEVEL_COUNT] = {
-	[LOG_ERROR] = { "error", "ERROR", "<3>" },
-	[LOG_WARNING] = { "warning", "WARNING", "<4>" },
-	[LOG_INFO] = { "info", "INFO", "<6>" },
-	[LOG_DEBUG] = { "debug", "DEBUG", "<7>" },
-};
-
-static const char *const formats[] = {
-	[LOG_FORMAT_TEXT] = "text",
-	[LOG_FORMAT_JSON] = "json",
+	[LOG_ERROR] = { "ERROR", "<3>" },
+	[LOG_WARNING] = { "WARNING", "<4>" },
+	[LOG_INFO] = { "INFO", "<6>" },
+	[LOG_DEBUG] = { "DEBUG", "<7>" },
 };
 
 static struct {
@@ -82,30 +76,6 @@ enum log_level
 log_level(void)
 {
 	return logger.level;
-}
-
-bool
-log_format_parse(const char *name, enum log_format *out)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
-		if (strcmp(name, formats[i]) == 0) {
-			*out = (enum log_format)i;
-			return true;
-		}
-	}
-	return false;
-}
-
-bool
-log_level_parse(const char *name, enum log_level *out)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(levels); i++) {
-		if (strcmp(name, levels[i].option) == 0) {
-			*out = (enum log_level)i;
-			return true;
-		}
-	}
-	return false;
 }
 
 /* Whether `n` more bytes leave the tail free; if not, the line is cut here. */

@@ -57,11 +57,6 @@ struct log_field {
 void log_init(int fd, enum log_format format, enum log_level level);
 enum log_level log_level(void);
 
-/* Names as in the options: "text" and "json"; "error", "warning", "info", "debug". False: no such
- * name. */
-bool log_format_parse(const char *name, enum log_format *out);
-bool log_level_parse(const char *name, enum log_level *out);
-
 /* `fields` ends with a zeroed field; use the macros. `err` may be NULL: else what it knows of
  * `category`, `error` (its text), `sqlstate`, `file`, `line` and `hint` become fields. Keys are our
  * own words and go out as they are. */

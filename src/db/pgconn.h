@@ -100,18 +100,12 @@ void pgconn_query(struct pgconn *conn, const char *sql, pgconn_reply_fn *fn, voi
 
 /*
  * As pgconn_query for text that is not NUL-terminated and whose rows nobody wants: read
- * row by row and dropped, so that memory stays flat. COPY FROM STDIN is answered with a
- * failure, COPY TO STDOUT is read and dropped.
+ * row by row and dropped, so that memory stays flat. `data` is what a COPY FROM STDIN
+ * reads, kept by the caller until the reply; NULL: it is answered with a failure. COPY TO
+ * STDOUT is read and dropped.
  */
-void pgconn_execute(
-    struct pgconn *conn, const char *sql, size_t len, pgconn_reply_fn *fn, void *arg);
-
-/*
- * As pgconn_execute for a COPY ... FROM STDIN: `data` is what it reads, kept by the
- * caller until the reply. NULL: as pgconn_execute.
- */
-void pgconn_execute_with_data(struct pgconn *conn, const char *sql, size_t len,
-    const char *data, size_t data_len, pgconn_reply_fn *fn, void *arg);
+void pgconn_execute(struct pgconn *conn, const char *sql, size_t len, const char *data,
+    size_t data_len, pgconn_reply_fn *fn, void *arg);
 
 void pgconn_run(struct pgconn *conn, const struct pgconn_statement *statement,
     pgconn_reply_fn *fn, void *arg);

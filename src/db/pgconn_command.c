@@ -354,8 +354,8 @@ pgconn_query(struct pgconn *conn, const char *sql, pgconn_reply_fn *fn, void *ar
 }
 
 void
-pgconn_execute(
-    struct pgconn *conn, const char *sql, size_t len, pgconn_reply_fn *fn, void *arg)
+pgconn_execute(struct pgconn *conn, const char *sql, size_t len, const char *data,
+    size_t data_len, pgconn_reply_fn *fn, void *arg)
 {
 	bool ok = begin(conn, fn, arg);
 	char *copy = ok ? mem_strndup(conn, sql, len) : NULL;
@@ -363,13 +363,6 @@ pgconn_execute(
 	ok = ok && PQsendQuery(conn->pq, copy) && PQsetSingleRowMode(conn->pq);
 	talloc_free(copy);
 	sent(conn, ok);
-}
-
-void
-pgconn_execute_with_data(struct pgconn *conn, const char *sql, size_t len,
-    const char *data, size_t data_len, pgconn_reply_fn *fn, void *arg)
-{
-	pgconn_execute(conn, sql, len, fn, arg);
 	conn->copy_data = data;
 	conn->copy_len = data_len;
 }

@@ -45,8 +45,9 @@ runner_statement_alone(const struct runner *runner)
 	return &script->statements[script->segments[runner->segment].first];
 }
 
-enum run_state
-runner_next_segment(const struct runner *runner)
+/* The next segment's first state: BEGIN (a transaction, or only the row) or INTENT. */
+static enum run_state
+next_segment(const struct runner *runner)
 {
 	const struct script *script = runner_script(runner);
 
@@ -59,12 +60,12 @@ runner_next_segment(const struct runner *runner)
 enum run_state
 runner_segment_goes_on(const struct runner *runner)
 {
-	return runner_needs_connection(runner) ? RUN_CONNECT
-					       : runner_next_segment(runner);
+	return runner_needs_connection(runner) ? RUN_CONNECT : next_segment(runner);
 }
 
-struct err
-runner_err_here(const struct runner *runner, const struct err *cause)
+/* The error, with the migration in hand. */
+static struct err
+err_here(const struct runner *runner, const struct err *cause)
 {
 	struct err err = *cause;
 
@@ -76,7 +77,7 @@ runner_err_here(const struct runner *runner, const struct err *cause)
 enum run_state
 runner_fail_here(struct runner *runner, const struct err *cause)
 {
-	struct err err = runner_err_here(runner, cause);
+	struct err err = err_here(runner, cause);
 
 	return runner_fail(runner, &err);
 }
@@ -233,7 +234,7 @@ resume_found_rows(struct runner *runner, const PGresult *result)
 		return runner_fail(runner, &err);
 	}
 	runner->segment = found.segment;
-	return found.unknown ? resume_unknown(runner) : runner_next_segment(runner);
+	return found.unknown ? resume_unknown(runner) : next_segment(runner);
 }
 
 /* It did run: note it, and go on behind it. */
@@ -324,7 +325,7 @@ resume_answer(struct runner *runner, const struct pgconn_reply *reply)
 		return RUN_INTENT;
 	default:
 		runner->segment++;
-		return runner_next_segment(runner);
+		return next_segment(runner);
 	}
 }
 
@@ -358,7 +359,7 @@ mark_note(struct runner *runner)
 static enum run_state
 mark_answer(struct runner *runner, const struct pgconn_reply *reply)
 {
-	struct err err = runner_err_here(runner, &reply->err);
+	struct err err = err_here(runner, &reply->err);
 
 	if (err_is_set(&err))
 		return runner_fail_or_retry(runner, &err);

@@ -24,8 +24,8 @@ send_now(struct runner *runner)
 	const struct runner_outbox *out = &runner->outbox;
 
 	if (out->execute) {
-		pgconn_execute_with_data(runner->conn, out->statement.sql, out->len,
-		    out->data, out->data_len, runner_on_reply, runner);
+		pgconn_execute(runner->conn, out->statement.sql, out->len, out->data,
+		    out->data_len, runner_on_reply, runner);
 		runner_watch(runner);
 	} else {
 		pgconn_run(runner->conn, &out->statement, runner_on_reply, runner);

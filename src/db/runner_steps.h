@@ -283,17 +283,13 @@ const struct script *runner_script(const struct runner *runner);
 const struct script_statement *runner_statement_alone(const struct runner *runner);
 void runner_finish_statement(struct runner *runner);
 
-/* The error, or the failure, with the migration in hand. */
-struct err runner_err_here(const struct runner *runner, const struct err *cause);
+/* The failure, with the migration in hand. */
 enum run_state runner_fail_here(struct runner *runner, const struct err *cause);
 
-/* The next segment's first state: BEGIN (a transaction, or only the row) or INTENT. */
-enum run_state runner_next_segment(const struct runner *runner);
-
 /*
- * The same behind what may have taken long: or CONNECT first, and the journal knows where to
- * go on. Never on the way there, or a connection that takes longer than it may be old would be
- * made for ever.
+ * Where the next segment begins, behind what may have taken long: or CONNECT first, and the journal
+ * knows where to go on. Never on the way there, or a connection that takes longer than it may be
+ * old would be made for ever.
  */
 enum run_state runner_segment_goes_on(const struct runner *runner);
 

@@ -31,8 +31,9 @@ static const struct phrase {
 	{ 505, "HTTP Version Not Supported" },
 };
 
-const char *
-problem_reason_phrase(unsigned status)
+/* "Not Found" for 404; "Unknown" for a status that we never send. */
+static const char *
+reason_phrase(unsigned status)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(phrases); i++) {
 		if (phrases[i].status == status)
@@ -53,9 +54,8 @@ category_says_more(const struct err *err, unsigned status)
 char *
 problem_type(const void *ctx, const struct err *err, unsigned status)
 {
-	const char *name = category_says_more(err, status)
-	    ? category_name(err->category)
-	    : problem_reason_phrase(status);
+	const char *name = category_says_more(err, status) ? category_name(err->category)
+							   : reason_phrase(status);
 	char *type = mem_printf(ctx, "urn:migrationd:problem:%s", name);
 
 	for (char *c = type; *c; c++) {
@@ -71,7 +71,7 @@ const char *
 problem_title(const struct err *err, unsigned status)
 {
 	return category_says_more(err, status) ? category_title(err->category)
-					       : problem_reason_phrase(status);
+					       : reason_phrase(status);
 }
 
 bool

@@ -17,9 +17,6 @@ char *problem_type(const void *ctx, const struct err *err, unsigned status);
 /* The category's title or the reason phrase of the status. */
 const char *problem_title(const struct err *err, unsigned status);
 
-/* "Not Found" for 404; "Unknown" for a status that we never send. */
-const char *problem_reason_phrase(unsigned status);
-
 /*
  * Whether the same request may work later without anybody changing anything: 429, 503,
  * or by category.

@@ -255,7 +255,7 @@ execute(struct caller *caller, const char *sql)
 	char *text = malloc(strlen(sql));
 
 	memcpy(text, sql, strlen(sql));
-	pgconn_execute(caller->conn, text, strlen(sql), on_reply, caller);
+	pgconn_execute(caller->conn, text, strlen(sql), NULL, 0, on_reply, caller);
 	free(text);
 	await(caller);
 }
@@ -1187,10 +1187,11 @@ script_step(struct caller *caller, unsigned step)
 		break;
 	case 2:
 		pgconn_execute(
-		    conn, "everything", strlen("everything"), on_reply, caller);
+		    conn, "everything", strlen("everything"), NULL, 0, on_reply, caller);
 		break;
 	case 3:
-		pgconn_execute(conn, "COPY FROM", strlen("COPY FROM"), on_reply, caller);
+		pgconn_execute(
+		    conn, "COPY FROM", strlen("COPY FROM"), NULL, 0, on_reply, caller);
 		break;
 	case 4:
 		pgconn_run(conn, &(struct pgconn_statement){ "INSERT", 2, { "a", NULL } },

@@ -171,31 +171,6 @@ test_levels(void **state)
 	assert_non_null(strstr(output, " DEBUG a\n"));
 }
 
-static void
-test_names_of_options(void **state)
-{
-	enum log_format format = LOG_FORMAT_TEXT;
-	enum log_level level = LOG_ERROR;
-
-	(void)state;
-	assert_true(log_format_parse("json", &format));
-	assert_int_equal(format, LOG_FORMAT_JSON);
-	assert_true(log_format_parse("text", &format));
-	assert_int_equal(format, LOG_FORMAT_TEXT);
-	assert_false(log_format_parse("xml", &format));
-	assert_true(log_level_parse("error", &level));
-	assert_int_equal(level, LOG_ERROR);
-	assert_true(log_level_parse("warning", &level));
-	assert_int_equal(level, LOG_WARNING);
-	assert_true(log_level_parse("info", &level));
-	assert_int_equal(level, LOG_INFO);
-	assert_true(log_level_parse("debug", &level));
-	assert_int_equal(level, LOG_DEBUG);
-	assert_false(log_level_parse("Debug", &level));
-	assert_false(log_level_parse("", &level));
-	assert_int_equal(level, LOG_DEBUG);
-}
-
 /* A long line is one line within the bound, and a program can still read it. */
 static void
 assert_cut(enum log_format format)
@@ -363,7 +338,6 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_json_lines, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_fields_of_an_error, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_levels, setup, teardown),
-		cmocka_unit_test(test_names_of_options),
 		cmocka_unit_test_setup_teardown(test_long_lines_are_cut, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_lines_around_the_bound, setup, teardown),

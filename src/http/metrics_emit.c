@@ -177,6 +177,13 @@ metrics_emit_log_levels(struct metrics_view *view, const struct metrics_family *
 }
 
 void
+metrics_emit_log_dropped(struct metrics_view *view, const struct metrics_family *family)
+{
+	text_addf(
+	    view->out, "%s %llu\n", family->name, (unsigned long long)log_dropped());
+}
+
+void
 metrics_emit_build(struct metrics_view *view, const struct metrics_family *family)
 {
 	text_addf(view->out, "%s{", family->name);

@@ -53,6 +53,8 @@ void metrics_emit_phase_states(
     struct metrics_view *view, const struct metrics_family *family);
 void metrics_emit_log_levels(
     struct metrics_view *view, const struct metrics_family *family);
+void metrics_emit_log_dropped(
+    struct metrics_view *view, const struct metrics_family *family);
 
 /* Labels only, the value is 1; the newest applied migration, or nothing. */
 void metrics_emit_build(struct metrics_view *view, const struct metrics_family *family);

@@ -81,6 +81,7 @@ test_at_the_start(void **state)
 	    count_lines(text, "migrationd_migrations{"), MIGRATION_STATE_COUNT);
 	assert_int_equal(count_lines(text, "migrationd_errors_total{"), CAT_COUNT - 1);
 	assert_int_equal(count_lines(text, "migrationd_log_messages_total{"), 3);
+	assert_true(has_line(text, "migrationd_log_messages_dropped_total 0"));
 	assert_int_equal(count_lines(text, "process_open_fds "), 1);
 	assert_int_equal(count_lines(text, "process_resident_memory_bytes "), 1);
 	assert_int_equal(count_lines(text, "migrationd_build_info{version=\""), 1);

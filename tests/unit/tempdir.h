@@ -2,10 +2,10 @@
 #pragma once
 
 /*
- * A folder of a test's own, made by its setup and removed with all it holds by its teardown.
+ * A folder of a test's own, made by its setup and removed with all it holds by its teardown; its
+ * path is the state.
  *
- *	static int setup(void **state) { *state = tempdir_make(); return 0; }
- *	static int teardown(void **state) { tempdir_remove(*state); return 0; }
+ *	TEMPDIR_TEST(test_something),
  *
  *	tempdir_write(dir, "meta/_journal.json", "{}", 2);
  *
@@ -48,6 +48,23 @@ tempdir_remove(char *path)
 	nftw(path, tempdir_unlink, 16, FTW_DEPTH | FTW_PHYS);
 	free(path);
 }
+
+static inline int
+tempdir_setup(void **state)
+{
+	*state = tempdir_make();
+	return 0;
+}
+
+static inline int
+tempdir_teardown(void **state)
+{
+	tempdir_remove(*state);
+	return 0;
+}
+
+#define TEMPDIR_TEST(name) \
+	cmocka_unit_test_setup_teardown(name, tempdir_setup, tempdir_teardown)
 
 /* dir/name into `buf`. */
 static inline const char *

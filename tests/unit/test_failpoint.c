@@ -237,20 +237,6 @@ test_variable(void **state)
 	assert_false(failpoint_variable("MIGRATIOND_MUTANTS"));
 }
 
-static int
-setup(void **state)
-{
-	*state = tempdir_make();
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	tempdir_remove(*state);
-	return 0;
-}
-
 int
 main(void)
 {
@@ -260,7 +246,7 @@ main(void)
 		cmocka_unit_test(test_ends),
 		cmocka_unit_test(test_drop),
 		cmocka_unit_test(test_sleep),
-		cmocka_unit_test_setup_teardown(test_trace, setup, teardown),
+		TEMPDIR_TEST(test_trace),
 		cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_mutant),
 		cmocka_unit_test(test_variable),

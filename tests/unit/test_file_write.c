@@ -13,20 +13,6 @@
 #include "base/mem.h"
 #include "tempdir.h"
 
-static int
-setup(void **state)
-{
-	*state = tempdir_make();
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	tempdir_remove(*state);
-	return 0;
-}
-
 /* What the folder holds, hidden files too. */
 static size_t
 count_entries(const char *dir)
@@ -148,11 +134,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_new, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_over, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_what_a_crash_left, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_relative, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_failures, setup, teardown),
+		TEMPDIR_TEST(test_new),
+		TEMPDIR_TEST(test_over),
+		TEMPDIR_TEST(test_what_a_crash_left),
+		TEMPDIR_TEST(test_relative),
+		TEMPDIR_TEST(test_failures),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

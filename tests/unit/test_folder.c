@@ -14,20 +14,6 @@
 #include "core/folder.h"
 #include "tempdir.h"
 
-static int
-setup(void **state)
-{
-	*state = tempdir_make();
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	tempdir_remove(*state);
-	return 0;
-}
-
 static struct folder *
 load(const char *dir)
 {
@@ -549,30 +535,28 @@ test_a_text_is_kept_once(void **state)
 	folder_unref(folder);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_load),
-		TEST(test_references),
-		TEST(test_folders_that_cannot_be_used),
-		TEST(test_another_layout_was_named),
-		TEST(test_a_folder_without_rights),
-		TEST(test_a_file_without_rights),
-		TEST(test_too_many_files),
-		TEST(test_find),
-		TEST(test_equal),
-		TEST(test_equal_looks_at_versions_and_problems),
-		TEST(test_settled),
-		TEST(test_problems_are_bounded_and_blockers_are_kept),
-		TEST(test_a_problem_keeps_its_own_words),
-		TEST(test_a_bad_file_is_a_note_with_its_place),
-		TEST(test_a_file_that_is_too_large),
-		TEST(test_a_folder_that_is_too_large),
-		TEST(test_ids_are_checked_for_every_layout),
-		TEST(test_a_text_is_kept_once),
+		TEMPDIR_TEST(test_load),
+		TEMPDIR_TEST(test_references),
+		TEMPDIR_TEST(test_folders_that_cannot_be_used),
+		TEMPDIR_TEST(test_another_layout_was_named),
+		TEMPDIR_TEST(test_a_folder_without_rights),
+		TEMPDIR_TEST(test_a_file_without_rights),
+		TEMPDIR_TEST(test_too_many_files),
+		TEMPDIR_TEST(test_find),
+		TEMPDIR_TEST(test_equal),
+		TEMPDIR_TEST(test_equal_looks_at_versions_and_problems),
+		TEMPDIR_TEST(test_settled),
+		TEMPDIR_TEST(test_problems_are_bounded_and_blockers_are_kept),
+		TEMPDIR_TEST(test_a_problem_keeps_its_own_words),
+		TEMPDIR_TEST(test_a_bad_file_is_a_note_with_its_place),
+		TEMPDIR_TEST(test_a_file_that_is_too_large),
+		TEMPDIR_TEST(test_a_folder_that_is_too_large),
+		TEMPDIR_TEST(test_ids_are_checked_for_every_layout),
+		TEMPDIR_TEST(test_a_text_is_kept_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,20 +10,7 @@
 
 #include "base/mem.h"
 #include "core/history.h"
-
-static int
-set_up(void **state)
-{
-	*state = mem_context(NULL, "test");
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	talloc_free(*state);
-	return 0;
-}
+#include "scratch.h"
 
 static void
 test_new_is_empty(void **state)
@@ -170,18 +157,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_new_is_empty, set_up, tear_down),
+		SCRATCH_TEST(test_new_is_empty),
 		cmocka_unit_test(test_remove),
-		cmocka_unit_test_setup_teardown(
-		    test_rows_are_copies_in_their_order, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(
-		    test_all_columns_are_kept, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(
-		    test_baseline_marks_each_row_of_the_key, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(
-		    test_checksums_that_were_noted, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(
-		    test_the_first_reason_to_stop_stays, set_up, tear_down),
+		SCRATCH_TEST(test_rows_are_copies_in_their_order),
+		SCRATCH_TEST(test_all_columns_are_kept),
+		SCRATCH_TEST(test_baseline_marks_each_row_of_the_key),
+		SCRATCH_TEST(test_checksums_that_were_noted),
+		SCRATCH_TEST(test_the_first_reason_to_stop_stays),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,20 +20,6 @@
 	"{\"idx\": 0, \"version\": \"7\", \"when\": " w ", \"tag\": \"" t "\"}"
 #define WITH_WHEN(w) HEAD ENTRY("1", "0000_a") ",\n" ENTRY(w, "0001_b") "]}"
 
-static int
-setup(void **state)
-{
-	*state = tempdir_make();
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	tempdir_remove(*state);
-	return 0;
-}
-
 static void
 write_good(const char *dir)
 {
@@ -608,32 +594,30 @@ test_a_meta_that_is_no_folder(void **state)
 	folder_unref(folder);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_a_folder_as_drizzle_kit_writes_it),
-		TEST(test_a_way_back_in_comments),
-		TEST(test_listing_and_snapshots),
-		TEST(test_versions_and_dialects),
-		TEST(test_broken_journals),
-		TEST(test_broken_entries),
-		TEST(test_when),
-		TEST(test_the_array_gives_the_order),
-		TEST(test_names_for_people),
-		TEST(test_a_missing_file_stays_in_the_folder),
-		TEST(test_files_beside_the_journal_are_noted),
-		TEST(test_links),
-		TEST(test_a_journal_that_leads_outside),
-		TEST(test_no_journal),
-		TEST(test_an_empty_journal_is_fine),
-		TEST(test_too_many_entries),
-		TEST(test_a_journal_that_is_too_large),
-		TEST(test_detect),
-		TEST(test_a_meta_that_leads_outside_is_not_overlooked),
-		TEST(test_a_meta_that_is_no_folder),
+		TEMPDIR_TEST(test_a_folder_as_drizzle_kit_writes_it),
+		TEMPDIR_TEST(test_a_way_back_in_comments),
+		TEMPDIR_TEST(test_listing_and_snapshots),
+		TEMPDIR_TEST(test_versions_and_dialects),
+		TEMPDIR_TEST(test_broken_journals),
+		TEMPDIR_TEST(test_broken_entries),
+		TEMPDIR_TEST(test_when),
+		TEMPDIR_TEST(test_the_array_gives_the_order),
+		TEMPDIR_TEST(test_names_for_people),
+		TEMPDIR_TEST(test_a_missing_file_stays_in_the_folder),
+		TEMPDIR_TEST(test_files_beside_the_journal_are_noted),
+		TEMPDIR_TEST(test_links),
+		TEMPDIR_TEST(test_a_journal_that_leads_outside),
+		TEMPDIR_TEST(test_no_journal),
+		TEMPDIR_TEST(test_an_empty_journal_is_fine),
+		TEMPDIR_TEST(test_too_many_entries),
+		TEMPDIR_TEST(test_a_journal_that_is_too_large),
+		TEMPDIR_TEST(test_detect),
+		TEMPDIR_TEST(test_a_meta_that_leads_outside_is_not_overlooked),
+		TEMPDIR_TEST(test_a_meta_that_is_no_folder),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

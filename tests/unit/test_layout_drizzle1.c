@@ -14,20 +14,6 @@
 #include "core/folder.h"
 #include "tempdir.h"
 
-static int
-setup(void **state)
-{
-	*state = tempdir_make();
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	tempdir_remove(*state);
-	return 0;
-}
-
 static void
 add(const char *dir, const char *name, const char *sql)
 {
@@ -269,17 +255,16 @@ test_an_empty_folder_of_this_layout(void **state)
 int
 main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_a_folder_as_drizzle_kit_writes_it),
-		TEST(test_order),
-		TEST(test_time_and_name),
-		TEST(test_names_without_a_time),
-		TEST(test_what_is_not_run_is_noted),
-		TEST(test_a_journal_beside_it),
-		TEST(test_prisma_is_not_taken_for_drizzle),
-		TEST(test_a_link_out_of_the_folder),
-		TEST(test_an_empty_folder_of_this_layout),
+		TEMPDIR_TEST(test_a_folder_as_drizzle_kit_writes_it),
+		TEMPDIR_TEST(test_order),
+		TEMPDIR_TEST(test_time_and_name),
+		TEMPDIR_TEST(test_names_without_a_time),
+		TEMPDIR_TEST(test_what_is_not_run_is_noted),
+		TEMPDIR_TEST(test_a_journal_beside_it),
+		TEMPDIR_TEST(test_prisma_is_not_taken_for_drizzle),
+		TEMPDIR_TEST(test_a_link_out_of_the_folder),
+		TEMPDIR_TEST(test_an_empty_folder_of_this_layout),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

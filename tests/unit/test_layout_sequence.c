@@ -10,20 +10,6 @@
 #include "core/folder.h"
 #include "tempdir.h"
 
-static int
-setup(void **state)
-{
-	*state = tempdir_make();
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	tempdir_remove(*state);
-	return 0;
-}
-
 /* Write the files, NULL ends them, and load the folder. */
 static struct folder *
 load(const char *dir, const char *const *files)
@@ -287,20 +273,18 @@ test_a_way_back_that_cannot_be_read(void **state)
 	folder_unref(folder);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_order_is_numeric),
-		TEST(test_a_drizzle_marker_is_a_comment_here),
+		TEMPDIR_TEST(test_order_is_numeric),
+		TEMPDIR_TEST(test_a_drizzle_marker_is_a_comment_here),
 		cmocka_unit_test(test_a_number_twice_blocks),
 		cmocka_unit_test(test_names),
-		TEST(test_an_empty_folder_of_this_layout_is_fine),
-		TEST(test_a_directory_with_a_migrations_name),
-		TEST(test_ways_back),
-		TEST(test_a_way_back_that_cannot_be_read),
+		TEMPDIR_TEST(test_an_empty_folder_of_this_layout_is_fine),
+		TEMPDIR_TEST(test_a_directory_with_a_migrations_name),
+		TEMPDIR_TEST(test_ways_back),
+		TEMPDIR_TEST(test_a_way_back_that_cannot_be_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,20 +16,6 @@
 #include "daemon/listen.h"
 #include "tempdir.h"
 
-static int
-setup(void **state)
-{
-	*state = tempdir_make();
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	tempdir_remove(*state);
-	return 0;
-}
-
 static void
 test_parse(void **state)
 {
@@ -335,5 +321,5 @@ main(void)
 		cmocka_unit_test(test_inherited),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, tempdir_setup, tempdir_teardown);
 }

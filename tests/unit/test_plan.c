@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "core/elsewhere.h"
 #include "core/plan.h"
+#include "scratch.h"
 
 /*
  * Folders and histories are written as words here.
@@ -185,20 +186,6 @@ check_counts(const struct plan *plan)
 	for (size_t i = 0; i < plan->n_items; i++)
 		counts[plan->items[i].state]++;
 	assert_memory_equal(counts, plan->counts, sizeof(counts));
-}
-
-static int
-set_up(void **state)
-{
-	*state = mem_context(NULL, "test");
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	talloc_free(*state);
-	return 0;
 }
 
 /* A folder, a history and a wish, and what must come of it. */
@@ -1564,54 +1551,53 @@ test_rows_elsewhere(void **state)
 int
 main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(test_running_again),
-		TEST(test_matching_by_version),
-		TEST(test_matching_by_file),
-		TEST(test_matching_by_name),
-		TEST(test_matching_by_second),
-		TEST(test_rows_that_stand_for_older_ones),
-		TEST(test_a_layout_that_places_rows),
-		TEST(test_what_stands_in_for_older_ones),
-		TEST(test_checksums_of_other_tools),
-		TEST(test_checksums_of_the_journal),
-		TEST(test_what_must_never_change),
-		TEST(test_a_table_that_says_stop),
-		TEST(test_rows_elsewhere),
-		TEST(test_order_and_policy),
-		TEST(test_targets),
-		TEST(test_transactions),
-		TEST(test_baseline),
-		TEST(test_running_failed_invalid),
-		TEST(test_without_a_history_nothing_is_known),
-		TEST(test_unregistered_files),
-		TEST(test_out_of_order_says_which_and_what_to_do),
-		TEST(test_one_out_of_order_after_a_row_without_a_file),
-		TEST(test_modified_says_which),
-		TEST(test_the_name_of_another_is_a_warning),
-		TEST(test_missing_rows_are_a_warning),
-		TEST(test_a_row_is_called_by_what_it_has),
-		TEST(test_null_keys_are_a_warning),
-		TEST(test_a_table_of_another_layout),
-		TEST(test_an_older_table),
-		TEST(test_rows_without_a_name),
-		TEST(test_rows_without_a_name_that_nobody_knows),
-		TEST(test_renamed_says_which),
-		TEST(test_baseline_over_a_history),
-		TEST(test_an_unknown_target_is_quoted),
-		TEST(test_a_script_that_cannot_be_run),
-		TEST(test_each_step_has_its_script),
-		TEST(test_a_setting_that_a_pooler_loses),
-		TEST(test_a_script_in_segments_commits),
-		TEST(test_the_out_of_order_directive),
-		TEST(test_folder_problems),
-		TEST(test_a_refusal_counts_what_else_blocks),
-		TEST(test_problems_are_bounded_and_counted),
-		TEST(test_find),
-		TEST(test_many_with_their_own_rows),
-		TEST(test_many_by_their_checksums),
-		TEST(test_many_of_one_text),
+		SCRATCH_TEST(test_running_again),
+		SCRATCH_TEST(test_matching_by_version),
+		SCRATCH_TEST(test_matching_by_file),
+		SCRATCH_TEST(test_matching_by_name),
+		SCRATCH_TEST(test_matching_by_second),
+		SCRATCH_TEST(test_rows_that_stand_for_older_ones),
+		SCRATCH_TEST(test_a_layout_that_places_rows),
+		SCRATCH_TEST(test_what_stands_in_for_older_ones),
+		SCRATCH_TEST(test_checksums_of_other_tools),
+		SCRATCH_TEST(test_checksums_of_the_journal),
+		SCRATCH_TEST(test_what_must_never_change),
+		SCRATCH_TEST(test_a_table_that_says_stop),
+		SCRATCH_TEST(test_rows_elsewhere),
+		SCRATCH_TEST(test_order_and_policy),
+		SCRATCH_TEST(test_targets),
+		SCRATCH_TEST(test_transactions),
+		SCRATCH_TEST(test_baseline),
+		SCRATCH_TEST(test_running_failed_invalid),
+		SCRATCH_TEST(test_without_a_history_nothing_is_known),
+		SCRATCH_TEST(test_unregistered_files),
+		SCRATCH_TEST(test_out_of_order_says_which_and_what_to_do),
+		SCRATCH_TEST(test_one_out_of_order_after_a_row_without_a_file),
+		SCRATCH_TEST(test_modified_says_which),
+		SCRATCH_TEST(test_the_name_of_another_is_a_warning),
+		SCRATCH_TEST(test_missing_rows_are_a_warning),
+		SCRATCH_TEST(test_a_row_is_called_by_what_it_has),
+		SCRATCH_TEST(test_null_keys_are_a_warning),
+		SCRATCH_TEST(test_a_table_of_another_layout),
+		SCRATCH_TEST(test_an_older_table),
+		SCRATCH_TEST(test_rows_without_a_name),
+		SCRATCH_TEST(test_rows_without_a_name_that_nobody_knows),
+		SCRATCH_TEST(test_renamed_says_which),
+		SCRATCH_TEST(test_baseline_over_a_history),
+		SCRATCH_TEST(test_an_unknown_target_is_quoted),
+		SCRATCH_TEST(test_a_script_that_cannot_be_run),
+		SCRATCH_TEST(test_each_step_has_its_script),
+		SCRATCH_TEST(test_a_setting_that_a_pooler_loses),
+		SCRATCH_TEST(test_a_script_in_segments_commits),
+		SCRATCH_TEST(test_the_out_of_order_directive),
+		SCRATCH_TEST(test_folder_problems),
+		SCRATCH_TEST(test_a_refusal_counts_what_else_blocks),
+		SCRATCH_TEST(test_problems_are_bounded_and_counted),
+		SCRATCH_TEST(test_find),
+		SCRATCH_TEST(test_many_with_their_own_rows),
+		SCRATCH_TEST(test_many_by_their_checksums),
+		SCRATCH_TEST(test_many_of_one_text),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "core/script.h"
+#include "scratch.h"
 
 #define MARKER "--> statement-breakpoint"
 
@@ -58,20 +59,6 @@ show(const void *ctx, const struct script *script)
 		text = mem_printf(ctx, "%s%s", text, segment->transactional ? "]" : ")");
 	}
 	return text;
-}
-
-static int
-set_up(void **state)
-{
-	*state = mem_context(NULL, "test");
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	talloc_free(*state);
-	return 0;
 }
 
 struct script_case {
@@ -481,21 +468,20 @@ test_a_layout_asks_for_no_transaction(void **state)
 int
 main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(test_plain),
-		TEST(test_dialect),
-		TEST(test_dialect_says),
-		TEST(test_what_runs_alone),
-		TEST(test_begin_and_commit),
-		TEST(test_enum_values),
-		TEST(test_psql_files),
-		TEST(test_a_statement_knows_its_place),
-		TEST(test_what_a_segment_begins_with),
-		TEST(test_problems),
-		TEST(test_bounds),
-		TEST(test_a_layout_asks_for_no_transaction),
-		TEST(test_small_files_are_quick),
+		SCRATCH_TEST(test_plain),
+		SCRATCH_TEST(test_dialect),
+		SCRATCH_TEST(test_dialect_says),
+		SCRATCH_TEST(test_what_runs_alone),
+		SCRATCH_TEST(test_begin_and_commit),
+		SCRATCH_TEST(test_enum_values),
+		SCRATCH_TEST(test_psql_files),
+		SCRATCH_TEST(test_a_statement_knows_its_place),
+		SCRATCH_TEST(test_what_a_segment_begins_with),
+		SCRATCH_TEST(test_problems),
+		SCRATCH_TEST(test_bounds),
+		SCRATCH_TEST(test_a_layout_asks_for_no_transaction),
+		SCRATCH_TEST(test_small_files_are_quick),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

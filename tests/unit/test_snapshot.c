@@ -19,20 +19,6 @@
 /* no id and no version is so long */
 #define LONG "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0"
 
-static int
-setup(void **state)
-{
-	*state = tempdir_make();
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	tempdir_remove(*state);
-	return 0;
-}
-
 static void
 test_parse(void **state)
 {
@@ -333,16 +319,12 @@ main(void)
 		cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_parse_what_is_none),
 		cmocka_unit_test(test_parents_have_a_bound),
-		cmocka_unit_test_setup_teardown(
-		    test_read_a_folder_of_snapshots, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_read_in_turns, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_read_once, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-		    test_read_snapshots_beside_migrations, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-		    test_read_what_cannot_be_read, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-		    test_all_together_have_a_bound, setup, teardown),
+		TEMPDIR_TEST(test_read_a_folder_of_snapshots),
+		TEMPDIR_TEST(test_read_in_turns),
+		TEMPDIR_TEST(test_read_once),
+		TEMPDIR_TEST(test_read_snapshots_beside_migrations),
+		TEMPDIR_TEST(test_read_what_cannot_be_read),
+		TEMPDIR_TEST(test_all_together_have_a_bound),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

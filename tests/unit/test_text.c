@@ -9,19 +9,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
-
-static int
-setup(void **state)
-{
-	*state = mem_context(NULL, "test");
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	return talloc_free(*state);
-}
+#include "scratch.h"
 
 static void
 test_additions(void **state)
@@ -194,13 +182,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_additions, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_growth, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-		    test_what_does_not_fit_empties_it, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_json_string, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_sql_quoting, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_shell_word, setup, teardown),
+		SCRATCH_TEST(test_additions),
+		SCRATCH_TEST(test_growth),
+		SCRATCH_TEST(test_what_does_not_fit_empties_it),
+		SCRATCH_TEST(test_json_string),
+		SCRATCH_TEST(test_sql_quoting),
+		SCRATCH_TEST(test_shell_word),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

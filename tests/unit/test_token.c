@@ -48,25 +48,11 @@ test_rotation(void **state)
 	talloc_free(ctx);
 }
 
-static int
-setup(void **state)
-{
-	*state = tempdir_make();
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	tempdir_remove(*state);
-	return 0;
-}
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_rotation, setup, teardown),
+		TEMPDIR_TEST(test_rotation),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "db/tracking.h"
 #include "pgresult.h"
+#include "scratch.h"
 
 #define NAME "\"my schema\".\"a \"\"table\"\"\""
 
@@ -34,20 +35,6 @@ old_table(void)
 
 	tracking_settle(&table, &look);
 	return table;
-}
-
-static int
-set_up(void **state)
-{
-	*state = mem_context(NULL, "test");
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	talloc_free(*state);
-	return 0;
 }
 
 static void
@@ -296,18 +283,17 @@ test_upgrade_is_bounded(void **state)
 int
 main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(test_what_it_is),
-		TEST(test_create),
-		TEST(test_record),
-		TEST(test_forget_and_bless),
-		TEST(test_settle_and_check),
-		TEST(test_other_kinds_have_no_older_one),
-		TEST(test_rows),
-		TEST(test_upgrade),
-		TEST(test_upgrade_without_rows),
-		TEST(test_upgrade_is_bounded),
+		SCRATCH_TEST(test_what_it_is),
+		SCRATCH_TEST(test_create),
+		SCRATCH_TEST(test_record),
+		SCRATCH_TEST(test_forget_and_bless),
+		SCRATCH_TEST(test_settle_and_check),
+		SCRATCH_TEST(test_other_kinds_have_no_older_one),
+		SCRATCH_TEST(test_rows),
+		SCRATCH_TEST(test_upgrade),
+		SCRATCH_TEST(test_upgrade_without_rows),
+		SCRATCH_TEST(test_upgrade_is_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

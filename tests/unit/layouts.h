@@ -83,3 +83,52 @@ layouts_check_problem(const struct folder *folder, bool blocks, const char *file
 	assert_int_equal(problem->err.line, line);
 	assert_string_not_equal(problem->err.hint, "");
 }
+
+/* What becomes of the first migration when its file is this text: a note in that line. */
+struct layouts_refused {
+	const char *text, *says;
+	unsigned line;
+};
+
+static inline void
+layouts_check_refused(const char *layout, const struct layouts_refused *rows, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct layouts_file files[] = { { "1_a.sql", rows[i].text },
+			{ NULL, NULL } };
+		struct folder *folder = layouts_load(layout, files);
+
+		layouts_check_problem(
+		    folder, false, "1_a.sql", rows[i].line, rows[i].says);
+		assert_non_null(folder->migrations[0]->problem);
+		assert_null(folder->migrations[0]->down);
+		folder_unref(folder);
+	}
+}
+
+/* A file beside the `first` one, and what is said of it. */
+struct layouts_other {
+	const char *file;
+	bool blocks;
+	const char *says;  /* NULL: nothing */
+	const char *where; /* NULL: in that file */
+};
+
+static inline void
+layouts_check_others(const char *layout, const char *first, const char *text,
+    const struct layouts_other *rows, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct layouts_other *row = &rows[i];
+		const struct layouts_file files[] = { { first, text },
+			{ row->file, text }, { NULL, NULL } };
+		struct folder *folder = layouts_load(layout, files);
+
+		if (row->says)
+			layouts_check_problem(folder, row->blocks,
+			    row->where ? row->where : row->file, 0, row->says);
+		else
+			assert_int_equal(folder->n_problems, 0);
+		folder_unref(folder);
+	}
+}

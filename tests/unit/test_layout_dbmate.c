@@ -50,10 +50,7 @@ test_migrations(void **state)
 static void
 test_files_that_are_refused(void **state)
 {
-	static const struct {
-		const char *text, *says;
-		unsigned line;
-	} rows[] = {
+	static const struct layouts_refused rows[] = {
 		{ "", "there is no line \"-- migrate:up\"", 0 },
 		{ "-- A\n", "there is no line \"-- migrate:up\"", 0 },
 		{ "A;\n" UP, "SQL before", 1 },
@@ -64,42 +61,20 @@ test_files_that_are_refused(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		const struct layouts_file files[] = { { "1_a.sql", rows[i].text },
-			{ NULL, NULL } };
-		struct folder *folder = layouts_load("dbmate", files);
-
-		layouts_check_problem(
-		    folder, false, "1_a.sql", rows[i].line, rows[i].says);
-		assert_non_null(folder->migrations[0]->problem);
-		assert_null(folder->migrations[0]->down);
-		folder_unref(folder);
-	}
+	layouts_check_refused("dbmate", rows, ARRAY_SIZE(rows));
 }
 
 static void
 test_other_files(void **state)
 {
-	static const struct {
-		const char *file;
-		const char *says;
-		bool blocks;
-	} rows[] = {
-		{ "seed.sql", "dbmate passes it over", false },
-		{ "9_c.sql", "the same number", true },
-		{ "10_c.sql", "dbmate runs 10_c.sql before 9_b.sql", true },
+	static const struct layouts_other rows[] = {
+		{ "seed.sql", false, "dbmate passes it over", NULL },
+		{ "9_c.sql", true, "the same number", NULL },
+		{ "10_c.sql", true, "dbmate runs 10_c.sql before 9_b.sql", NULL },
 	};
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		const struct layouts_file files[] = { { "9_b.sql", UP },
-			{ rows[i].file, UP }, { NULL, NULL } };
-		struct folder *folder = layouts_load("dbmate", files);
-
-		layouts_check_problem(
-		    folder, rows[i].blocks, rows[i].file, 0, rows[i].says);
-		folder_unref(folder);
-	}
+	layouts_check_others("dbmate", "9_b.sql", UP, rows, ARRAY_SIZE(rows));
 }
 
 int

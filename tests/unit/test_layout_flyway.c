@@ -94,45 +94,30 @@ test_files_that_are_refused(void **state)
 static void
 test_other_files(void **state)
 {
-	static const struct {
-		const char *file, *where;
-		bool blocks;
-		const char *says; /* NULL: nothing is said */
-	} rows[] = {
-		{ "V1.0__b.sql", "V1__a.sql", true, "have the same version" },
-		{ "V2__B.java", NULL, true, "a program cannot be run here" },
-		{ "V2__b.sh", NULL, true, "a program cannot be run here" },
-		{ "Helper.java", NULL, false, NULL },
-		{ "B1__b.sql", NULL, false, NULL },
-		{ "B2__b.sql", NULL, false, NULL },
-		{ "R__views.sql", NULL, false, "a repeatable migration" },
-		{ "beforeMigrate.sql", NULL, false, "a callback of Flyway's" },
-		{ "afterEachMigrate__x.sql", NULL, false, "a callback of Flyway's" },
-		{ "createSchema.sql", NULL, false, "a callback of Flyway's" },
-		{ "seed.sql", NULL, false, "Flyway passes it over" },
-		{ "V__b.sql", NULL, false, "Flyway passes it over" },
-		{ "Vx__b.sql", NULL, false, "Flyway passes it over" },
-		{ "v2__b.sql", NULL, false, "Flyway passes it over" },
-		{ "U2__b.sql", NULL, false, "an undo migration whose" },
-		{ "U1__b.sql", NULL, false, NULL },
-		{ "more/V2__b.sql", "more", true, "in this sub-folder" },
-		{ "more/b.sql", NULL, false, NULL },
+	static const struct layouts_other rows[] = {
+		{ "V1.0__b.sql", true, "have the same version", "V1__a.sql" },
+		{ "V2__B.java", true, "a program cannot be run here", NULL },
+		{ "V2__b.sh", true, "a program cannot be run here", NULL },
+		{ "Helper.java", false, NULL, NULL },
+		{ "B1__b.sql", false, NULL, NULL },
+		{ "B2__b.sql", false, NULL, NULL },
+		{ "R__views.sql", false, "a repeatable migration", NULL },
+		{ "beforeMigrate.sql", false, "a callback of Flyway's", NULL },
+		{ "afterEachMigrate__x.sql", false, "a callback of Flyway's", NULL },
+		{ "createSchema.sql", false, "a callback of Flyway's", NULL },
+		{ "seed.sql", false, "Flyway passes it over", NULL },
+		{ "V__b.sql", false, "Flyway passes it over", NULL },
+		{ "Vx__b.sql", false, "Flyway passes it over", NULL },
+		{ "v2__b.sql", false, "Flyway passes it over", NULL },
+		{ "U2__b.sql", false, "an undo migration whose", NULL },
+		{ "U1__b.sql", false, NULL, NULL },
+		{ "more/V2__b.sql", true, "in this sub-folder", "more" },
+		{ "more/b.sql", false, NULL, NULL },
+		{ "LICENSE", false, NULL, NULL },
 	};
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		const struct layouts_file files[] = { { "V1__a.sql", "A;" },
-			{ rows[i].file, "B;" }, { "LICENSE", "" }, { NULL, NULL } };
-		struct folder *folder = layouts_load("flyway", files);
-
-		if (rows[i].says)
-			layouts_check_problem(folder, rows[i].blocks,
-			    rows[i].where ? rows[i].where : rows[i].file, 0,
-			    rows[i].says);
-		else
-			assert_int_equal(folder->n_problems, 0);
-		folder_unref(folder);
-	}
+	layouts_check_others("flyway", "V1__a.sql", "A;", rows, ARRAY_SIZE(rows));
 }
 
 static void

@@ -39,35 +39,22 @@ test_migrations(void **state)
 static void
 test_other_files(void **state)
 {
-	static const struct {
-		const char *file;
-		bool blocks;
-		const char *says; /* NULL: nothing is said */
-	} rows[] = {
-		{ "2_x.sql", false, "golang-migrate passes it over" },
-		{ "x.up.sql", false, "golang-migrate passes it over" },
-		{ "2_x.down.sql", false,
-		    "a down migration whose migration is not there" },
-		{ "2_x.txt", false, NULL },
-		{ "01_x.up.sql", true,
-		    "01_x.up.sql and 1_a.up.sql have the same number" },
-		{ "1_x.down.sql", false, NULL },
-		{ "1234567890123456789_x.up.sql", true, "the number has 19 digits" },
+	static const struct layouts_other rows[] = {
+		{ "2_x.sql", false, "golang-migrate passes it over", NULL },
+		{ "x.up.sql", false, "golang-migrate passes it over", NULL },
+		{ "2_x.down.sql", false, "a down migration whose migration is not there",
+		    NULL },
+		{ "2_x.txt", false, NULL, NULL },
+		{ "01_x.up.sql", true, "01_x.up.sql and 1_a.up.sql have the same number",
+		    "1_a.up.sql" },
+		{ "1_x.down.sql", false, NULL, NULL },
+		{ "1234567890123456789_x.up.sql", true, "the number has 19 digits",
+		    NULL },
 	};
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		const struct layouts_file files[] = { { "1_a.up.sql", "A;" },
-			{ rows[i].file, "B;" }, { NULL, NULL } };
-		struct folder *folder = layouts_load("golang-migrate", files);
-
-		if (rows[i].says)
-			layouts_check_problem(folder, rows[i].blocks,
-			    i == 4 ? "1_a.up.sql" : rows[i].file, 0, rows[i].says);
-		else
-			assert_int_equal(folder->n_problems, 0);
-		folder_unref(folder);
-	}
+	layouts_check_others(
+	    "golang-migrate", "1_a.up.sql", "A;", rows, ARRAY_SIZE(rows));
 }
 
 int

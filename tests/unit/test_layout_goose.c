@@ -52,10 +52,7 @@ test_migrations(void **state)
 static void
 test_files_that_are_refused(void **state)
 {
-	static const struct {
-		const char *text, *says;
-		unsigned line;
-	} rows[] = {
+	static const struct layouts_refused rows[] = {
 		{ "", "there is no line \"-- +goose Up\"", 0 },
 		{ "-- A;\n", "there is no line \"-- +goose Up\"", 0 },
 		{ "\nA;\n" UP, "SQL before", 2 },
@@ -78,43 +75,22 @@ test_files_that_are_refused(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		const struct layouts_file files[] = { { "1_a.sql", rows[i].text },
-			{ NULL, NULL } };
-		struct folder *folder = layouts_load("goose", files);
-
-		layouts_check_problem(
-		    folder, false, "1_a.sql", rows[i].line, rows[i].says);
-		assert_non_null(folder->migrations[0]->problem);
-		assert_null(folder->migrations[0]->down);
-		folder_unref(folder);
-	}
+	layouts_check_refused("goose", rows, ARRAY_SIZE(rows));
 }
 
 static void
 test_other_files(void **state)
 {
-	static const struct {
-		const char *file;
-		bool blocks;
-		const char *says;
-	} rows[] = {
-		{ "seed.sql", false, "goose passes it over" },
-		{ "2_x.go", true, "written in Go" },
-		{ "01_b.sql", true, "01_b.sql and 1_a.sql have the same number" },
-		{ "0_b.sql", false, "the number 0 is goose's own row" },
+	static const struct layouts_other rows[] = {
+		{ "seed.sql", false, "goose passes it over", NULL },
+		{ "2_x.go", true, "written in Go", NULL },
+		{ "01_b.sql", true, "01_b.sql and 1_a.sql have the same number",
+		    "1_a.sql" },
+		{ "0_b.sql", false, "the number 0 is goose's own row", NULL },
 	};
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		const struct layouts_file files[] = { { "1_a.sql", UP "A;" },
-			{ rows[i].file, UP "B;" }, { NULL, NULL } };
-		struct folder *folder = layouts_load("goose", files);
-
-		layouts_check_problem(folder, rows[i].blocks,
-		    i == 2 ? "1_a.sql" : rows[i].file, 0, rows[i].says);
-		folder_unref(folder);
-	}
+	layouts_check_others("goose", "1_a.sql", UP "A;", rows, ARRAY_SIZE(rows));
 }
 
 /* What is no goose folder stays a sequence. */

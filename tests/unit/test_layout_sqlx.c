@@ -46,28 +46,17 @@ test_migrations(void **state)
 static void
 test_other_files(void **state)
 {
-	static const struct {
-		const char *file;
-		bool blocks;
-		const char *says;
-	} rows[] = {
-		{ "seed.sql", false, "not named as a migration" },
-		{ "2_x.down.sql", false,
-		    "a down migration whose migration is not there" },
-		{ "1_b.up.sql", true, "1_a.sql and 1_b.up.sql have the same number" },
-		{ "2 b_c.sql", false, "not named as a migration" },
+	static const struct layouts_other rows[] = {
+		{ "seed.sql", false, "not named as a migration", NULL },
+		{ "2_x.down.sql", false, "a down migration whose migration is not there",
+		    NULL },
+		{ "1_b.up.sql", true, "1_a.sql and 1_b.up.sql have the same number",
+		    NULL },
+		{ "2 b_c.sql", false, "not named as a migration", NULL },
 	};
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		const struct layouts_file files[] = { { "1_a.sql", "A;" },
-			{ rows[i].file, "B;" }, { NULL, NULL } };
-		struct folder *folder = layouts_load("sqlx", files);
-
-		layouts_check_problem(
-		    folder, rows[i].blocks, rows[i].file, 0, rows[i].says);
-		folder_unref(folder);
-	}
+	layouts_check_others("sqlx", "1_a.sql", "A;", rows, ARRAY_SIZE(rows));
 }
 
 /* Its files are as those of others: nobody is taken for sqlx by the look. */

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/spelling.h"
 #include "base/text.h"
+#include "base/utf8.h"
 #include "daemon/conninfo.h"
 #include "daemon/options.h"
 
@@ -106,6 +107,22 @@ unknown_flag(
 	return misused(err, command, "%s has no flag --%s", command->name, word);
 }
 
+/*
+ * What JSON cannot carry, or no daemon takes, would be left out of a request: "apply" with a
+ * target that is left out applies everything.
+ */
+static int
+check_text(const struct ctl_command *command, const char *name, size_t len,
+    const char *text, struct err *err)
+{
+	if (!utf8_is_valid(text, strlen(text), NULL))
+		return misused(err, command, "%.*s is not valid UTF-8", (int)len, name);
+	if (strlen(text) > ARGS_BYTES)
+		return misused(err, command, "%.*s is longer than %u bytes", (int)len,
+		    name, ARGS_BYTES);
+	return 0;
+}
+
 static int
 check_value(const struct ctl_command *command, const struct ctl_flag *flag,
     const char *text, struct err *err)
@@ -164,6 +181,7 @@ take_flag(const void *ctx, int argc, char *const *argv, int *i, struct args *arg
 	const struct ctl_flag *flag = find_flag(args->command, name, len);
 	const struct option_row *setting = find_setting(name, len);
 	const char *text = "";
+	int at = *i;
 
 	if (!flag && !setting)
 		return unknown_flag(args->command, name, len, err);
@@ -175,7 +193,8 @@ take_flag(const void *ctx, int argc, char *const *argv, int *i, struct args *arg
 			return -1;
 	}
 	if (flag) {
-		if (check_value(args->command, flag, text, err) < 0)
+		if (check_text(args->command, argv[at], len + 2, text, err) < 0 ||
+		    check_value(args->command, flag, text, err) < 0)
 			return -1;
 		args->flags =
 		    mem_grow(ctx, args->flags, struct args_flag, args->n_flags + 1);
@@ -256,6 +275,8 @@ take_operand(struct args *args, const char *text, struct err *err)
 	if (ctl_is_list(word, len) && !ctl_list_has(word, len, text))
 		return misused(err, args->command, "\"%.60s\" is none of %.*s", text,
 		    (int)len, word);
+	if (check_text(args->command, word, len, text, err) < 0)
+		return -1;
 	args->operands[args->n_operands++] = text;
 	return 0;
 }

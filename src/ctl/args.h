@@ -21,6 +21,7 @@
 #include "ctl/command.h"
 
 #define ARGS_OPERANDS 4u
+#define ARGS_BYTES    4096u /* of a value or an operand */
 
 /* A flag that was given, with its value ("" for a switch). */
 struct args_flag {

@@ -53,6 +53,13 @@ check_framing(struct request *request)
 }
 
 static int
+refuse_length(struct request *request)
+{
+	return request_refuse(request, 413, CAT_CONFIGURATION, NULL,
+	    "the body is larger than %u bytes", BOUND_BODY_BYTES);
+}
+
+static int
 check_length(struct request *request)
 {
 	const char *value = request_header(request, "Content-Length");
@@ -64,8 +71,7 @@ check_length(struct request *request)
 		return refuse_framing(request, "Content-Length is no number");
 	if (digits <= 9 && strtoul(value, NULL, 10) <= BOUND_BODY_BYTES)
 		return 0;
-	return request_refuse(request, 413, CAT_CONFIGURATION, NULL,
-	    "the body is larger than %u bytes", BOUND_BODY_BYTES);
+	return refuse_length(request);
 }
 
 static int
@@ -233,6 +239,9 @@ guard_check_body(struct request *request)
 	const char *coding = request_header(request, "Content-Encoding");
 	bool is_plain = !coding || strcasecmp(coding, "identity") == 0;
 
+	/* what did not fit is emptied, and an empty body asks for everything */
+	if (text_failed(&request->body))
+		return refuse_length(request);
 	if (request->body.len == 0 && !request_header(request, "Origin"))
 		return 0;
 	if (is_plain && type && is_json_type(type) &&

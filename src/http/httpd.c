@@ -196,11 +196,7 @@ handle(struct connection *connection)
 	struct request *request = connection->request;
 
 	request->state = REQUEST_READY;
-	if (text_failed(&request->body))
-		request_refuse(request, 413, CAT_CONFIGURATION, NULL,
-		    "the body is larger than %u bytes", BOUND_BODY_BYTES);
-	else
-		route_dispatch(request);
+	route_dispatch(request);
 	return request->state == REQUEST_PARKED ? park(connection)
 						: queue_reply(connection);
 }

@@ -210,6 +210,17 @@ def test_what_to_type_next_can_be_pasted(ctl_on, drizzle, database):
     assert database.has_table("a")
 
 
+@pytest.mark.parametrize("target", [b"0000_users\xff", b"x" * 100000])
+def test_a_target_that_cannot_be_sent_applies_nothing(ctl_on, sample,
+                                                      database, target):
+    ctl = ctl_on(sample)
+    done = subprocess.run(
+        [ctl_binary(), *map(str, ctl.flags), "apply", "--target", target],
+        env=environment(), timeout=60, capture_output=True, check=False)
+    assert done.returncode == USAGE and b"--target" in done.stderr
+    assert not database.has_table("users")
+
+
 def test_standard_descriptors_may_be_closed(ctl_on, sample, database):
     ctl = ctl_on(sample)
     done = subprocess.run(

@@ -143,6 +143,37 @@ test_wrong(void **state)
 	}
 }
 
+/* Left out of the request it would be another request. */
+static void
+test_what_no_request_can_carry(void **state)
+{
+	static char long_text[ARGS_BYTES + 2];
+	const struct {
+		const char *words[WORDS];
+		const char *text;
+	} rows[] = {
+		{ { "apply", "--target", "0001\xff" }, "--target is not valid UTF-8" },
+		{ { "apply", "--target=\xc3" }, "--target is not valid UTF-8" },
+		{ { "apply", "--target", long_text },
+		    "--target is longer than 4096 bytes" },
+		{ { "baseline", "0001\xff" }, "ID is not valid UTF-8" },
+		{ { "rollback", long_text }, "ID is longer than 4096 bytes" },
+	};
+
+	(void)state;
+	memset(long_text, 'x', sizeof(long_text) - 1);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		void *ctx = talloc_new(NULL);
+		struct args args;
+		struct err err = { 0 };
+
+		assert_int_equal(parse(ctx, rows[i].words, &args, &err), -1);
+		assert_string_equal(err.text, rows[i].text);
+		assert_int_equal(err.exit_code, EXIT_USAGE);
+		talloc_free(ctx);
+	}
+}
+
 static void
 test_durations(void **state)
 {
@@ -255,6 +286,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_right),
 		cmocka_unit_test(test_wrong),
+		cmocka_unit_test(test_what_no_request_can_carry),
 		cmocka_unit_test(test_durations),
 		cmocka_unit_test(test_tables),
 		cmocka_unit_test(test_operands),

@@ -166,6 +166,30 @@ request_query(struct request *request, const char *name)
 	return NULL;
 }
 
+static bool
+is_listed(const char *const *list, const char *name)
+{
+	for (; *list; list++) {
+		if (strcmp(*list, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+const char *
+request_query_other(struct request *request, const char *const *known)
+{
+	for (const char *p = request->query; p; p = strchr(p, '&')) {
+		char *name;
+
+		p += *p == '&';
+		name = mem_strndup(request, p, strcspn(p, "&="));
+		if (name[0] && !is_listed(known, name))
+			return name;
+	}
+	return NULL;
+}
+
 static size_t
 skip_blank(const char *s)
 {

@@ -139,6 +139,12 @@ void request_adopt_id(struct request *request);
  */
 const char *request_query(struct request *request, const char *name);
 
+/*
+ * The name of the first parameter that is none of `known`, which NULL ends; owned by the
+ * request. NULL: there is no other.
+ */
+const char *request_query_other(struct request *request, const char *const *known);
+
 /* ---- content negotiation, RFC 9110 section 12.5.1 ---- */
 
 /*

@@ -265,13 +265,30 @@ check_accept(struct request *request)
 		       : "application/json, text/plain");
 }
 
+/*
+ * What is to be done stands in the body; an apply that passed over ?target=ID or ?dry_run would
+ * apply everything.
+ */
+static int
+check_query(struct request *request)
+{
+	static const char *const known[] = { "format", "pretty", "wait", "async", NULL };
+	const char *other = request_query_other(request, known);
+
+	if (!other)
+		return 0;
+	return request_refuse(request, 400, CAT_CONFIGURATION,
+	    "what is to be done stands in the body: curl --json '{\"target\": \"0043\"}'",
+	    "there is no parameter %s of a POST", other);
+}
+
 static int
 check_write(struct request *request)
 {
 	struct api *api = request->api;
 
 	if (auth_check(request, api->ops->token(api->app), api->now_mono_us()) < 0 ||
-	    guard_check_body(request) < 0)
+	    guard_check_body(request) < 0 || check_query(request) < 0)
 		return -1;
 	log_info("write requested", LOG_STR("path", request->path),
 	    LOG_STR("peer", request->peer), LOG_STR("request", request->id));

@@ -214,6 +214,12 @@ BAD = [
         (200, 400)),
     Bad("unknown state", request("GET", "/migrations?state=nosuch"),
         (200, 400)),
+    Bad("a member of the body in the query",
+        request("POST", "/apply?target=0001", ["Content-Length: 0"]), 400,
+        says("target")),
+    Bad("dry run in the query",
+        request("POST", "/apply?async=1&dry_run=1", ["Content-Length: 0"]),
+        400, says("dry_run")),
     Bad("unknown format", request("GET", "/status?format=xml"),
         (200, 400, 406)),
 ]

@@ -143,6 +143,41 @@ test_query(void **state)
 	talloc_free(fake);
 }
 
+static void
+test_other_parameters(void **state)
+{
+	static const char *const known[] = { "a", "bc", NULL };
+	static const struct {
+		const char *query;
+		const char *other;
+	} cases[] = {
+		{ NULL, NULL },
+		{ "", NULL },
+		{ "&&", NULL },
+		{ "a", NULL },
+		{ "a=1&bc=2&a", NULL },
+		{ "b=1", "b" },
+		{ "a=1&&target=0001&x", "target" },
+		{ "%61=1", "%61" },
+		{ "=1&A=1", "A" },
+	};
+	struct fake *fake = fake_new();
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct request *request = fake_request(fake, "POST", "/");
+		const char *other;
+
+		request->query = cases[i].query;
+		other = request_query_other(request, known);
+		if (cases[i].other)
+			assert_string_equal(other, cases[i].other);
+		else
+			assert_null(other);
+	}
+	talloc_free(fake);
+}
+
 #define PROMETHEUS_2_42                                                            \
 	"application/openmetrics-text;version=1.0.0,application/openmetrics-text;" \
 	"version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
@@ -477,6 +512,7 @@ main(void)
 		cmocka_unit_test(test_headers_without_regard_to_case),
 		cmocka_unit_test(test_request_id),
 		cmocka_unit_test(test_query),
+		cmocka_unit_test(test_other_parameters),
 		cmocka_unit_test(test_accept),
 		cmocka_unit_test(test_several_accept_headers_count_together),
 		cmocka_unit_test(test_who_wants_text),

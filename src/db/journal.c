@@ -99,16 +99,26 @@ journal_create(const void *ctx, bool schema_exists)
 	return journal_create_with(ctx, schema_exists, CREATE_TABLE);
 }
 
+#define WIDEN                                                            \
+	"ALTER TABLE migrationd.runs ADD COLUMN IF NOT EXISTS tracking " \
+	"pg_catalog.text"
+
 /* It waits for whoever reads the table, a dump perhaps: then a later run adds it. */
 struct pgconn_statement
 journal_widen(const void *ctx, bool with_timeout)
 {
 	return (struct pgconn_statement){
 		.sql = mem_printf(ctx, "%s%s",
-		    with_timeout ? "SET LOCAL lock_timeout = '2s'; " : "",
-		    "ALTER TABLE migrationd.runs "
-		    "ADD COLUMN IF NOT EXISTS tracking pg_catalog.text"),
+		    with_timeout ? "SET LOCAL lock_timeout = '2s'; " : "", WIDEN),
 	};
+}
+
+void
+journal_ask_to_widen(struct err *err)
+{
+	err_set(err, CAT_PERMISSION_DENIED,
+	    "table migrationd.runs is of an older release, and does not tell services that "
+	    "share this database apart: let its owner run: " WIDEN);
 }
 
 /* ---- writing ---- */

@@ -68,8 +68,12 @@ struct pgconn_statement journal_about(const void *ctx, const struct tracking_tab
 	alias ".tracking OPERATOR(pg_catalog.=) $1::pg_catalog.text AND " alias \
 	      ".version OPERATOR(pg_catalog.=) $2::pg_catalog.text"
 
-/* The column that says whose a run is, for a table without. DDL as well. */
+/*
+ * The column that says whose a run is, for a table without. DDL as well. And what to say where only
+ * another role can add it.
+ */
 struct pgconn_statement journal_widen(const void *ctx, bool with_timeout);
+void journal_ask_to_widen(struct err *err);
 
 /* Whose runs. */
 struct journal_owner {

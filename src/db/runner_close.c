@@ -116,6 +116,18 @@ journal_send_ddl(
 	return RUN_JOURNAL;
 }
 
+/* What is noted goes without, for the migrations are applied. */
+static void
+journal_warn_older(struct runner *runner)
+{
+	struct err note = { 0 };
+
+	journal_ask_to_widen(&note);
+	log_warning_with(&note, "the journal cannot be brought up to date",
+	    LOG_STR("run", runner->run->id));
+	run_add_warning(runner->run, &note);
+}
+
 /* It may be absent, or of a release that did not say whose a run is. */
 static enum run_state
 journal_looked(struct runner *runner, const PGresult *result)
@@ -124,32 +136,40 @@ journal_looked(struct runner *runner, const PGresult *result)
 	struct pgconn_statement ddl;
 
 	*journal = journal_read_look(result);
-	if (journal->exists && (journal->says_whose || !journal->may_widen))
-		return journal_write(runner);
 	if (!journal->exists && !journal->may_create)
 		return RUN_UNLOCK;
 	if (!journal->exists) {
 		ddl = journal_create(runner->scratch, journal->schema_exists);
 		return journal_send_ddl(runner, JOURNAL_CREATE, &ddl);
 	}
-	ddl =
-	    journal_widen(runner->scratch, engine_can(&runner->engine, ENGINE_TIMEOUTS));
-	return journal_send_ddl(runner, JOURNAL_WIDEN, &ddl);
+	if (!journal->says_whose && journal->may_widen) {
+		ddl = journal_widen(
+		    runner->scratch, engine_can(&runner->engine, ENGINE_TIMEOUTS));
+		return journal_send_ddl(runner, JOURNAL_WIDEN, &ddl);
+	}
+	if (!journal->says_whose)
+		journal_warn_older(runner);
+	return journal_write(runner);
+}
+
+/* A column that could not be added this time: noted as a release would that knows no better. */
+static enum run_state
+journal_failed(struct runner *runner, const struct err *err)
+{
+	if (runner->stage == JOURNAL_WIDEN && pgconn_is_open(runner->conn))
+		return journal_write(runner);
+	log_warning_with(err,
+	    "the run could not be noted in the journal: a daemon that is started later does "
+	    "not know of it",
+	    LOG_STR("run", runner->run->id));
+	return pgconn_is_open(runner->conn) ? RUN_UNLOCK : RUN_DONE;
 }
 
 static enum run_state
 journal_answer(struct runner *runner, const struct pgconn_reply *reply)
 {
-	if (err_is_set(&reply->err)) {
-		log_debug("the journal could not be written",
-		    LOG_STR("error", reply->err.text));
-		if (!pgconn_is_open(runner->conn))
-			return RUN_DONE;
-		/* as a release would that knows no better */
-		if (runner->stage == JOURNAL_WIDEN)
-			return journal_write(runner);
-		return RUN_UNLOCK;
-	}
+	if (err_is_set(&reply->err))
+		return journal_failed(runner, &reply->err);
 	switch (runner->stage) {
 	case JOURNAL_LOOK:
 		return journal_looked(runner, reply->result);

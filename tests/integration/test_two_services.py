@@ -159,6 +159,28 @@ def test_the_journal_of_another_role_is_used_as_it_is(service, database,
                      f'GRANT SELECT, INSERT ON migrationd.runs TO "{role}"')
     guest = service("b", url=database.url_as(role))
     before = len(postgres.log())
-    assert guest.apply().status == 200
+    got = guest.apply()
+    assert got.status == 200
     assert database.value("SELECT count(*) FROM migrationd.runs") == 2
     assert postgres.log_count("must be owner of", after=before) == 0
+
+    # and it says what the owner has to run
+    [warning] = got.json()["warnings"]
+    assert "migrationd.runs is of an older release" in warning
+    database.execute(warning.split("let its owner run: ")[1])
+    write(guest.folder / "0002_more.sql", "CREATE TABLE more (id int);")
+    got = wait_until(lambda: (r := guest.apply().json())["applied"] and r, 10)
+    assert got["warnings"] == []
+    assert database.query("SELECT tracking FROM migrationd.runs ORDER BY id") == [
+        (None,), (None,), ("public.svc_b",)]
+
+
+def test_a_journal_that_does_not_take_the_run_is_said(service, database):
+    """The migrations are applied all the same."""
+    daemon = service("a")
+    assert daemon.apply().status == 200
+    database.execute("ALTER TABLE migrationd.runs ADD CHECK (id IS NULL) NOT VALID")
+    write(daemon.folder / "0002_more.sql", "CREATE TABLE more (id int);")
+    wait_until(lambda: daemon.apply().json()["applied"], 10)
+    assert "the run could not be noted in the journal" in daemon.stderr()
+    assert database.value("SELECT count(*) FROM migrationd.runs") == 1

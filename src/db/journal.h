@@ -34,20 +34,29 @@ struct journal_look {
 const struct pgconn_statement *journal_look(void);
 struct journal_look journal_read_look(const PGresult *result);
 
-/* The same of another table of ours, whatever we may do with it. */
-#define JOURNAL_LOOK(table)                                                  \
-	"SELECT EXISTS (SELECT FROM pg_catalog.pg_class c "                  \
-	"JOIN pg_catalog.pg_namespace n "                                    \
-	"ON n.oid OPERATOR(pg_catalog.=) c.relnamespace "                    \
-	"WHERE n.nspname OPERATOR(pg_catalog.=) 'migrationd' "               \
-	"AND c.relname OPERATOR(pg_catalog.=) '" table "'), "                \
-	"pg_catalog.has_database_privilege("                                 \
-	"pg_catalog.current_database(), 'CREATE') OR "                       \
-	"coalesce((SELECT pg_catalog.has_schema_privilege(n.oid, 'CREATE') " \
-	"FROM pg_catalog.pg_namespace n "                                    \
-	"WHERE n.nspname OPERATOR(pg_catalog.=) 'migrationd'), false), "     \
-	"EXISTS (SELECT FROM pg_catalog.pg_namespace n "                     \
-	"WHERE n.nspname OPERATOR(pg_catalog.=) 'migrationd')"
+/*
+ * The same of another table of ours, whatever we may do with it. And where the server then says
+ * that we may not, what to do (42501; else nothing).
+ */
+#define JOURNAL_LOOK(table) \
+	"SELECT c.oid IS NOT NULL, " JOURNAL_MAY_CREATE " " JOURNAL_FROM(table)
+void journal_hint_rights(const char *table, struct err *err);
+
+/* Where there is a schema, the right to make another one is none. */
+#define JOURNAL_MAY_CREATE                                                            \
+	"CASE WHEN n.oid IS NULL THEN "                                               \
+	"pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE') " \
+	"ELSE pg_catalog.has_schema_privilege(n.oid, 'CREATE') END, "                 \
+	"n.oid IS NOT NULL"
+
+/* One row, of schema `n` and table `c`, of NULLs where there are none. */
+#define JOURNAL_FROM(table)                                 \
+	"FROM (SELECT 1) AS one "                           \
+	"LEFT JOIN pg_catalog.pg_namespace AS n "           \
+	"ON n.nspname OPERATOR(pg_catalog.=) 'migrationd' " \
+	"LEFT JOIN pg_catalog.pg_class AS c "               \
+	"ON c.relnamespace OPERATOR(pg_catalog.=) n.oid "   \
+	"AND c.relname OPERATOR(pg_catalog.=) '" table "'"
 
 /*
  * CREATE TABLE IF NOT EXISTS, and before it the schema unless that is there: to name it

@@ -25,6 +25,16 @@ journal_read_look(const PGresult *result)
 	};
 }
 
+void
+journal_hint_rights(const char *table, struct err *err)
+{
+	if (strcmp(err->sqlstate, "42501") == 0)
+		err_hint(err,
+		    "let its owner GRANT USAGE ON SCHEMA migrationd TO this role, and GRANT "
+		    "SELECT, INSERT, UPDATE, DELETE ON migrationd.%s TO this role",
+		    table);
+}
+
 struct pgconn_statement
 journal_create_with(const void *ctx, bool schema_exists, const char *create_table)
 {
@@ -48,6 +58,8 @@ journal_about(const void *ctx, const struct tracking_table *table, const char *v
 
 /* ---- the runs ---- */
 
+#define FROM_RUNS JOURNAL_FROM("runs")
+
 /*
  * Usable is what counts: a table that the role may not write is as good as none.
  * pg_catalog and the privilege functions can be asked by anybody.
@@ -61,19 +73,10 @@ journal_look(void)
 		    "AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') "
 		    "AND pg_catalog.has_table_privilege(c.oid, 'SELECT') "
 		    "AND pg_catalog.has_table_privilege(c.oid, 'INSERT'), "
-		    "c.oid IS NULL AND CASE WHEN n.oid IS NULL THEN "
-		    "pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE') "
-		    "ELSE pg_catalog.has_schema_privilege(n.oid, 'CREATE') END, "
-		    "n.oid IS NOT NULL, "
+		    "c.oid IS NULL AND " JOURNAL_MAY_CREATE ", "
 		    "t.attname IS NOT NULL, "
-		    "t.attname IS NULL AND pg_catalog.pg_has_role(c.relowner, 'USAGE') "
-		    "FROM (SELECT 1) AS one "
-		    "LEFT JOIN pg_catalog.pg_namespace AS n "
-		    "ON n.nspname OPERATOR(pg_catalog.=) 'migrationd' "
-		    "LEFT JOIN pg_catalog.pg_class AS c "
-		    "ON c.relnamespace OPERATOR(pg_catalog.=) n.oid "
-		    "AND c.relname OPERATOR(pg_catalog.=) 'runs' "
-		    "LEFT JOIN pg_catalog.pg_attribute AS t "
+		    "t.attname IS NULL AND pg_catalog.pg_has_role(c.relowner, 'USAGE') " FROM_RUNS
+		    " LEFT JOIN pg_catalog.pg_attribute AS t "
 		    "ON t.attrelid OPERATOR(pg_catalog.=) c.oid "
 		    "AND t.attname OPERATOR(pg_catalog.=) 'tracking' "
 		    "AND NOT t.attisdropped",

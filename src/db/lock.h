@@ -49,7 +49,7 @@ struct lock_ops {
 
 	/*
 	 * What has to be there first; NULL: nothing. `look` answers as journal_look does;
-	 * `create` is DDL, `rows` is not. And what to do where that fails.
+	 * `create` is DDL, `rows` is not. And what to do where the rights to its table are missing.
 	 */
 	struct pgconn_statement (*look)(const void *ctx, const struct lock *lock);
 	struct pgconn_statement (*create)(const void *ctx, bool schema_exists);

@@ -180,6 +180,8 @@ batch_answer(struct runner *runner, const struct pgconn_reply *reply)
 
 	if (err_is_set(&err) && runner->stage == BATCH_COUNT && !reply->lost)
 		err_wrap(&err, "batch-count");
+	if (runner->stage == BATCH_READ)
+		journal_hint_rights("batches", &err);
 	if (err_is_set(&err))
 		return runner_fail_here(runner, &err);
 	if (runner_is_stopping(runner))

@@ -264,7 +264,7 @@ lock_answer_step(struct runner *runner, const struct pgconn_reply *reply)
 	struct err err = reply->err;
 	bool ours = false;
 
-	if (err_is_set(&err) && runner->stage < LOCK_TRY)
+	if (strcmp(err.sqlstate, "42501") == 0 && runner->lock.ops->prepare_hint != NULL)
 		err_hint(&err, "%s", runner->lock.ops->prepare_hint);
 	if (err_is_set(&err) ||
 	    (runner->stage == LOCK_TRY &&

@@ -125,6 +125,10 @@ runner_create_notes(struct runner *runner, const struct journal_look *look,
 {
 	struct pgconn_statement ddl = create(runner->scratch, look->schema_exists);
 
+	if (!look->may_create && look->schema_exists)
+		return runner_fail_unjournalled(runner,
+		    "the role may not create a table in the schema migrationd",
+		    "let its owner GRANT USAGE, CREATE ON SCHEMA migrationd TO this role");
 	if (!look->may_create)
 		return runner_fail_unjournalled(runner,
 		    "the role may not create the schema migrationd",
@@ -302,8 +306,12 @@ resume_found_effect(struct runner *runner, const PGresult *result)
 static enum run_state
 resume_answer(struct runner *runner, const struct pgconn_reply *reply)
 {
-	if (err_is_set(&reply->err))
-		return runner_fail_here(runner, &reply->err);
+	struct err err = reply->err;
+
+	if (runner->stage == RESUME_READ)
+		journal_hint_rights("statements", &err);
+	if (err_is_set(&err))
+		return runner_fail_here(runner, &err);
 	if (runner->cancelled)
 		return runner_fail_stopped(runner);
 	switch (runner->stage) {

@@ -8,7 +8,7 @@ import pytest
 
 from harness import ctl
 
-FINE, FAILED, UNREACHABLE = 0, 5, 6
+FINE, FAILED, UNREACHABLE, REFUSED = 0, 5, 6, 8
 TABLE = ("CREATE TABLE schema_migrations (version text PRIMARY KEY, name text"
          " NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())")
 
@@ -67,6 +67,59 @@ def test_a_schema_of_somebody_else(database, role, drizzle, table):
     assert done.returncode == FAILED, done.err
     assert "permission denied for schema Their own" in done.err
     grant(database, role, done.err)
+    done = ctl.run(*flags, "apply")
+    assert done.returncode == FINE, done.err
+
+
+NOTES = ("CREATE TABLE migrationd.{} (tracking text, version text, number int4,"
+         " digest text, run_id uuid, started_at timestamptz DEFAULT now(),"
+         " finished_at timestamptz, batches int8, rows int8, total int8, bound int8,"
+         " updated_at timestamptz DEFAULT now(), PRIMARY KEY (tracking, version{}))")
+IN_SEGMENTS = ("CREATE TABLE own.a (id int);\nVACUUM own.a;",
+               NOTES.format("statements", ", number"))
+IN_BATCHES = ("-- migrationd: batch\nUPDATE own.fill SET id = 1 WHERE id IN"
+              " (SELECT id FROM own.fill WHERE id = 0 LIMIT 10);",
+              NOTES.format("batches", ""))
+
+
+@pytest.mark.parametrize("there", [
+    "SELECT 1", 'GRANT CREATE ON DATABASE "{1}" TO "{0}"', None],
+    ids=["schema", "schema and a right that is none", "table"])
+@pytest.mark.parametrize("sql, table", [IN_SEGMENTS, IN_BATCHES],
+                         ids=["segments", "batches"])
+def test_where_notes_cannot_be_kept(database, role, drizzle, there, sql, table):
+    """What runs in several transactions is noted in a schema that is another's."""
+    database.execute(
+        "CREATE SCHEMA migrationd; CREATE SCHEMA drizzle; CREATE TABLE own.fill AS"
+        f' SELECT 0 AS id; ALTER TABLE own.fill OWNER TO "{role}";'
+        f'GRANT ALL ON SCHEMA drizzle TO "{role}"')
+    database.execute((there or table).format(role, database.name))
+    flags = ["--migrations", drizzle([("0000_a", sql)]), "--database-url",
+             database.url_as(role)]
+    done = ctl.run(*flags, "apply")
+    assert done.returncode == (REFUSED if there else FAILED), done.err
+    assert database.query("SELECT to_regclass('own.a'), id FROM own.fill") == [
+        (None, 0)], "nothing was begun"
+    grant(database, role, done.err)
+    done = ctl.run(*flags, "apply")
+    assert done.returncode == FINE, done.err
+
+
+def test_a_lease_that_may_not_be_taken(database, role, drizzle):
+    """It may be read, and its rows may be made."""
+    database.execute(
+        "CREATE SCHEMA migrationd; CREATE TABLE migrationd.locks (name text PRIMARY KEY,"
+        " token text, epoch int8, holder text, acquired_at timestamptz,"
+        " expires_at timestamptz); CREATE SCHEMA drizzle;"
+        f'GRANT ALL ON SCHEMA drizzle TO "{role}";'
+        f'GRANT USAGE ON SCHEMA migrationd TO "{role}";'
+        f'GRANT SELECT, INSERT ON migrationd.locks TO "{role}"')
+    flags = ["--migrations", drizzle([("0000_a", "CREATE TABLE own.a ();")]),
+             "--lock", "lease", "--database-url", database.url_as(role)]
+    done = ctl.run(*flags, "apply")
+    assert done.returncode == FAILED, done.err
+    assert "SELECT, INSERT and UPDATE on that table" in done.err
+    database.execute(f'GRANT UPDATE ON migrationd.locks TO "{role}"')
     done = ctl.run(*flags, "apply")
     assert done.returncode == FINE, done.err
 

@@ -50,6 +50,58 @@ def test_readme_names_tests_that_are_there():
     assert found > 20, table
 
 
+def renaming():
+    """What the page says to do for a tracking table that gets another name."""
+    text = (CHECKOUT / "man" / "migrationd.conf.5").read_text(encoding="utf-8")
+    return re.search(r"BEGIN;\n.*COMMIT;\n", text, re.S)[0]
+
+
+@pytest.mark.parametrize("done", [True, False], ids=["as told", "renamed alone"])
+def test_a_tracking_table_is_renamed(start_daemon, sequence, workdir, database, done):
+    """With what the journal knows of it; and without, that is forgotten."""
+    folder = sequence({"0001_a.sql": "CREATE TABLE a (n int);",
+                       "0002_b.sql": "CREATE TABLE b (n int);",
+                       "0003_c.sql": "CREATE TABLE c (n int);"})
+    for name, sql in (("seeds", "INSERT INTO a VALUES (1);"),
+                      ("repeatable", "CREATE OR REPLACE VIEW v AS SELECT 1;")):
+        (workdir / name).mkdir()
+        (workdir / name / "it.sql").write_text(sql, encoding="ascii")
+
+    def start(**options):
+        return start_daemon(
+            "--migrations", folder, "--database-url", database.url, options={
+                "layout": "sequence", "tracking": "schema_migrations",
+                "refresh_interval": "1s", "settle": "50ms",
+                "seeds": workdir / "seeds", "repeatable": workdir / "repeatable",
+                "on_modified": "warn", **options})
+    daemon = start()
+    daemon.wait_verdict("pending")
+    database.execute("CREATE TABLE a (n int)")
+    assert daemon.post("/baseline", json={"target": "0001_a"}).status == 200
+    assert daemon.apply(json={"target": "0002_b"}).status == 200
+    (folder / "0003_c.sql").write_text("SELECT nonsense;", encoding="ascii")
+    daemon.apply().problem(422)
+    assert daemon.apply(json={"phases": ["repeatable", "seeds"]}).status == 200
+    daemon.wait_verdict("failed")
+    daemon.stop()
+
+    said = renaming()
+    database.execute(said if done else said.splitlines()[1])
+    (folder / "0002_b.sql").write_text("CREATE TABLE b (m int);", encoding="ascii")
+    daemon = start(tracking_table="app_migrations")
+    if done:
+        daemon.wait_verdict("failed")
+        states = ["baseline", "modified", "failed"]
+    else:
+        daemon.wait_verdict("pending")
+        states = ["applied", "applied", "pending"]
+    assert [daemon.states()[i] for i in ("0001_a", "0002_b", "0003_c")] == states
+    got = daemon.apply(json={"phases": ["repeatable", "seeds"]})
+    assert got.status == 200, repr(got)
+    assert len(got.json()["applied"]) == (0 if done else 2)
+    assert database.value("SELECT count(*) FROM a") == (1 if done else 2)
+
+
 def init_container(path):
     """The command of the container that calls curl, a list in either form."""
     text = path.read_text(encoding="utf-8")

@@ -2,6 +2,7 @@
 #include "base/spelling.h"
 
 #include <limits.h>
+#include <stdbool.h>
 #include <string.h>
 
 static unsigned
@@ -10,8 +11,8 @@ least(unsigned a, unsigned b)
 	return a < b ? a : b;
 }
 
-unsigned
-spelling_distance(const char *word, const char *name)
+static unsigned
+distance_of(const char *word, const char *name)
 {
 	unsigned row[SPELLING_BYTES];
 	size_t word_len = strlen(word);
@@ -37,8 +38,21 @@ spelling_distance(const char *word, const char *name)
 	return row[name_len];
 }
 
-bool
-spelling_is_near(const char *word, unsigned distance)
+void
+spelling_try(struct spelling *spelling, const char *name)
 {
-	return distance <= 1 + strlen(word) / 4;
+	unsigned distance = distance_of(spelling->word, name);
+
+	if (spelling->nearest && spelling->distance <= distance)
+		return;
+	spelling->nearest = name;
+	spelling->distance = distance;
+}
+
+const char *
+spelling_nearest(const struct spelling *spelling)
+{
+	bool is_near = spelling->distance <= 1 + strlen(spelling->word) / 4;
+
+	return is_near ? spelling->nearest : NULL;
 }

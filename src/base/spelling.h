@@ -4,24 +4,27 @@
 /*
  * "did you mean": how far a word is from a name that it may have been meant for.
  *
- *	for (each name) {
- *		unsigned off = spelling_distance(word, name);
+ *	struct spelling spelling = { .word = "statsu" };
  *
- *		if (off < best) ...
- *	}
- *	if (spelling_is_near(word, best)) ... nearest
+ *	for (each name)
+ *		spelling_try(&spelling, name);
+ *	spelling_nearest(&spelling)     "status"
  */
-
-#include <stdbool.h>
 
 /* What is longer is near to nothing. */
 #define SPELLING_BYTES 64
 
-/*
- * How many characters to add, drop or change (Levenshtein). The beginning of a name, of
- * three characters at least, is as good as one slip of the finger.
- */
-unsigned spelling_distance(const char *word, const char *name);
+struct spelling {
+	const char *word;
+	const char *nearest; /* of those that were tried; the first where several are */
+	/*
+	 * How many characters to add, drop or change (Levenshtein). The beginning of a name,
+	 * of three characters at least, is as good as one slip of the finger.
+	 */
+	unsigned distance;
+};
 
-/* Whether a word may have been meant for a name that is so far away. */
-bool spelling_is_near(const char *word, unsigned distance);
+void spelling_try(struct spelling *spelling, const char *name);
+
+/* The name that the word may have been meant for, or NULL. */
+const char *spelling_nearest(const struct spelling *spelling);

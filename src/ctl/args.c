@@ -68,19 +68,11 @@ find_setting(const char *name, size_t len)
 	return row;
 }
 
-/* The nearest of the flags to a word that is none. */
 static void
-look_for_near(
-    const struct ctl_flag *flags, const char *word, const char **nearest, unsigned *best)
+try_flags(struct spelling *spelling, const struct ctl_flag *flags)
 {
-	for (; flags && flags->name; flags++) {
-		unsigned off = spelling_distance(word, flags->name);
-
-		if (off < *best) {
-			*best = off;
-			*nearest = flags->name;
-		}
-	}
+	for (; flags && flags->name; flags++)
+		spelling_try(spelling, flags->name);
 }
 
 static int
@@ -88,16 +80,16 @@ unknown_flag(
     const struct ctl_command *command, const char *name, size_t len, struct err *err)
 {
 	char word[SPELLING_BYTES];
-	const char *nearest = NULL;
-	const char *setting;
-	unsigned best = SPELLING_BYTES;
+	struct spelling spelling = { .word = word };
+	const char *nearest, *setting;
 	char flag[OPTION_NAME];
 
 	snprintf(word, sizeof(word), "%.*s", (int)len, name);
-	look_for_near(command ? command->flags : NULL, word, &nearest, &best);
-	look_for_near(ctl_flags, word, &nearest, &best);
+	try_flags(&spelling, command ? command->flags : NULL);
+	try_flags(&spelling, ctl_flags);
+	nearest = spelling_nearest(&spelling);
 	setting = option_nearest(word);
-	if (nearest && spelling_is_near(word, best))
+	if (nearest)
 		err_hint(err, "did you mean --%s?", nearest);
 	else if (setting)
 		err_hint(err, "did you mean %s?",
@@ -255,10 +247,12 @@ find_command(int argc, char *const *argv, const struct ctl_command **command)
 static int
 unknown_command(const char *word, struct err *err)
 {
-	const struct ctl_command *near = ctl_command_nearest(word);
+	struct spelling spelling = { .word = word };
 
-	if (near)
-		err_hint(err, "did you mean %s?", near->name);
+	for (size_t i = 0; i < ctl_command_count; i++)
+		spelling_try(&spelling, ctl_commands[i].name);
+	if (spelling_nearest(&spelling))
+		err_hint(err, "did you mean %s?", spelling_nearest(&spelling));
 	return misused(err, NULL, "there is no command %.60s", word);
 }
 

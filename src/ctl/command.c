@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/macros.h"
-#include "base/spelling.h"
 
 static const struct ctl_flag end = { .name = NULL };
 
@@ -209,23 +208,6 @@ ctl_command_find(const char *name)
 			return &ctl_commands[i];
 	}
 	return NULL;
-}
-
-const struct ctl_command *
-ctl_command_nearest(const char *name)
-{
-	const struct ctl_command *nearest = NULL;
-	unsigned best = SPELLING_BYTES;
-
-	for (size_t i = 0; i < ctl_command_count; i++) {
-		unsigned off = spelling_distance(name, ctl_commands[i].name);
-
-		if (off < best) {
-			best = off;
-			nearest = &ctl_commands[i];
-		}
-	}
-	return spelling_is_near(name, best) ? nearest : NULL;
 }
 
 size_t

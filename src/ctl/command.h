@@ -66,9 +66,6 @@ extern const struct ctl_flag ctl_flags[];
 
 const struct ctl_command *ctl_command_find(const char *name);
 
-/* The command that was probably meant, or NULL. */
-const struct ctl_command *ctl_command_nearest(const char *name);
-
 /*
  * The operand `index` of a command: its length, 0 when there are not so many; *word is
  * where it begins, without brackets, *optional whether it may be left out.

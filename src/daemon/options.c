@@ -381,21 +381,14 @@ const char *
 option_nearest(const char *name)
 {
 	char spelled[OPTION_NAME];
-	const char *nearest = NULL;
-	unsigned best = 0;
+	struct spelling spelling = { .word = spelled };
 	size_t len = strlen(name);
 
 	if (len >= sizeof(spelled))
 		return NULL;
 	for (size_t i = 0; i <= len; i++)
 		spelled[i] = name[i] == '-' ? '_' : (char)tolower((unsigned char)name[i]);
-	for (size_t i = 0; i < option_count; i++) {
-		unsigned off = spelling_distance(spelled, option_table[i].name);
-
-		if (!nearest || off < best) {
-			nearest = option_table[i].name;
-			best = off;
-		}
-	}
-	return spelling_is_near(spelled, best) ? nearest : NULL;
+	for (size_t i = 0; i < option_count; i++)
+		spelling_try(&spelling, option_table[i].name);
+	return spelling_nearest(&spelling);
 }

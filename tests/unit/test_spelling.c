@@ -32,19 +32,39 @@ test_distance(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		assert_int_equal(
-		    spelling_distance(rows[i].word, rows[i].name), rows[i].distance);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct spelling spelling = { .word = rows[i].word };
+
+		spelling_try(&spelling, rows[i].name);
+		assert_int_equal(spelling.distance, rows[i].distance);
+	}
 }
 
 static void
-test_near(void **state)
+test_nearest(void **state)
 {
+	static const struct {
+		const char *word;
+		const char *nearest;
+	} rows[] = {
+		{ "l", "ls" }, { "xl", NULL }, { "histroy", "history" },
+		{ "histyro", "history" }, { "hysotri", NULL }, { "sl", NULL },
+		{ "la", "ls" }, /* the first of two */
+	};
+
 	(void)state;
-	assert_true(spelling_is_near("ls", 1));
-	assert_false(spelling_is_near("ls", 2));
-	assert_true(spelling_is_near("histroy", 2));
-	assert_false(spelling_is_near("histroy", 3));
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct spelling spelling = { .word = rows[i].word };
+
+		assert_null(spelling_nearest(&spelling));
+		spelling_try(&spelling, "history");
+		spelling_try(&spelling, "ls");
+		spelling_try(&spelling, "lb");
+		if (rows[i].nearest)
+			assert_string_equal(spelling_nearest(&spelling), rows[i].nearest);
+		else
+			assert_null(spelling_nearest(&spelling));
+	}
 }
 
 int
@@ -52,7 +72,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_distance),
-		cmocka_unit_test(test_near),
+		cmocka_unit_test(test_nearest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -128,39 +128,16 @@ check_folder(const struct folder *folder, struct err *err)
 	return -1;
 }
 
-static int
-make(const void *ctx, const struct author_request *request, struct author_made **made,
-    struct err *err)
-{
-	struct author_made *result = mem_zero(ctx, struct author_made);
-
-	if (check_folder(request->folder, err) < 0 ||
-	    request->folder->layout->author(request, result, err) < 0)
-		return -1;
-	*made = result;
-	return 0;
-}
-
-int
-author_create(const void *ctx, const struct folder *folder, const char *description,
-    int64_t now_us, struct author_made **made, struct err *err)
-{
-	const struct author_request request = {
-		.folder = folder, .description = description, .now_us = now_us
-	};
-
-	return make(ctx, &request, made, err);
-}
-
 /* What a run would refuse, said before it is in the folder. */
 static int
-check_sql(const char *file, const char *text, size_t len, struct err *err)
+check_sql(const struct author_request *request, struct err *err)
 {
+	const char *file = request->file;
 	void *scratch = mem_context(NULL, "prepare");
 	struct migration m = { .id = file, .version = file, .name = file, .file = file };
 	const struct err *problem;
 
-	migration_set_text(&m, scratch, text, len, NULL);
+	migration_set_text(&m, scratch, request->sql, request->len, NULL);
 	/* as PostgreSQL has it: no server is asked */
 	problem =
 	    m.problem != NULL ? m.problem : script_build(scratch, &m, NULL)->problem;
@@ -171,21 +148,17 @@ check_sql(const char *file, const char *text, size_t len, struct err *err)
 }
 
 int
-author_prepare(const void *ctx, const struct folder *folder, const char *description,
-    const char *file, const char *text, size_t len, int64_t now_us,
+author_create(const void *ctx, const struct author_request *request,
     struct author_made **made, struct err *err)
 {
-	const struct author_request request = {
-		.folder = folder,
-		.description = description,
-		.sql = text,
-		.len = len,
-		.now_us = now_us,
-	};
+	struct author_made *result = mem_zero(ctx, struct author_made);
 
-	if (check_sql(file, text, len, err) < 0)
+	if ((request->sql != NULL && check_sql(request, err) < 0) ||
+	    check_folder(request->folder, err) < 0 ||
+	    request->folder->layout->author(request, result, err) < 0)
 		return -1;
-	return make(ctx, &request, made, err);
+	*made = result;
+	return 0;
 }
 
 int

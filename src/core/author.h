@@ -5,9 +5,10 @@
  * For authors: a new migration in the folder's own style. What is to be written is
  * decided first and without touching anything, so that it can be shown; then written.
  *
+ *	const struct author_request request = { folder, "add users", .now_us = clock_now_us() };
  *	struct author_made *made;
  *
- *	if (author_create(ctx, folder, "add users", clock_now_us(), &made, err) < 0)
+ *	if (author_create(ctx, &request, &made, err) < 0)
  *		return -1;
  *	... made->id, made->files[0].path, made->advice for people
  *	return author_write(folder->path, made, err);
@@ -41,21 +42,23 @@ struct author_made {
 	const char *advice; /* what to do next, a sentence */
 };
 
-/*
- * A file to write SQL into, `description` in its name and head. CONFIGURATION: nothing in
- * the description can be part of a name; the layout is not one we write; the folder has a
- * problem that blocks, which is told.
- */
-int author_create(const void *ctx, const struct folder *folder, const char *description,
-    int64_t now_us, struct author_made **made, struct err *err) MUST_CHECK;
+struct author_request {
+	const struct folder *folder;
+	const char *description; /* in the file's name and head */
+	/* what the file is to hold, and where it is from, for messages; NULL: a template */
+	const char *sql;
+	size_t len;
+	const char *file;
+	int64_t now_us;
+};
 
 /*
- * The same with the SQL that is there already: the `len` bytes of `file`, which is for
- * messages. Refused with file and line is what could not be run. In numbered folders it
- * gets a head and the section for the way back, where it has none.
+ * A file to write SQL into, or with the SQL that is there already; in numbered folders that
+ * gets a head and the section for the way back, where it has none. CONFIGURATION: nothing in
+ * the description can be part of a name; the layout is not one we write; the folder has a
+ * problem that blocks, which is told; the SQL could not be run, with file and line.
  */
-int author_prepare(const void *ctx, const struct folder *folder, const char *description,
-    const char *file, const char *text, size_t len, int64_t now_us,
+int author_create(const void *ctx, const struct author_request *request,
     struct author_made **made, struct err *err) MUST_CHECK;
 
 /*

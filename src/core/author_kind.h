@@ -13,14 +13,6 @@
 
 #include "core/author.h"
 
-struct author_request {
-	const struct folder *folder; /* of that layout, and nothing in it blocks */
-	const char *description;
-	const char *sql; /* what the file is to hold, `len` bytes; NULL: a template */
-	size_t len;
-	int64_t now_us;
-};
-
 /*
  * All of them fill in `made`, which owns what they make. CONFIGURATION when nothing in the
  * description can be part of a name, or the folder is not as it was read.

@@ -106,16 +106,27 @@ load(struct ctl *ctl, struct author **out, struct err *err)
 	return 0;
 }
 
+/* In the folder as it is now. */
+static int
+make(struct ctl *ctl, struct author *author, struct author_request *request,
+    struct err *err)
+{
+	request->folder = author->folder;
+	request->now_us = clock_now_us();
+	if (author_create(author, request, &author->made, err) < 0)
+		return -1;
+	return finish(ctl, author, err);
+}
+
 static int
 create(struct ctl *ctl, struct err *err)
 {
+	struct author_request request = { .description = args_operand(&ctl->args, 0) };
 	struct author *author = NULL;
 
-	if (load(ctl, &author, err) < 0 ||
-	    author_create(author, author->folder, args_operand(&ctl->args, 0),
-		clock_now_us(), &author->made, err) < 0)
+	if (load(ctl, &author, err) < 0)
 		return -1;
-	return finish(ctl, author, err);
+	return make(ctl, author, &request, err);
 }
 
 /* The name of a file without its folder and ".sql", for want of a description. */
@@ -161,20 +172,19 @@ static int
 prepare(struct ctl *ctl, struct err *err)
 {
 	const char *path = args_operand(&ctl->args, 0);
-	const char *description = args_operand(&ctl->args, 1);
+	struct author_request request = { .description = args_operand(&ctl->args, 1),
+		.file = path };
 	bool moves = args_has(&ctl->args, "move") && !args_has(&ctl->args, "dry-run");
 	struct author *author = NULL;
 	char *text = NULL;
-	size_t len = 0;
 
 	if (load(ctl, &author, err) < 0 || refuse_migration(author, path, err) < 0 ||
-	    file_read(author, path, BOUND_FILE_BYTES, &text, &len, err) < 0)
+	    file_read(author, path, BOUND_FILE_BYTES, &text, &request.len, err) < 0)
 		return -1;
-	if (!description)
-		description = description_of(author, path);
-	if (author_prepare(author, author->folder, description, path, text, len,
-		clock_now_us(), &author->made, err) < 0 ||
-	    finish(ctl, author, err) < 0)
+	request.sql = text;
+	if (!request.description)
+		request.description = description_of(author, path);
+	if (make(ctl, author, &request, err) < 0)
 		return -1;
 	if (moves && unlink(path) < 0)
 		return err_set_errno(err, CAT_CONFIGURATION, errno,

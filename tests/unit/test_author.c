@@ -56,8 +56,11 @@ load(struct place *place, const char *layout)
 static int
 create(struct place *place, const char *description)
 {
-	return author_create(
-	    place, place->folder, description, NOW_US, &place->made, &place->err);
+	const struct author_request request = {
+		.folder = place->folder, .description = description, .now_us = NOW_US
+	};
+
+	return author_create(place, &request, &place->made, &place->err);
 }
 
 static void
@@ -296,9 +299,17 @@ test_refused(void **state)
 static int
 prepare(struct place *place, const char *sql)
 {
+	const struct author_request request = {
+		.folder = place->folder,
+		.description = "add b",
+		.sql = sql,
+		.len = strlen(sql),
+		.file = "/tmp/mine.sql",
+		.now_us = NOW_US,
+	};
+
 	err_clear(&place->err);
-	return author_prepare(place, place->folder, "add b", "/tmp/mine.sql", sql,
-	    strlen(sql), NOW_US, &place->made, &place->err);
+	return author_create(place, &request, &place->made, &place->err);
 }
 
 static void

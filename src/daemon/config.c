@@ -169,13 +169,12 @@ phases_of(const struct config *config)
 
 void
 config_target_params(
-    const struct config *config, const char *layout, struct target_params *out)
+    const struct config *config, const struct layout *layout, struct target_params *out)
 {
-	const struct layout *row = layout ? layout_find(layout) : NULL;
 	const char *tracking = config->tracking_name;
 
 	if (!tracking)
-		tracking = row ? row->tracking : "drizzle";
+		tracking = layout ? layout->tracking : layout_drizzle.tracking;
 	*out = (struct target_params){
 		.name = "default",
 		.phases = phases_of(config),

@@ -138,10 +138,10 @@ void config_log_warnings(const struct config *config);
 int config_check_reload(
     const struct config *old, const struct config *new, struct err *err) MUST_CHECK;
 
-/* The parameters of a target with folder layout `layout` (NULL: not known; then tracking
+/* The parameters of a target whose folder has that layout (NULL: not known; then tracking
  * auto means drizzle). Points into the configuration. */
 void config_target_params(
-    const struct config *config, const char *layout, struct target_params *out);
+    const struct config *config, const struct layout *layout, struct target_params *out);
 
 /* Use the private server of --ephemeral: `url` is kept as long as the configuration. */
 void config_use_ephemeral(struct config *config, const char *url);

@@ -132,7 +132,7 @@ static int
 check_manifest(const struct config *config, struct err *err)
 {
 	if (!config->manifest || !config->layout_name ||
-	    strcmp(config->layout_name, "manifest") == 0)
+	    layout_find(config->layout_name) == &layout_manifest)
 		return 0;
 	err_set(err, CAT_CONFIGURATION, "manifest does not go with layout = %s",
 	    config->layout_name);

@@ -145,12 +145,9 @@ once_print(const struct once *once, bool json)
 static void
 once_load(struct once *once, const struct config *config)
 {
-	const struct layout *layout;
-
 	for (unsigned p = 0; p < PHASE_COUNT; p++)
 		once->folders[p] = config_load_folder(config, p);
-	layout = once->folders[PHASE_SCHEMA]->layout;
-	config_target_params(config, layout != NULL ? layout->name : NULL, &once->params);
+	config_target_params(config, once->folders[PHASE_SCHEMA]->layout, &once->params);
 }
 
 enum exit_code

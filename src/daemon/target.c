@@ -224,10 +224,9 @@ static void
 target_observe(struct target *target)
 {
 	struct target_params params;
-	const struct layout *layout = target->phases[PHASE_SCHEMA].folder->layout;
 
 	config_target_params(
-	    target->config, layout != NULL ? layout->name : NULL, &params);
+	    target->config, target->phases[PHASE_SCHEMA].folder->layout, &params);
 	params.name = TARGET_NAME;
 	params.password_memory = target->passwords;
 	if (target->observer != NULL && target_params_equal(target->params, &params)) {

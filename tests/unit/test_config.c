@@ -595,7 +595,7 @@ test_target_treatment(void **state)
 		struct config *config = load(*state, &given, &err);
 		struct target_params params;
 
-		config_target_params(config, "drizzle", &params);
+		config_target_params(config, &layout_drizzle, &params);
 		assert_int_equal(params.lock_mode, rows[i].mode);
 		assert_string_equal(params.direct_url, "host=/run");
 		assert_true(params.guard);
@@ -699,7 +699,7 @@ test_target_params(void **state)
 	struct config *config = load(*state, &given, &err);
 	struct target_params params;
 
-	config_target_params(config, "sequence", &params);
+	config_target_params(config, &layout_sequence, &params);
 	assert_string_equal(params.tracking, "schema_migrations");
 	assert_string_equal(params.database_url, "");
 	assert_int_equal(params.policy.out_of_order, OUT_OF_ORDER_SKIP);
@@ -713,7 +713,7 @@ test_target_params(void **state)
 	assert_int_equal(params.ddl_lock_timeout_ms, 5000);
 	assert_int_equal(params.statement_timeout_ms, 0);
 	assert_int_equal(params.yield_after, 0);
-	config_target_params(config, "drizzle", &params);
+	config_target_params(config, &layout_drizzle, &params);
 	assert_string_equal(params.tracking, "drizzle");
 	config_target_params(config, NULL, &params);
 	assert_string_equal(params.tracking, "drizzle");
@@ -723,7 +723,7 @@ test_target_params(void **state)
 	given.args[1] = "--layout=sequence";
 	config = load(*state, &given, &err);
 	assert_string_equal(config->layout_name, "sequence");
-	config_target_params(config, "sequence", &params);
+	config_target_params(config, &layout_sequence, &params);
 	assert_string_equal(params.tracking, "migration_log");
 	talloc_free(config);
 }

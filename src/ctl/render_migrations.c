@@ -272,7 +272,10 @@ add_database(struct paint *out, const json_t *document)
 	paint_line(out, "", INK_BAD, line.data);
 }
 
-/* "pending   2   applied 41   failed 1": pending always, the others when there are any. */
+/*
+ * "pending   2   applied 41   failed 1": pending always, the others when there are any. NULL:
+ * the database was never read, and "pending 0" would be taken for good news.
+ */
 static void
 add_counts(struct paint *out, const char *label, const json_t *counts)
 {
@@ -281,6 +284,10 @@ add_counts(struct paint *out, const char *label, const json_t *counts)
 	json_t *count;
 
 	paint_label(out, label);
+	if (!counts) {
+		paint_addf(out, "not known yet\n");
+		return;
+	}
 	paint_addf(
 	    out, "%s%d", is_schema ? "" : "pending ", (int)doc_number(counts, "pending"));
 	json_object_foreach((json_t *)counts, state, count) {
@@ -338,6 +345,7 @@ render_status(struct paint *out, const json_t *document)
 {
 	const char *verdict = doc_text(document, "verdict");
 	const char *layout = doc_text(document, "folder.layout");
+	bool was_read = doc_get(document, "database.refreshed_at") != NULL;
 	const json_t *warning, *phase;
 	size_t i;
 
@@ -353,9 +361,10 @@ render_status(struct paint *out, const json_t *document)
 	paint_add(out, INK_PLAIN, layout[0] ? layout : "layout not recognised");
 	paint_addf(out, ")\n");
 	paint_line(out, "tracking", INK_PLAIN, doc_text(document, "tracking.table"));
-	add_counts(out, "pending", doc_get(document, "counts"));
+	add_counts(out, "pending", was_read ? doc_get(document, "counts") : NULL);
 	doc_each(i, phase, doc_get(document, "phases")) {
-		add_counts(out, doc_text(phase, "phase"), doc_get(phase, "counts"));
+		add_counts(out, doc_text(phase, "phase"),
+		    was_read ? doc_get(phase, "counts") : NULL);
 	}
 	add_runs(out, document);
 	doc_each(i, warning, doc_get(document, "warnings")) {

@@ -191,19 +191,26 @@ add_schema(struct text *out, const struct plan *plan)
 	int64_t us = item && item->row ? item->row->applied_at_us : 0;
 	char when[CLOCK_TEXT];
 
-	text_addf(
-	    out, PLAIN_LABEL "%s", "schema", item ? item->id : "nothing applied yet");
+	text_addf(out, PLAIN_LABEL "%s", "schema",
+	    item               ? item->id
+		: !plan->known ? "not known yet"
+			       : "nothing applied yet");
 	if (us)
 		text_addf(out, ", applied %s", plain_time(us, when));
 	text_add_char(out, '\n');
 }
 
 /*
- * "pending   2   applied 41   failed 1": pending always, the others when there are any.
+ * "pending   2   applied 41   failed 1": pending always, the others when there are any. No
+ * number where the table was never read: "pending 0" would be taken for good news.
  */
 static void
 add_counts(struct text *out, const char *label, const struct plan *plan)
 {
+	if (!plan->known) {
+		plain_add_line(out, label, "not known yet");
+		return;
+	}
 	text_addf(out, PLAIN_LABEL "%s%zu", label,
 	    strcmp(label, "pending") == 0 ? "" : "pending ",
 	    plan->counts[MIGRATION_PENDING]);
@@ -334,7 +341,7 @@ plain_status(
 	plain_add_line(out, "folder", line);
 	snprintf(line, sizeof(line), "%s, %s", status->tracking.table,
 	    status->tracking.exists ? status->tracking.kind : "not there yet");
-	plain_add_line(out, "tracking", line);
+	plain_add_line(out, "tracking", status->plan->known ? line : "not known yet");
 	add_schema(out, status->plan);
 	add_counts(out, "pending", status->plan);
 	add_phases(out, status);

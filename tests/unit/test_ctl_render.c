@@ -56,6 +56,10 @@ test_status(void **state)
 	expect(text, "pending   2   applied 1\n");
 	expect(text, "run       none in progress\n");
 	assert_null(strchr(text, '\x1b'));
+
+	fake->status.database = (struct database_facts){ 0 };
+	text = rendered(fake, render_status, json_status(&fake->status), false);
+	expect(text, "pending   not known yet\n");
 	talloc_free(fake);
 }
 
@@ -318,9 +322,11 @@ test_phases(void **state)
 {
 	static const char document[] =
 	    "{\"counts\": {\"pending\": 1}, \"applied\": [],"
+	    " \"database\": {\"refreshed_at\": \"2025-11-20T05:58:12Z\"},"
 	    " \"rolled_back\": [{\"id\": \"0002_b\", \"duration_seconds\": 1}],"
 	    " \"migrations\": [{\"id\": \"0001_a\", \"state\": \"pending\"}],"
-	    " \"phases\": [{\"phase\": \"seeds\", \"migrations\": []},"
+	    " \"phases\": [{\"phase\": \"seeds\", \"migrations\": [],"
+	    " \"counts\": {\"pending\": 0}},"
 	    " {\"phase\": \"data\", \"counts\": {\"pending\": 2, \"failed\": 1},"
 	    " \"migrations\": [{\"id\": \"2026-11-20_x\", \"state\": \"failed\"}],"
 	    " \"failures\": [{\"detail\": \"x.sql: no\"}]}]}";

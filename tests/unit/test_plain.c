@@ -78,10 +78,19 @@ test_status_of_an_empty_world(void **state)
 	plain_status(&out, &fake->status, NULL, false);
 	assert_true(has_line(&out, "database  not known yet, not looked at yet"));
 	assert_true(has_line(&out, "folder    /srv/migrations (layout not recognised)"));
+	/* nobody has read it: no word of what is there, or to do */
+	assert_true(has_line(&out, "tracking  not known yet"));
+	assert_true(has_line(&out, "schema    not known yet"));
+	assert_true(has_line(&out, "pending   not known yet"));
+	assert_null(strstr(out.data, "MIGRATION"));
+
+	text_reset(&out);
+	fake->history = history_new(fake, HISTORY_BY_VERSION);
+	fake_plan(fake);
+	plain_status(&out, &fake->status, NULL, false);
 	assert_true(has_line(&out, "tracking  public.schema_migrations, not there yet"));
 	assert_true(has_line(&out, "schema    nothing applied yet"));
 	assert_true(has_line(&out, "pending   0"));
-	assert_null(strstr(out.data, "MIGRATION"));
 	talloc_free(fake);
 }
 

@@ -165,6 +165,26 @@ add_out_of_order(struct state *state, const struct plan_item *item)
 		check_redo(draft, f, &m, 1);
 }
 
+/* A run would stop before it comes to that. */
+static bool
+is_held(const struct plan *plan)
+{
+	return err_is_set(&plan->refusal) || plan->counts[MIGRATION_IN_DOUBT] > 0;
+}
+
+/* The schema comes first: what is wrong there keeps all phases behind it waiting. */
+static const char *
+way_to_run(const struct state *state)
+{
+	const struct status *status = state->draft->input->status;
+
+	if (status->database.in_recovery)
+		return "this is a standby: apply on the primary";
+	if (is_held(state->plan) || is_held(status->plan))
+		return "POST /apply runs it once nothing stands in the way";
+	return "POST /apply runs it";
+}
+
 static void
 add_pending(struct state *state, const struct plan_item *item)
 {
@@ -176,7 +196,7 @@ add_pending(struct state *state, const struct plan_item *item)
 
 	check_about(state->draft, f, item->migration);
 	if (!running)
-		check_remedy(state->draft, f, "POST /apply runs it");
+		check_remedy(state->draft, f, "%s", way_to_run(state));
 }
 
 /* It stopped a run, by an error or with a question. */

@@ -48,7 +48,7 @@ test_pending(void **state)
 	assert_int_equal(w->check->n_findings, 1);
 	assert_string_equal(f->file, "0001_b.sql");
 	assert_string_equal(f->migration, "0001_b");
-	assert_says(f->remedy, "/apply");
+	assert_string_equal(f->remedy, "POST /apply runs it");
 	assert_int_equal(f->severity, CHECK_WARNING);
 	assert_int_equal(f->exit_code, EXIT_PENDING);
 	assert_int_equal(check_exit_code(w->check), EXIT_PENDING);
@@ -58,6 +58,12 @@ test_pending(void **state)
 	world_check(w);
 	assert_int_equal(world_finding(w, CHECK_PENDING)->severity, CHECK_ERROR);
 	assert_int_equal(check_exit_code(w->check), EXIT_PENDING);
+
+	w->status.database.in_recovery = true;
+	world_check(w);
+	f = world_finding(w, CHECK_PENDING);
+	assert_string_equal(f->remedy, "this is a standby: apply on the primary");
+	w->status.database.in_recovery = false;
 
 	w->input.strict = false;
 	w->plan_input.running = "0001_b";
@@ -154,6 +160,8 @@ test_scripts_that_cannot_be_run(void **state)
 	assert_string_equal(f->migration, "0000_a");
 	assert_int_equal(f->exit_code, EXIT_REFUSED);
 	assert_int_equal(check_exit_code(w->check), EXIT_REFUSED);
+	assert_string_equal(world_finding(w, CHECK_PENDING)->remedy,
+	    "POST /apply runs it once nothing stands in the way");
 
 	w->input.files_only = true;
 	world_check(w);
@@ -843,6 +851,7 @@ test_stopped(void **state)
 	const struct check_finding *f;
 
 	world_entry(w, "0000_a", 1000);
+	world_entry(w, "0001_b", 2000);
 	w->plan_input.failed = "0000_a";
 	err_set(&run->err, CAT_SQL_ERROR, "syntax error");
 	err_where(&run->err, "0000_a.sql", 2);
@@ -862,6 +871,7 @@ test_stopped(void **state)
 	world_check(w);
 	f = world_finding(w, CHECK_IN_DOUBT);
 	assert_string_equal(f->remedy, "POST /repair");
+	assert_says(world_finding(w, CHECK_PENDING)->remedy, "once nothing stands");
 	assert_int_equal(check_exit_code(w->check), EXIT_REFUSED);
 	run_unref(run);
 

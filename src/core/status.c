@@ -71,25 +71,35 @@ pending_sentence(const struct status *status, char *buf, size_t size)
 	    plural(plan->n_steps), plan->steps[0].migration->id);
 }
 
+/* The run that finished last, if what it was to do is still to be done. */
+static const struct run *
+last_apply(const struct status *status)
+{
+	const struct run *run = status->last_run;
+
+	return run != NULL && run->operation == PLAN_APPLY ? run : NULL;
+}
+
 static void
 pending_advice(const struct status *status, char *buf, size_t size)
 {
+	const struct run *run = last_apply(status);
+
 	if (status->database.in_recovery)
 		snprintf(buf, size, "this is a standby: apply on the primary");
 	else if (status->rolled_back != NULL)
 		snprintf(buf, size,
 		    "%s was rolled back: POST /apply runs it again, or an edit of it",
 		    status->rolled_back->id);
-	else if (status->last_run != NULL && status->last_run->outcome == RUN_CANCELLED)
+	else if (run != NULL && run->outcome == RUN_CANCELLED)
 		snprintf(buf, size,
 		    "the last run was cancelled: POST /apply goes on from here; "
 		    "GET /plan shows what is left");
-	else if (status->last_run != NULL && status->last_run->outcome == RUN_FAILED &&
-	    status->last_run->err.file[0] == '\0') /* nothing to mend in a file */
+	else if (run != NULL && run->outcome == RUN_FAILED &&
+	    run->err.file[0] == '\0') /* nothing to mend in a file */
 		snprintf(buf, size, "%s; then POST /apply",
-		    status->last_run->err.hint[0] != '\0'
-			? status->last_run->err.hint
-			: "see to what the last run failed of");
+		    run->err.hint[0] != '\0' ? run->err.hint
+					     : "see to what the last run failed of");
 	else
 		snprintf(buf, size, "POST /apply runs them; GET /plan shows them first");
 }

@@ -301,6 +301,15 @@ test_pending(void **state)
 	err_where(&failed.err, "0003_c.sql", 1); /* which was mended since */
 	check(world, VERDICT_PENDING, "1 migration pending, next is 0003_c", advice);
 
+	/* nor does it go on from a rollback that was cancelled, or does what that needs */
+	err_set(&failed.err, CAT_SQL_ERROR, "no");
+	failed.err.file[0] = '\0';
+	failed.operation = PLAN_BASELINE;
+	check(world, VERDICT_PENDING, "1 migration pending, next is 0003_c", advice);
+	failed.operation = PLAN_ROLLBACK;
+	failed.outcome = RUN_CANCELLED;
+	check(world, VERDICT_PENDING, "1 migration pending, next is 0003_c", advice);
+
 	world->status.rolled_back = world->status.folder->migrations[2];
 	check(world, VERDICT_PENDING, "1 migration pending, next is 0003_c",
 	    "0003_c was rolled back: POST /apply runs it again, or an edit of it");

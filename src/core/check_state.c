@@ -204,9 +204,7 @@ static void
 add_stopped(struct state *state, const struct plan_item *item, enum check_kind kind)
 {
 	struct check_draft *draft = state->draft;
-	const struct run *run = draft->parked;
-	const struct err *err =
-	    run != NULL && strcmp(run->err.migration, item->id) == 0 ? &run->err : NULL;
+	const struct err *err = status_error_of(draft->parked, item);
 	const char *recorded = item->row != NULL ? item->row->error : NULL;
 	struct check_finding *f = check_add(draft, kind, "%s: %s",
 	    kind == CHECK_FAILED ? "the last run failed here" : "the last run asks",

@@ -106,22 +106,19 @@ pending_advice(const struct status *status, char *buf, size_t size)
 
 /* ---- failed ---- */
 
-/* The error of the run that stopped at this migration, where it is known. */
-static const struct err *
-error_of(const struct status *status, const struct plan_item *item)
+const struct err *
+status_error_of(const struct run *parked, const struct plan_item *item)
 {
-	const struct run *run = status->parked;
-
-	if (run == NULL || strcmp(run->err.migration, item->id) != 0)
+	if (parked == NULL || strcmp(parked->err.migration, item->id) != 0)
 		return NULL;
-	return &run->err;
+	return &parked->err;
 }
 
 static void
 failed_sentence(const struct status *status, char *buf, size_t size)
 {
 	const struct plan_item *item = first_item(status->plan, MIGRATION_FAILED);
-	const struct err *err = error_of(status, item);
+	const struct err *err = status_error_of(status->parked, item);
 	char text[1536] = "";
 
 	if (err != NULL)
@@ -136,7 +133,7 @@ static void
 failed_advice(const struct status *status, char *buf, size_t size)
 {
 	const struct plan_item *item = first_item(status->plan, MIGRATION_FAILED);
-	const struct err *err = error_of(status, item);
+	const struct err *err = status_error_of(status->parked, item);
 	const char *file = item->migration->file;
 
 	if (err == NULL)

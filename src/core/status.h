@@ -133,6 +133,12 @@ const struct plan_item *status_find(const struct status *status, const char *nam
 const char *verdict_name(enum verdict verdict);
 
 /*
+ * The error with which the run that is parked in its phase stopped at this migration; NULL:
+ * that was another migration, or there is none.
+ */
+const struct err *status_error_of(const struct run *parked, const struct plan_item *item);
+
+/*
  * One sentence for people, with numbers and names, into buf: "2 migrations
  * pending, next is 0044_add_orders_index". While a run is on, what it does.
  */

@@ -223,7 +223,24 @@ add_counts(struct text *out, const char *label, const struct plan *plan)
 	text_add_char(out, '\n');
 }
 
-/* The phases behind the schema; of what failed in them, what the table says. */
+/* One that failed, and of what: where its table keeps no errors, as the run has told. */
+static void
+add_failed(
+    struct text *out, const struct status_phase *phase, const struct plan_item *item)
+{
+	const struct err *err = status_error_of(phase->parked, item);
+	char line[LONG_TEXT] = "";
+
+	if (item->row && item->row->error)
+		snprintf(line, sizeof(line), "%s", item->row->error);
+	else if (err)
+		err_format(err, line, sizeof(line));
+	text_addf(out, PLAIN_LABEL "%s%s", "failed", item->id, line[0] ? ": " : "");
+	plain_add_clean(out, line);
+	text_add_char(out, '\n');
+}
+
+/* The phases behind the schema. */
 static void
 add_phases(struct text *out, const struct status *status)
 {
@@ -234,14 +251,8 @@ add_phases(struct text *out, const struct status *status)
 			continue;
 		add_counts(out, phase_name((enum phase)p), plan);
 		for (size_t i = 0; i < plan->n_items; i++) {
-			const struct plan_item *item = &plan->items[i];
-
-			if (item->state != MIGRATION_FAILED)
-				continue;
-			text_addf(out, PLAIN_LABEL "%s: ", "failed", item->id);
-			plain_add_clean(
-			    out, item->row && item->row->error ? item->row->error : "");
-			text_add_char(out, '\n');
+			if (plan->items[i].state == MIGRATION_FAILED)
+				add_failed(out, &status->phases[p], &plan->items[i]);
 		}
 	}
 }

@@ -149,6 +149,42 @@ count_of(const struct text *out, const char *part)
 	return n;
 }
 
+/* A phase whose table keeps no errors: the run that stopped there tells. */
+static void
+test_a_failed_phase(void **state)
+{
+	struct fake *fake = fake_new();
+	struct text out = new_text(fake);
+	struct migration *list[] = { fake_migration(fake, "roles", 0) };
+	struct folder folder = { .migrations = list, .n_migrations = 1 };
+	struct history_row row = { .key = "roles", .failed = true, .error = "no table" };
+	struct plan_input input = { .folder = &folder, .failed = "roles" };
+	struct status_phase *seeds = &fake->status.phases[PHASE_SEEDS];
+	struct run run = { .id = "0190", .state = RUN_DONE, .outcome = RUN_FAILED };
+
+	(void)state;
+	folder.path = mem_strdup(fake, "/srv/seeds");
+	input.history = history_new(fake, HISTORY_BY_FILE);
+	err_set(&run.err, CAT_SQL_ERROR, "no such role");
+	err_where(&run.err, "roles.sql", 2);
+	snprintf(run.err.migration, sizeof(run.err.migration), "roles");
+	seeds->folder = &folder;
+	seeds->plan = plan_build(fake, &input);
+	plain_status(&out, &fake->status, NULL, false);
+	assert_true(has_line(&out, "failed    roles"));
+	text_reset(&out);
+	seeds->parked = &run;
+	plain_status(&out, &fake->status, NULL, false);
+	assert_true(has_line(&out, "failed    roles: roles.sql:2: no such role"));
+
+	history_add((struct history *)input.history, &row);
+	seeds->plan = plan_build(fake, &input);
+	text_reset(&out);
+	plain_status(&out, &fake->status, NULL, false);
+	assert_true(has_line(&out, "failed    roles: no table"));
+	talloc_free(fake);
+}
+
 /* What to do stands at the end, and nowhere else on that screen. */
 static void
 test_advice_once(void **state)
@@ -559,6 +595,7 @@ main(void)
 		cmocka_unit_test(test_status_on_one_screen),
 		cmocka_unit_test(test_status_of_an_empty_world),
 		cmocka_unit_test(test_status_when_it_is_on_fire),
+		cmocka_unit_test(test_a_failed_phase),
 		cmocka_unit_test(test_advice_once),
 		cmocka_unit_test(test_a_refused_status),
 		cmocka_unit_test(test_long_lists),

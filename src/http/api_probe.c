@@ -7,6 +7,7 @@
 #include "http/api.h"
 #include "http/json.h"
 #include "http/json_value.h"
+#include "http/plain_line.h"
 #include "http/request.h"
 
 #define TEXT_TYPE        "text/plain; charset=utf-8"
@@ -172,7 +173,8 @@ api_get_current(struct request *request)
 		request_reply_problem_json(request, 503, &err, problem);
 	} else if (request_wants_text(request)) {
 		text_init(&out, request, BOUND_REPLY_BYTES);
-		text_addf(&out, "%s\n", err.text);
+		plain_add_clean(&out, err.text);
+		text_add_char(&out, '\n');
 		request_reply_text(request, 200, TEXT_TYPE, &out);
 	} else {
 		request_reply_json(request, 200,

@@ -233,6 +233,32 @@ test_current(void **state)
 	talloc_free(fake);
 }
 
+/* The schema is current; of the data it tells what the server said, which moves no cursor. */
+static void
+test_current_and_incomplete(void **state)
+{
+	struct fake *fake = fake_new();
+	struct migration *list[] = { fake_migration(fake, "2026-01-02_a", 0) };
+	struct folder folder = { .migrations = list, .n_migrations = 1 };
+	struct history_row row = {
+		.key = "2026-01-02_a", .failed = true, .error = "no \x1b[2Jtable"
+	};
+	struct history *history = history_new(fake, HISTORY_BY_FILE);
+	struct status_phase *data = &fake->status.phases[PHASE_DATA];
+	struct request *request;
+
+	(void)state;
+	history_add(history, &row);
+	data->folder = &folder;
+	data->plan = plan_build(
+	    fake, &(struct plan_input){ .folder = &folder, .history = history });
+	fake_set_applied(fake, 3);
+	request = get(fake, "/current?format=text");
+	assert_int_equal(request->status, 200);
+	assert_non_null(strstr(request->reply, "failed: no \\x1b[2Jtable\n"));
+	talloc_free(fake);
+}
+
 static void
 test_metrics_in_the_format_that_is_asked_for(void **state)
 {
@@ -278,6 +304,7 @@ main(void)
 		cmocka_unit_test(test_readyz),
 		cmocka_unit_test(test_ready_is_not_current),
 		cmocka_unit_test(test_current),
+		cmocka_unit_test(test_current_and_incomplete),
 		cmocka_unit_test(test_metrics_in_the_format_that_is_asked_for),
 	};
 

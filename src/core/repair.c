@@ -6,6 +6,17 @@
 
 #include "base/mem.h"
 
+#define REMOVE_GUARD "remove-guard"
+
+const char *const repair_actions[] = { "retry", "applied", "pending", "checksum",
+	"forget", REMOVE_GUARD, NULL };
+
+bool
+repair_is_of_guard(const char *action)
+{
+	return action != NULL && strcmp(action, REMOVE_GUARD) == 0;
+}
+
 static bool
 is_recorded(const struct plan_item *item)
 {

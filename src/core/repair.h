@@ -11,6 +11,8 @@
  *	checksum   the file is right as it is now: give the row its checksum
  *	forget     take the row away that no file has
  *
+ * and, of no migration at all, remove-guard: the index of guard = on goes.
+ *
  *	if (repair_decide(item, action, &repair, &err) < 0)
  *		...
  *	if (repair.asks_first) ... the journal of statements, and where nothing is in doubt:
@@ -18,6 +20,12 @@
  */
 
 #include "core/plan.h"
+
+/* Those words; NULL ends them. */
+extern const char *const repair_actions[];
+
+/* Whether the word (may be NULL) is remove-guard. */
+bool repair_is_of_guard(const char *action);
 
 struct repair {
 	bool asks_first; /* a statement may be in doubt: then it is about that one */

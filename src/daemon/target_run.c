@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "core/repair.h"
 #include "daemon/report.h"
 #include "daemon/target_internal.h"
 #include "daemon/watch.h"
@@ -175,8 +176,7 @@ check_allowed(const struct target_params *params, const struct run_request *requ
 		    "set rollback = on (--rollback) and reload; a dry run shows what would "
 		    "be undone all the same");
 		err->http_status = 403;
-	} else if (params->guard && request->action != NULL &&
-	    strcmp(request->action, "remove-guard") == 0) {
+	} else if (params->guard && repair_is_of_guard(request->action)) {
 		err_set(err, CAT_CONFIGURATION,
 		    "guard is on: the next run would make the index again");
 		err_hint(err, "set guard = off first, and POST /reload");

@@ -61,7 +61,7 @@ repair_enter(struct runner *runner)
 	const struct plan_item *item;
 	struct repair repair;
 
-	if (strcmp(run->action, "remove-guard") == 0)
+	if (repair_is_of_guard(run->action))
 		return repair_unguard(runner);
 	item = item_now(runner);
 	if (item == NULL && runner_has_more_phases(runner))

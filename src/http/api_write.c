@@ -6,6 +6,7 @@
 
 #include "base/bounds.h"
 #include "base/mem.h"
+#include "core/repair.h"
 #include "http/api.h"
 #include "http/body.h"
 #include "http/json.h"
@@ -335,7 +336,7 @@ api_post_repair(struct request *request)
 
 	if (body_parse(request, BODY_OF_REPAIR, &body) < 0)
 		return;
-	of_guard = body.action && strcmp(body.action, "remove-guard") == 0;
+	of_guard = repair_is_of_guard(body.action);
 	if (!body.action || of_guard == (body.migration != NULL)) {
 		request_refuse(request, 400, CAT_CONFIGURATION,
 		    "send {\"migration\": \"0043\", \"action\": \"retry\"} "

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/names.h"
 #include "core/phase.h"
+#include "core/repair.h"
 
 enum body_type {
 	BODY_FLAG,  /* true or false */
@@ -31,8 +32,6 @@ struct body_member {
 	}
 
 static const char *const modes[] = { "graceful", "now", NULL };
-static const char *const actions[] = { "retry", "applied", "pending", "checksum",
-	"forget", "remove-guard", NULL };
 
 #define MEMBERS_MAX 9
 
@@ -46,7 +45,7 @@ static const struct body_member members_of[][MEMBERS_MAX] = {
 	    MEMBER(reason, BODY_TEXT, NULL) },
 	[BODY_OF_CANCEL] = { MEMBER(mode, BODY_WORD, modes) },
 	[BODY_OF_REPAIR] = { MEMBER(migration, BODY_NAME, NULL),
-	    MEMBER(action, BODY_WORD, actions), MEMBER(reason, BODY_TEXT, NULL) },
+	    MEMBER(action, BODY_WORD, repair_actions), MEMBER(reason, BODY_TEXT, NULL) },
 	[BODY_OF_ROLLBACK] = { MEMBER(to, BODY_NAME, NULL),
 	    MEMBER(steps, BODY_COUNT, NULL), MEMBER(migration, BODY_NAME, NULL),
 	    MEMBER(all, BODY_FLAG, NULL), MEMBER(force, BODY_FLAG, NULL),

@@ -200,11 +200,26 @@ test_plan(void **state)
 	talloc_free(plan);
 }
 
+/* One word is about no migration. */
+static void
+test_words(void **state)
+{
+	size_t n = 0;
+
+	(void)state;
+	for (size_t i = 0; repair_actions[i]; i++)
+		n += repair_is_of_guard(repair_actions[i]);
+	assert_int_equal(n, 1);
+	assert_true(repair_is_of_guard("remove-guard"));
+	assert_false(repair_is_of_guard(NULL));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_decide),
+		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_first_checksum),
 		cmocka_unit_test(test_what_is_no_migration),
 		cmocka_unit_test(test_a_file_that_cannot_be_read),

@@ -295,8 +295,9 @@ def test_status_asks_and_what_it_says_works(serve, drizzle, database):
     assert (f"answer    POST /repair {body}  # the statement ran" in
             daemon.get(f"/runs/{run['id']}?format=text").text)
     told = ctl.run("status", "--server", daemon.base_url).out
-    assert "          migrationctl repair 0000_a applied  # the" in told, told
-    assert "          migrationctl repair 0000_a pending  # the" in told, told
+    command = f"          migrationctl --server {daemon.base_url} repair 0000_a"
+    assert f"{command} applied  # the" in told, told
+    assert f"{command} pending  # the" in told, told
 
     # another daemon reads the question from the journal, and leaves it
     other = serve(folder, "--apply-on-start",
@@ -328,7 +329,8 @@ def test_what_ran_and_is_another_now_is_not_called_applied(
         "next: ")[1]
     told = ctl.run("apply", "--server", daemon.base_url)
     assert told.returncode == 8
-    assert "  migrationctl repair 0000_a pending  # the file" in told.err
+    assert (f"  migrationctl --server {daemon.base_url} repair 0000_a pending"
+            "  # the file" in told.err)
 
 
 def test_what_left_nothing_may_be_mended(serve, drizzle, database):

@@ -278,8 +278,7 @@ read_checksums(struct observer *observer, const struct pgconn_reply *reply)
 static enum look_stage
 checksums_failed(struct observer *observer, const struct pgconn_reply *reply UNUSED)
 {
-	(void)tell(observer, observer->fresh);
-	return LOOK_REPORT;
+	return tell(observer, observer->fresh);
 }
 
 static enum look_stage

@@ -13,7 +13,7 @@
  *
  * and, of no migration at all, remove-guard: the index of guard = on goes.
  *
- *	if (repair_decide(item, action, &repair, &err) < 0)
+ *	if (repair_decide(item, name, action, &repair, &err) < 0)
  *		...
  *	if (repair.asks_first) ... the journal of statements, and where nothing is in doubt:
  *	repair.write ... what becomes of the row; PLAN_KEEP_ROW: nothing, so it is refused

@@ -5,7 +5,7 @@
  * The daemon: owns the loop and every module; start, tick, reload, stop.
  *
  * Callbacks advance only their own object. All that crosses modules happens in
- * app_tick, which runs in uv_prepare once per loop turn: publish what changed (log,
+ * the tick, which uv_prepare runs once per loop turn: publish what changed (log,
  * systemd status), wake parked requests, pump HTTP.
  */
 

@@ -5,7 +5,7 @@
  * The herald: tells those outside what a run does, by hooks and webhooks. Whoever starts
  * runners has one.
  *
- *	on_planned       herald_planned(herald, run, plan, on_go_on, me)
+ *	on_planned       herald_planned(herald, run, outlook, runner_go_on, runner)
  *	the run is done  herald_ended(herald, run)
  *
  * hook_before comes before a run that has something to do, hook_after behind each of

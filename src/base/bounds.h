@@ -29,7 +29,6 @@
 
 /* Database */
 #define BOUND_HISTORY_ROWS    200000u /* rows read from a tracking table */
-#define BOUND_SERVER_TEXT     8192u   /* error text kept from the server */
 #define BOUND_NOTICES_PER_RUN 1000u   /* notices logged in one run; the rest is counted */
 #define BOUND_ADDRESSES       32u /* addresses of the hosts of one connection string */
 #define BOUND_RUN_BYTES \

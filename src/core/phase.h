@@ -26,7 +26,6 @@ enum phase {
 
 /* A set of phases, one bit each. */
 #define PHASE_BIT(phase) (1u << (phase))
-#define PHASES_ALL       (PHASE_BIT(PHASE_COUNT) - 1)
 
 /* "data", for PHASE_DATA: a names_fn (base/names.h). */
 const char *phase_name(size_t phase);

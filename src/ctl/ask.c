@@ -197,6 +197,23 @@ may_ask_again(const struct question *question, int rc, const struct answer *answ
 	return rc == 0 ? is_passing(answer) : category_is_retryable(err->category);
 }
 
+/* Whether there is patience left; then some of it is spent. */
+static bool
+spend_patience(struct ask *ask, int64_t ms)
+{
+	if (clock_mono_us() >= ask->patience_until_us || ask->interrupts > 0)
+		return false;
+	ask_pause(ask, ms);
+	return true;
+}
+
+bool
+ask_may_repeat(struct ask *ask, const struct question *question, int64_t pause_ms)
+{
+	return !is_for_once(question) && spend_patience(ask, pause_ms) &&
+	    ask->interrupts == 0;
+}
+
 static int
 put_while_patient(struct ask *ask, const struct question *question, const void *ctx,
     struct answer *answer, struct err *err)
@@ -209,11 +226,9 @@ put_while_patient(struct ask *ask, const struct question *question, const void *
 		rc = ask->backend->put(ask->state, question, ctx, answer, err);
 		if (rc == 0)
 			read_document(ctx, answer);
-		if (!may_ask_again(question, rc, answer, err))
+		if (!may_ask_again(question, rc, answer, err) ||
+		    !spend_patience(ask, RETRY_MS))
 			return rc;
-		if (clock_mono_us() >= ask->patience_until_us || ask->interrupts > 0)
-			return rc;
-		ask_pause(ask, RETRY_MS);
 	}
 }
 

@@ -100,6 +100,12 @@ bool ask_is_local(const struct ask *ask);
 int ask_put(struct ask *ask, const struct question *question, const void *ctx,
     struct answer *answer, struct err *err) MUST_CHECK;
 
+/*
+ * Whether to put that question again, whose answer may be another one soon: not a rollback, and
+ * while there is patience and no signal. Then `pause_ms` have passed.
+ */
+bool ask_may_repeat(struct ask *ask, const struct question *question, int64_t pause_ms);
+
 /* Let the loop turn until something happened, for `ms` at the most. */
 void ask_turn(struct ask *ask, int64_t ms);
 

@@ -35,6 +35,7 @@ struct ctl {
 	    program; /* "migrationctl" and the flags that say where; NULL till they are read */
 	int64_t patience_ms; /* how long to go on with what may work later */
 	int exit_code;       /* of the last failure */
+	bool may_pass;       /* what the last run failed of may be gone soon */
 	bool is_json;
 	bool is_quiet;
 };

@@ -14,6 +14,9 @@
 #define LONGEST_MS     250
 #define LONGEST_BAR_MS 100 /* the bar moves */
 
+/* Between a run and the next try of it. */
+#define REPEAT_MS 2000
+
 #define COLUMNS 80u
 
 /* Whether a bar can be drawn, and how wide. 0: no. */
@@ -99,6 +102,7 @@ end(struct ctl *ctl, const struct answer *answer)
 	struct answer status;
 	struct paint out;
 
+	ctl->may_pass = json_is_true(doc_get(error, "retryable"));
 	if (!error || ctl->is_json)
 		return ctl_exit_code_of(answer);
 	if (ctl_ask_raw(ctl, "GET", "/status", NULL, &status) == 0)
@@ -186,11 +190,18 @@ run_for_programs(struct ctl *ctl, const char *path, json_t *body)
 int
 ctl_do_run(struct ctl *ctl, const char *path, json_t *body)
 {
+	struct question question = { .method = "POST", .body = body };
 	struct answer answer;
 
 	if (ctl->is_json || ctl->is_quiet)
 		return run_for_programs(ctl, path, body);
-	if (ctl_ask(ctl, "POST", ctl_path(ctl, path, "async", "1"), body, &answer) < 0)
-		return ctl->exit_code;
-	return ctl_follow(ctl, answer.document);
+	question.path = ctl_path(ctl, path, "async", "1");
+	do {
+		ctl->may_pass = false;
+		json_incref(body);
+		if (ctl_put(ctl, &question, &answer) == 0)
+			ctl_follow(ctl, answer.document);
+	} while (ctl->may_pass && ask_may_repeat(ctl->ask, &question, REPEAT_MS));
+	json_decref(body);
+	return ctl->exit_code;
 }

@@ -14,6 +14,7 @@ from harness.ctl import ctl_binary, run, spawn, finish
 from harness.daemon import config_text, environment
 from harness.folder import write
 from harness.process import free_port
+from harness.proxy import Proxy
 from harness.wait import wait_until
 
 FINE, DRIFT, FILES, PENDING, CONFIGURATION, FAILED = 0, 1, 2, 3, 4, 5
@@ -639,6 +640,26 @@ def test_wait_for_the_daemon(start_daemon, sample, database):
     done = finish(early)
     assert done.returncode == FINE, done.err
     assert "succeeded: 7 migrations" in done.out
+
+
+def test_wait_for_the_database(postgres, database, sample, workdir):
+    """A run that found it away is begun again: as text, too."""
+    proxy = Proxy(postgres.port)
+    told = workdir / "told"
+    try:
+        proxy.refuse()
+        with told.open("w", encoding="utf-8") as out:
+            early = spawn("--migrations", sample, "--database-url",
+                          proxy.url(database), "--connect-wait", "0",
+                          "apply", "--wait", "60s", stdout=out)
+        wait_until(lambda: "\nfailed: " in told.read_text("utf-8"), 30)
+        proxy.heal()
+        done = finish(early)
+    finally:
+        proxy.close()
+    assert done.returncode == FINE, done.err
+    assert lines(told.read_text("utf-8"))[-1].startswith(
+        "succeeded: 7 migrations")
 
 
 def test_the_environment_names_the_daemon(serve, sample):

@@ -146,7 +146,7 @@ judge_baseline(struct plan_draft *draft)
 	    draft->n_recorded, draft->n_recorded == 1 ? "" : "s");
 	err_hint(&err,
 	    "a baseline is for a database that has the objects and no record of them; "
-	    "force records what is not recorded yet, without running it");
+	    "\"force\": true records what is not recorded yet, without running it");
 	plan_add_problem(draft, MIGRATION_APPLIED, true, &err);
 }
 

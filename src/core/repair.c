@@ -83,7 +83,7 @@ decide_recorded(
 		/* where none is recorded, the file is told apart from now on */
 		if (item->state != MIGRATION_MODIFIED && item->recorded_checksum != NULL)
 			return refuse(item, err, "has the checksum that is recorded",
-			    "there is nothing to do; GET /migrations has the checksums");
+			    "there is nothing to do: the file is what was applied");
 		out->write = PLAN_BLESS_ROW;
 		out->after = migration_state_name(MIGRATION_APPLIED);
 	} else if (is_word(action, "forget")) {

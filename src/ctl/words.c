@@ -129,6 +129,30 @@ words_of_request(const void *ctx, const char *program, const json_t *request)
 	return out.data;
 }
 
+/* Members of a body that are flags here. */
+static const struct {
+	const char *member;
+	const char *flag;
+} flags[] = {
+	{ "{\"all\": true}", "--all" },
+	{ "\"force\": true", "--force" },
+};
+
+/* The flag for the member at `s`, if there is one: how much of `s` it stands for. */
+static size_t
+add_flag(struct text *out, const char *s)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+		size_t len = strlen(flags[i].member);
+
+		if (strncmp(s, flags[i].member, len) == 0) {
+			text_add(out, flags[i].flag);
+			return len;
+		}
+	}
+	return 0;
+}
+
 char *
 words_as_commands(const void *ctx, const char *advice)
 {
@@ -137,7 +161,7 @@ words_as_commands(const void *ctx, const char *advice)
 
 	text_init(&out, ctx, BOUND_REPLY_BYTES);
 	while (*advice) {
-		size_t took = 0;
+		size_t took = add_flag(&out, advice);
 
 		if (!says_commands &&
 		    (strncmp(advice, "GET /", 5) == 0 ||

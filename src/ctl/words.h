@@ -8,6 +8,7 @@
  *	{"method": "POST", "path": "/repair",
  *	  "body": {"migration": "0043", "action": "retry"}}     migrationctl repair 0043 retry
  *	"POST /apply runs them"                                 migrationctl apply runs them
+ *	"then send \"force\": true"                             then send --force
  *	"GET /runs/01a1f7f8-... has more"                       migrationctl show 01a1f7f8-...
  */
 
@@ -21,7 +22,7 @@
 char *words_of_request(const void *ctx, const char *program, const json_t *request);
 
 /*
- * `advice` with every request that a row of ctl_commands stands for said as that command;
- * as it is where it names a command itself. Owned by ctx.
+ * `advice` with every request that a row of ctl_commands stands for said as that command, but
+ * where it names a command itself, and "force": true as --force. Owned by ctx.
  */
 char *words_as_commands(const void *ctx, const char *advice);

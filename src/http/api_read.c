@@ -7,6 +7,7 @@
 
 #include "base/bounds.h"
 #include "base/mem.h"
+#include "base/names.h"
 #include "http/api.h"
 #include "http/httpd.h"
 #include "http/json.h"
@@ -154,14 +155,21 @@ api_get_status(struct request *request)
 	reply_text(request, &out);
 }
 
+static const char *
+state_name(size_t i)
+{
+	return i < MIGRATION_STATE_COUNT ? migration_state_name((enum migration_state)i)
+					 : NULL;
+}
+
 static bool
 is_state_name(const char *name)
 {
-	for (unsigned i = 0; i < MIGRATION_STATE_COUNT; i++) {
-		if (strcmp(migration_state_name((enum migration_state)i), name) == 0)
-			return true;
-	}
-	return false;
+	size_t i = 0;
+
+	while (state_name(i) && strcmp(state_name(i), name) != 0)
+		i++;
+	return state_name(i) != NULL;
 }
 
 void
@@ -172,7 +180,8 @@ api_get_migrations(struct request *request)
 
 	if (state && !is_state_name(state)) {
 		request_refuse(request, 400, CAT_CONFIGURATION,
-		    "the states are the members of counts in GET /status",
+		    mem_printf(
+			request, "the states are %s", names_list(request, state_name)),
 		    "there is no such state of a migration");
 		return;
 	}

@@ -554,6 +554,7 @@ def test_list_of_no_folder(ctl_on, workdir):
     (["show", "nix"], FILES, "there is no migration nix"),
     (["show", "01a1f88e-0646-7907-9504-eb8ebc9952a3"], FILES, "no run"),
     (["list", "--state", "foo"], CONFIGURATION, "no such state"),
+    (["list", "--state", "foo"], CONFIGURATION, "in_doubt"),
     (["baseline"], USAGE, "--all"),
     (["baseline", "0001", "--all"], USAGE, "--all"),
     (["repair", "0001"], USAGE, "retry"),

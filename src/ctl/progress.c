@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "ctl/document.h"
+#include "ctl/render.h"
 
-#define BAR_WIDTH 20
+#define BAR_WIDTH  20
+#define BATCHES_US (30 * INT64_C(1000000)) /* between two lines of them */
 
 /* Take a text over; whether it is another one than before, and not "". */
 static bool
@@ -147,11 +149,31 @@ tell_blocker(struct progress *progress, const json_t *run, struct paint *out)
 	progress->attempts = doc_number(run, "attempts");
 }
 
+/* Of batches each is another phase, and there may be hours of them. */
 static void
-tell_phase(struct progress *progress, const json_t *run, struct paint *out)
+tell_batches(
+    struct progress *progress, const json_t *run, int64_t now_mono_us, struct paint *out)
+{
+	if (progress->phase[0] && now_mono_us - progress->phase_mono_us < BATCHES_US)
+		return;
+	if (!takes(progress->phase, sizeof(progress->phase),
+		doc_text(run, "progress.phase")) ||
+	    progress->has_bar)
+		return;
+	progress->phase_mono_us = now_mono_us;
+	render_progress(out, doc_get(run, "progress"));
+}
+
+static void
+tell_phase(
+    struct progress *progress, const json_t *run, int64_t now_mono_us, struct paint *out)
 {
 	char phase[sizeof(progress->phase)];
 
+	if (json_is_object(doc_get(run, "batch"))) {
+		tell_batches(progress, run, now_mono_us, out);
+		return;
+	}
 	snprintf(phase, sizeof(phase), "%s%s%s", doc_text(run, "progress.command"),
 	    doc_text(run, "progress.phase")[0] ? ", " : "",
 	    doc_text(run, "progress.phase"));
@@ -214,7 +236,7 @@ progress_feed(
 	tell_failures(progress, run, out);
 	tell_current(progress, run, now_mono_us, out);
 	tell_blocker(progress, run, out);
-	tell_phase(progress, run, out);
+	tell_phase(progress, run, now_mono_us, out);
 	tell_end(progress, run, out);
 }
 
@@ -239,6 +261,8 @@ add_doing(struct text *line, const struct progress *progress, const json_t *run,
 		text_addf(line, "  %s", doc_text(run, "progress.phase"));
 	if (percent >= 0)
 		text_addf(line, " %.0f %%", percent);
+	if (doc_span(run, "progress.eta_seconds", span)[0])
+		text_addf(line, ", %s left", span);
 	text_addf(line, "  %s",
 	    clock_format_span(
 		now_mono_us - progress->current_mono_us, span, sizeof(span)));

@@ -32,6 +32,7 @@ struct progress {
 	char holder[256]; /* of the lock that is waited for */
 	char current[256];
 	char phase[128];
+	int64_t phase_mono_us;   /* when it was told */
 	int64_t current_mono_us; /* when `current` was first seen */
 };
 

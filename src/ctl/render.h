@@ -43,5 +43,8 @@ render_fn render_problem;
 /* The same without what to do, where that is part of what is `advised` below it. */
 void render_problem_but(struct paint *out, const json_t *document, const char *advised);
 
+/* How far its statement, or its batches are: the run's member "progress". */
+render_fn render_progress;
+
 /* How long a run's statement waits for whom, and how far it is. */
 render_fn render_wait;

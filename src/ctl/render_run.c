@@ -133,11 +133,12 @@ add_blocker(struct paint *out, const json_t *blocker)
 	paint_addf(out, "\n");
 }
 
-static void
-add_progress(struct paint *out, const json_t *progress)
+void
+render_progress(struct paint *out, const json_t *progress)
 {
 	char left[CLOCK_TEXT];
 	double percent = doc_real(progress, "percent", -1);
+	double rate = doc_real(progress, "rate_per_second", -1);
 
 	paint_label(out, "progress");
 	paint_add(out, INK_PLAIN, doc_text(progress, "command"));
@@ -145,6 +146,11 @@ add_progress(struct paint *out, const json_t *progress)
 	paint_add(out, INK_PLAIN, doc_text(progress, "phase"));
 	if (percent >= 0)
 		paint_addf(out, ", %.1f %%", percent);
+	if (rate >= 1) {
+		paint_addf(out, ", %.0f ", rate);
+		paint_add(out, INK_PLAIN, doc_text(progress, "unit"));
+		paint_addf(out, "/s");
+	}
 	if (doc_span(progress, "eta_seconds", left)[0])
 		paint_addf(out, ", %s left", left);
 	paint_addf(out, "\n");
@@ -166,7 +172,7 @@ render_wait(struct paint *out, const json_t *run)
 		    queued == 1 ? "" : "s");
 	}
 	if (doc_get(run, "progress"))
-		add_progress(out, doc_get(run, "progress"));
+		render_progress(out, doc_get(run, "progress"));
 }
 
 static void

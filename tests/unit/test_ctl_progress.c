@@ -79,6 +79,37 @@ test_lines(void **state)
 	}
 }
 
+/* For hours a line for each look would fill the log of a job. */
+static void
+test_batches_are_told_now_and_then(void **state)
+{
+	struct progress progress = { 0 };
+	struct paint out;
+
+	(void)state;
+	paint_init(&out, NULL, false);
+	for (int second = 0; second <= 60; second++) {
+		char document[512];
+		json_t *run;
+
+		snprintf(document, sizeof(document),
+		    "{'id': '1', 'operation': 'apply', 'current': '0001_fill',"
+		    " 'batch': {'batches': %d}, 'progress': {'command': 'batches',"
+		    " 'phase': '%d done', 'unit': 'rows', 'percent': %d,"
+		    " 'rate_per_second': 1000.4, 'eta_seconds': 5}}",
+		    second, second, second);
+		run = read_json(document);
+		progress_feed(&progress, run, second * SECOND, &out);
+		json_decref(run);
+	}
+	assert_string_equal(out.text.data,
+	    "run apply 1\nrunning   0001_fill\n"
+	    "progress  batches, 0 done, 0.0 %, 1000 rows/s, 5.0 s left\n"
+	    "progress  batches, 30 done, 30.0 %, 1000 rows/s, 5.0 s left\n"
+	    "progress  batches, 60 done, 60.0 %, 1000 rows/s, 5.0 s left\n");
+	talloc_free(out.text.data);
+}
+
 static void
 test_ends(void **state)
 {
@@ -173,6 +204,9 @@ test_bar(void **state)
 		{ "{'planned': 1, 'current': 'b',"
 		  " 'progress': {'phase': 'scanning', 'percent': 25.4}}",
 		    80, "[--------------------] 0/1  b  scanning 25 %  3.0 s" },
+		{ "{'planned': 1, 'current': 'b', 'progress': {'phase': '2 done',"
+		  " 'percent': 25.4, 'eta_seconds': 7.5}}",
+		    80, "[--------------------] 0/1  b  2 done 25 %, 7.5 s left  3.0 s" },
 		{ "{'planned': 1, 'current': 'b', 'blockers': [{'pid': 9}]}", 80,
 		    "[--------------------] 0/1  b  waits for pid 9  3.0 s" },
 		{ "{'planned': 1, 'applied': [1, 2]}", 80, NULL },
@@ -203,6 +237,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_batches_are_told_now_and_then),
 		cmocka_unit_test(test_ends),
 		cmocka_unit_test(test_other_runs),
 		cmocka_unit_test(test_bar),

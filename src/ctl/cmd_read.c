@@ -131,6 +131,8 @@ ctl_run_status(struct ctl *ctl)
 		exit_code = show_status(ctl);
 		ctl->scratch = ctl;
 		talloc_free(look);
+		/* nobody who could be asked, or who reads it */
+		watches = watches && ctl->ask && !ferror(stdout);
 		if (watches)
 			ask_pause(ctl->ask, WATCH_MS);
 	} while (watches && ask_interrupts(ctl->ask) == 0);

@@ -140,7 +140,7 @@ follow_all(struct ctl *ctl)
 	bool is_first = true;
 	int exit_code = EXIT_FINE;
 
-	while (exit_code == EXIT_FINE) {
+	while (exit_code == EXIT_FINE && !ferror(stdout)) {
 		void *page = mem_context(ctl, "page");
 		struct answer answer;
 

@@ -166,10 +166,17 @@ use_local(struct ctl *ctl, struct err *err)
 static int
 open_ask(struct ctl *ctl, struct err *err)
 {
+	int rc;
+
 	if (ctl->ask)
 		return 0;
 	ctl->ask = ask_new(NULL, ctl->patience_ms);
-	return ctl->server ? use_server(ctl, err) : use_local(ctl, err);
+	rc = ctl->server ? use_server(ctl, err) : use_local(ctl, err);
+	if (rc < 0) {
+		ask_close(ctl->ask);
+		ctl->ask = NULL;
+	}
+	return rc;
 }
 
 /* ---- asking ---- */

@@ -191,6 +191,23 @@ def test_head_is_no_failure(ctl_on, drizzle):
     assert done.stdout.startswith("MIGRATION")
 
 
+def test_watching_ends_with_its_reader(ctl_on, sample):
+    ctl = ctl_on(sample)
+    done = subprocess.run(
+        ["bash", "-c", "set -o pipefail; \"$@\" status --watch | head -n 1",
+         "-", ctl_binary(), *map(str, ctl.flags)],
+        env=environment(), capture_output=True, check=False, timeout=60)
+    assert done.returncode == FINE, done.stderr
+
+
+@pytest.mark.parametrize("flags", [["--server", "ftp://x"],
+                                   ["--layout", "bogus"]])
+def test_watching_ends_where_nobody_can_be_asked(flags):
+    done = finish(spawn(*flags, "status", "--watch"))
+    assert done.returncode in (CONFIGURATION, USAGE), done.err
+    assert len(lines(done.err)) == 1
+
+
 def test_a_full_disk_is_one(ctl_on, sample):
     ctl = ctl_on(sample)
     with open("/dev/full", "w", encoding="ascii") as full:

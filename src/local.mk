@@ -115,6 +115,7 @@ noinst_LIBRARIES += %D%/libmigrationd.a
 	%D%/db/lock.c %D%/db/lock.h \
 	%D%/db/monitor.c %D%/db/monitor.h \
 	%D%/db/monitor_look.c %D%/db/monitor_look.h \
+	%D%/db/observation.h \
 	%D%/db/observer.c %D%/db/observer.h \
 	%D%/db/observer_internal.h \
 	%D%/db/observer_read.c \

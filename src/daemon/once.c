@@ -64,7 +64,7 @@ on_planned(void *arg, const struct outlook *outlook)
 }
 
 static void
-on_done(void *arg, struct history *const histories[PHASE_COUNT] UNUSED)
+on_done(void *arg, const struct observation *seen UNUSED)
 {
 	struct once *once = arg;
 

@@ -188,26 +188,34 @@ keep_history(struct target *target, struct target_phase *phase, struct history *
 	phase->history = talloc_steal(target, seen);
 }
 
-static void
-on_observation(void *arg, const struct observation *seen)
+void
+target_see(struct target *target, const struct observation *seen)
 {
-	struct target *target = arg;
 	struct status *status = &target->status;
 
 	if (seen->database.reachable) {
 		status->database = seen->database;
-		for (size_t i = 0; i < PHASE_COUNT; i++)
-			status->phases[i].tracking = seen->tracking[i];
 		target->lock_seen = seen->lock;
-	} else { /* what we knew of it stays, with its age */
+	} else if (seen->database.looked) { /* what we knew of it stays, with its age */
 		status->database.looked = true;
 		status->database.reachable = false;
 		status->database.err = seen->database.err;
 	}
-	for (size_t i = 0; i < PHASE_COUNT; i++)
+	for (size_t i = 0; i < PHASE_COUNT; i++) {
+		if (seen->tracking[i].kind != NULL)
+			status->phases[i].tracking = seen->tracking[i];
 		keep_history(target, &target->phases[i], seen->histories[i]);
+	}
 	for (size_t i = 0; i < seen->n_runs; i++)
 		run_list_add_known(&target->runs, seen->runs[i]);
+}
+
+static void
+on_observation(void *arg, const struct observation *seen)
+{
+	struct target *target = arg;
+
+	target_see(target, seen);
 	target_changed(target);
 	target_try_wanted(target);
 }

@@ -73,6 +73,9 @@ struct target {
  */
 void target_changed(struct target *target);
 
+/* Take over what was seen of the database that is configured. */
+void target_see(struct target *target, const struct observation *seen);
+
 /* The plan of what is known now of a phase that has a folder. */
 const struct plan *target_plan(struct target *target, enum phase phase);
 

@@ -56,18 +56,14 @@ run_take(struct target *target, struct run *run)
 
 /* The run in progress is done: what follows for us. */
 static void
-on_run_done(void *arg, struct history *const histories[PHASE_COUNT])
+on_run_done(void *arg, const struct observation *seen)
 {
 	struct target *target = arg;
 	struct run *run = target->run;
 
-	for (size_t i = 0; i < PHASE_COUNT; i++) {
-		if (histories[i] == NULL)
-			continue;
-		talloc_free(target->phases[i].history);
-		target->phases[i].history = talloc_steal(target, histories[i]);
-		target->status.phases[i].tracking.exists = histories[i]->table_exists;
-	}
+	/* not of the database that was configured before */
+	if (target_params_equal(target->params, target->run_params))
+		target_see(target, seen);
 	target->history_floor_us = clock_now_us();
 	note_wish(target, run);
 	verify_abandon(target->verify); /* the run did not wait for it */

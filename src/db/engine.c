@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/macros.h"
 
 #define MINUTE_MS INT64_C(60000)
@@ -357,4 +358,6 @@ engine_to_facts(const struct engine *engine, struct database_facts *facts)
 	facts->dialect = engine->dialect;
 	facts->in_recovery = engine->in_recovery;
 	facts->pooled = engine->pooled;
+	facts->looked = facts->reachable = true;
+	facts->refreshed_at_us = clock_now_us();
 }

@@ -110,5 +110,5 @@ bool engine_is_conflict(const struct err *err);
  */
 int engine_check_writable(const struct engine *engine, struct err *err) MUST_CHECK;
 
-/* Copy into the facts that /status shows. */
+/* Into the facts that /status shows, as of now. */
 void engine_to_facts(const struct engine *engine, struct database_facts *facts);

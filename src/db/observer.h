@@ -12,25 +12,10 @@
 
 #include <uv.h>
 
-#include "core/status.h"
+#include "db/observation.h"
 #include "db/target_params.h"
 
 struct observer;
-
-/*
- * What one look showed. Valid during the call, but the histories, which the receiver
- * may keep by talloc_steal.
- */
-struct observation {
-	struct database_facts database;
-	struct tracking_facts tracking[PHASE_COUNT];
-	struct lock_facts lock;
-	struct history
-	    *histories[PHASE_COUNT]; /* NULL: could not be read, or not asked for */
-	/* Where the journal has more than at the last look: its newest runs, one reference each. */
-	struct run **runs;
-	size_t n_runs;
-};
 
 typedef void observer_fn(void *arg, const struct observation *observation);
 

@@ -45,8 +45,6 @@ look_at_lock(struct observer *observer)
 static enum look_stage
 look_at_phase(struct observer *observer, unsigned phase)
 {
-	struct tracking_facts *tracking;
-
 	while (phase < PHASE_COUNT && !(observer->params->phases & PHASE_BIT(phase)))
 		phase++;
 	if (phase == PHASE_COUNT)
@@ -54,10 +52,7 @@ look_at_phase(struct observer *observer, unsigned phase)
 	observer->phase = (enum phase)phase;
 	observer->table =
 	    connect_tracking_table(observer->params, observer->phase, &observer->engine);
-	tracking = &observer->seen.tracking[phase];
-	tracking->kind = observer->table.kind->name;
-	snprintf(tracking->table, sizeof(tracking->table), "%s.%s",
-	    observer->table.schema, observer->table.table);
+	tracking_to_facts(&observer->table, false, &observer->seen.tracking[phase]);
 	return ask(observer, LOOK_TABLE, tracking_look(observer->look, &observer->table));
 }
 
@@ -152,8 +147,6 @@ read_probe(struct observer *observer, const struct pgconn_reply *reply)
 		&seen->database.err) < 0)
 		return LOOK_REPORT;
 	engine_to_facts(&observer->engine, &seen->database);
-	seen->database.reachable = true;
-	seen->database.refreshed_at_us = clock_now_us();
 	return look_at_phase(observer, PHASE_SCHEMA);
 }
 

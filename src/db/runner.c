@@ -89,6 +89,8 @@ runner_end(struct runner *runner)
 {
 	struct runner_events events = runner->events;
 
+	if (runner->seen.histories[PHASE_SCHEMA] != NULL && pgconn_is_open(runner->conn))
+		engine_to_facts(&runner->engine, &runner->seen.database);
 	monitor_close(runner->monitor);
 	keeper_close(runner->keeper);
 	runner->keeper = NULL;
@@ -97,7 +99,7 @@ runner_end(struct runner *runner)
 	runner_conclude(runner);
 	run_set_state(runner->run, RUN_DONE);
 	uv_timer_stop(&runner->timer);
-	events.on_done(events.arg, runner->histories);
+	events.on_done(events.arg, &runner->seen);
 	uv_close((uv_handle_t *)&runner->timer, on_timer_closed);
 }
 

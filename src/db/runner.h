@@ -21,6 +21,7 @@
 
 #include "core/folder.h"
 #include "core/run.h"
+#include "db/observation.h"
 #include "db/target_params.h"
 #include <uv.h>
 
@@ -36,11 +37,11 @@ struct runner_events {
 	 */
 	bool (*on_planned)(void *arg, const struct outlook *outlook);
 	/*
-	 * The run is DONE. `histories`, by phase, are the tables as last read under the
-	 * lock plus what the run recorded, or NULL; keep one by talloc_steal. The runner
-	 * frees itself afterwards.
+	 * The run is DONE. `seen` is what it knows of the database: the tables of the phases
+	 * that it came to, as last read under the lock plus what it recorded; and, where it
+	 * has still been connected at its end, the server. The runner frees itself afterwards.
 	 */
-	void (*on_done)(void *arg, struct history *const histories[PHASE_COUNT]);
+	void (*on_done)(void *arg, const struct observation *seen);
 	void *arg;
 };
 

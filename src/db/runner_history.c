@@ -95,7 +95,9 @@ history_rows(struct runner *runner, const struct pgconn_reply *reply)
 	runner->history->table_exists = true;
 	runner->history->elsewhere = talloc_steal(runner->history, runner->elsewhere);
 	runner->elsewhere = NULL;
-	runner->histories[runner->run->phase] = runner->history;
+	runner->seen.histories[runner->run->phase] = runner->history;
+	tracking_to_facts(
+	    &runner->table, true, &runner->seen.tracking[runner->run->phase]);
 	if (!runner->params->journal ||
 	    (run_goes_forward(runner->run) && !wants_checksums(runner)))
 		return history_ask_witness(runner);

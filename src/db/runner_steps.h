@@ -69,8 +69,8 @@ struct runner {
 	int64_t since_mono_us;     /* when this state's waiting began */
 	int64_t lock_sent_mono_us; /* when the last try was sent */
 
-	struct history *histories[PHASE_COUNT]; /* as last read */
-	struct history *history;                /* of the phase in hand */
+	struct observation seen; /* for the owner; histories as last read */
+	struct history *history; /* of the phase in hand */
 	struct plan *plan;
 	size_t step; /* index in plan->steps */
 	size_t part; /* index in the migration's parts, or in the segment's statements */

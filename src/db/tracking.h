@@ -20,6 +20,7 @@
 
 #include "core/history.h"
 #include "core/migration.h"
+#include "core/status.h"
 #include "db/pgconn.h"
 
 struct tracking;
@@ -212,6 +213,10 @@ struct pgconn_statement tracking_create(
 /* All that counts of its rows, at most BOUND_HISTORY_ROWS and one. Owned by ctx. */
 struct pgconn_statement tracking_read(
     const void *ctx, const struct tracking_table *table);
+
+/* Into the facts that /status shows. */
+void tracking_to_facts(
+    const struct tracking_table *table, bool exists, struct tracking_facts *facts);
 
 /* The history of a table that is not there yet: no rows. */
 struct history *tracking_new_history(

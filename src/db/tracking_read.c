@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: PostgreSQL */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,6 +83,16 @@ read_row(
 	if (kind->read_more)
 		kind->read_more(history, &r, more);
 	history_add(history, &r);
+}
+
+void
+tracking_to_facts(
+    const struct tracking_table *table, bool exists, struct tracking_facts *facts)
+{
+	facts->kind = table->kind->name;
+	(void)snprintf(
+	    facts->table, sizeof(facts->table), "%s.%s", table->schema, table->table);
+	facts->exists = exists;
 }
 
 struct history *

@@ -243,7 +243,7 @@ read_database(struct verify *verify)
 }
 
 static void
-on_applied(void *arg, struct history *const histories[PHASE_COUNT] UNUSED)
+on_applied(void *arg, const struct observation *seen UNUSED)
 {
 	struct verify *verify = verify_of(arg);
 	struct err err = verify->apply->err;

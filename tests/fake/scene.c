@@ -132,13 +132,13 @@ on_planned(void *arg, const struct outlook *outlook)
 }
 
 static void
-on_done(void *arg, struct history *const histories[PHASE_COUNT])
+on_done(void *arg, const struct observation *seen)
 {
 	struct scene *scene = arg;
 
 	assert_int_equal(scene->n_done++, 0);
 	assert_int_equal(scene->run->state, RUN_DONE);
-	scene->history = talloc_steal(NULL, histories[PHASE_SCHEMA]);
+	scene->history = talloc_steal(NULL, seen->histories[PHASE_SCHEMA]);
 	scene->runner = NULL;
 	scene->was_alive = fakepq_is_alive();
 	scene->was_in_transaction = fakepq_in_transaction();

@@ -123,6 +123,25 @@ def test_connection_lost(through, proxy, drizzle, database, phase, how):
     assert_heals(daemon, database)
 
 
+def test_what_a_run_has_seen_is_known_without_a_look(through, proxy, drizzle,
+                                                     database):
+    # the connection that looks never gets ready, that of the run does
+    lost = proxy.on("server", "Z", b"", "swallow")
+    daemon = through(drizzle([("0000_a", "CREATE TABLE a (id int);")]),
+                     options={"connect_timeout": "60s"})
+    lost.wait()
+    assert daemon.verdict() == "unreachable"
+    assert daemon.get("/current").status == 503
+    assert daemon.apply().status == 200
+    status = daemon.status()
+    assert status["verdict"] == "current" and status["counts"]["applied"] == 1
+    assert status["database"]["name"] == database.name
+    assert status["tracking"] == {
+        "kind": "drizzle", "table": "drizzle.__drizzle_migrations",
+        "exists": True}
+    assert daemon.get("/current").status == 200
+
+
 def test_connection_refused_for_a_while_is_waited_for(through, proxy, drizzle,
                                                       database):
     daemon = through(drizzle(THREE))

@@ -54,7 +54,7 @@ struct history {
 	struct err *stop;
 	struct history_row *rows;
 	size_t n_rows;
-	int64_t read_at_us;
+	int64_t as_of_mono_us; /* what came later may not be in it */
 	/* private to history.c: what our journal knows of files, by id */
 	struct history_note *notes;
 	size_t n_notes;

@@ -182,7 +182,7 @@ target_status(struct target *target)
 static void
 keep_history(struct target *target, struct target_phase *phase, struct history *seen)
 {
-	if (seen == NULL || seen->read_at_us < target->history_floor_us)
+	if (seen == NULL || seen->as_of_mono_us < target->history_floor_mono_us)
 		return;
 	talloc_free(phase->history);
 	phase->history = talloc_steal(target, seen);

@@ -36,7 +36,7 @@ struct target {
 	char process[UUID_TEXT];          /* what its runs are known by (db/lease.h) */
 
 	struct target_phase phases[PHASE_COUNT];
-	int64_t history_floor_us; /* older histories than this are stale */
+	int64_t history_floor_mono_us; /* older histories than this are stale */
 
 	struct observer *observer;
 	struct runner *runner;

@@ -64,7 +64,7 @@ on_run_done(void *arg, const struct observation *seen)
 	/* not of the database that was configured before */
 	if (target_params_equal(target->params, target->run_params))
 		target_see(target, seen);
-	target->history_floor_us = clock_now_us();
+	target->history_floor_mono_us = clock_mono_us();
 	note_wish(target, run);
 	verify_abandon(target->verify); /* the run did not wait for it */
 	target->verify = NULL;

@@ -73,10 +73,12 @@ static void
 observer_enter(struct observer *observer, enum look_stage stage)
 {
 	observer->stage = stage;
-	if (stage == LOOK_REPORT)
+	if (stage == LOOK_REPORT) {
 		observer_report(observer);
-	else
-		pgconn_run(observer->conn, &observer->question, on_reply, observer);
+		return;
+	}
+	observer->asked_mono_us = clock_mono_us();
+	pgconn_run(observer->conn, &observer->question, on_reply, observer);
 }
 
 static void

@@ -63,6 +63,7 @@ struct observer {
 	char *runs_of;    /* the answer that the runs which were told belong to */
 	const char *news; /* that answer in this look */
 	struct pgconn_statement question; /* in hand; its memory is of `look` */
+	int64_t asked_mono_us;            /* when it was sent */
 	unsigned conflicts;               /* of it */
 	struct observation seen;
 };

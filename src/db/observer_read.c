@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "base/bounds.h"
-#include "base/clock.h"
 #include "base/mem.h"
 
 static enum look_stage
@@ -162,7 +161,7 @@ read_table(struct observer *observer, const struct pgconn_reply *reply)
 	seen->tracking[observer->phase].exists = look.table_exists;
 	if (!look.table_exists) {
 		*history = tracking_new_history(
-		    observer->look, &observer->table, clock_now_us());
+		    observer->look, &observer->table, observer->asked_mono_us);
 		return look_for_others(observer);
 	}
 	if (tracking_check(&observer->table, &look, &seen->database.err) < 0)
@@ -176,7 +175,7 @@ read_rows(struct observer *observer, const struct pgconn_reply *reply)
 	struct observation *seen = &observer->seen;
 
 	if (tracking_read_history(observer->look, &observer->table, reply->result,
-		clock_now_us(), &seen->histories[observer->phase],
+		observer->asked_mono_us, &seen->histories[observer->phase],
 		&seen->database.err) < 0)
 		return look_at_next_phase(observer);
 	seen->histories[observer->phase]->table_exists = true;

@@ -99,7 +99,7 @@ ahead_looked(struct runner *runner, const PGresult *result)
 	tracking_settle(&ahead->table, &look);
 	if (!look.table_exists)
 		return ahead_is_known(
-		    runner, tracking_new_history(ahead, &ahead->table, clock_now_us()));
+		    runner, tracking_new_history(ahead, &ahead->table, clock_mono_us()));
 	if (tracking_check(&ahead->table, &look, &err) < 0)
 		return ahead_is_unknown(runner, &err);
 	read = tracking_read(runner->scratch, &ahead->table);
@@ -124,7 +124,7 @@ ahead_answer(struct runner *runner, const struct pgconn_reply *reply)
 	if (runner->stage == AHEAD_LOOK)
 		return ahead_looked(runner, reply->result);
 	if (tracking_read_history(
-		ahead, &ahead->table, reply->result, clock_now_us(), &history, &err) < 0)
+		ahead, &ahead->table, reply->result, clock_mono_us(), &history, &err) < 0)
 		return ahead_is_unknown(runner, &err);
 	return ahead_is_known(runner, history);
 }

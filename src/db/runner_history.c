@@ -87,7 +87,7 @@ history_rows(struct runner *runner, const struct pgconn_reply *reply)
 	struct err err = reply->err;
 
 	if (err_is_set(&err) ||
-	    tracking_read_history(runner, &runner->table, reply->result, clock_now_us(),
+	    tracking_read_history(runner, &runner->table, reply->result, clock_mono_us(),
 		&runner->history, &err) < 0) {
 		tracking_hint_rights(&runner->table, &err);
 		return runner_fail(runner, &err);

@@ -218,13 +218,16 @@ struct pgconn_statement tracking_read(
 void tracking_to_facts(
     const struct tracking_table *table, bool exists, struct tracking_facts *facts);
 
-/* The history of a table that is not there yet: no rows. */
+/* The history of a table that is not there, as of `mono_us`: no rows. */
 struct history *tracking_new_history(
-    const void *ctx, const struct tracking_table *table, int64_t now_us);
+    const void *ctx, const struct tracking_table *table, int64_t mono_us);
 
-/* All rows of the answer to tracking_read. At most BOUND_HISTORY_ROWS, else CONFIGURATION. */
+/*
+ * All rows of the answer to tracking_read, as of `mono_us`. At most BOUND_HISTORY_ROWS, else
+ * CONFIGURATION.
+ */
 int tracking_read_history(const void *ctx, const struct tracking_table *table,
-    const PGresult *result, int64_t now_us, struct history **out,
+    const PGresult *result, int64_t mono_us, struct history **out,
     struct err *err) MUST_CHECK;
 
 /*

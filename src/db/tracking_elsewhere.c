@@ -174,7 +174,7 @@ tracking_elsewhere_rows(
 		return 0;
 	}
 	if (tracking_read_history(
-		others, table, reply->result, clock_now_us(), &history, err) < 0)
+		others, table, reply->result, clock_mono_us(), &history, err) < 0)
 		return -1;
 	if (history->n_rows > 0)
 		keep(others, table, history);

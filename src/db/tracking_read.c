@@ -96,18 +96,18 @@ tracking_to_facts(
 }
 
 struct history *
-tracking_new_history(const void *ctx, const struct tracking_table *table, int64_t now_us)
+tracking_new_history(const void *ctx, const struct tracking_table *table, int64_t mono_us)
 {
 	struct history *history = history_new(ctx, table->kind->key);
 
 	history->needs_layout = table->kind->needs_layout;
-	history->read_at_us = now_us;
+	history->as_of_mono_us = mono_us;
 	return history;
 }
 
 int
 tracking_read_history(const void *ctx, const struct tracking_table *table,
-    const PGresult *result, int64_t now_us, struct history **out, struct err *err)
+    const PGresult *result, int64_t mono_us, struct history **out, struct err *err)
 {
 	int n = PQntuples(result);
 	struct history *history = NULL;
@@ -116,7 +116,7 @@ tracking_read_history(const void *ctx, const struct tracking_table *table,
 		return err_set(err, CAT_CONFIGURATION,
 		    "table %s.%s has more than %u rows", table->schema, table->table,
 		    BOUND_HISTORY_ROWS);
-	history = tracking_new_history(ctx, table, now_us);
+	history = tracking_new_history(ctx, table, mono_us);
 	history->table_exists = true;
 	for (int row = 0; row < n; row++)
 		read_row(history, table->kind, result, row);

@@ -24,7 +24,7 @@ take_history(struct watcher *watcher, struct history *history)
 	watcher->n_rows = history->n_rows;
 	for (size_t i = 0; i < history->n_rows; i++)
 		watcher->n_baselines += history->rows[i].baseline;
-	assert_true(history->read_at_us > 0);
+	assert_true(history->as_of_mono_us > 0);
 	talloc_free(history);
 }
 

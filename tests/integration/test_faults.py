@@ -142,6 +142,32 @@ def test_what_a_run_has_seen_is_known_without_a_look(through, proxy, drizzle,
     assert daemon.get("/current").status == 200
 
 
+def test_a_look_that_began_before_the_run_tells_nothing_after_it(
+        through, proxy, drizzle, database):
+    """The rows as they were before the run are on their way meanwhile."""
+    one = ("0000_a", "CREATE TABLE a (id int);")
+    folder = drizzle([one])
+    daemon = through(folder)
+    assert daemon.apply().status == 200
+    daemon.wait_verdict("current")
+    looks = [threading.Event(), threading.Event()]
+    held = proxy.on("server", "T", b"created_at",
+                    lambda _: looks[0].wait(60))
+    asked = threading.Thread(target=daemon.get, args=("/check",))
+    asked.start()
+    held.wait()
+    drizzle([one, ("0001_b", "CREATE TABLE b (id int);")])
+    assert daemon.apply().status == 200
+    held = proxy.on("server", "T", b"created_at",
+                    lambda _: looks[1].wait(60))
+    looks[0].set()
+    held.wait()
+    counts = daemon.status()["counts"]
+    assert (counts["applied"], counts["pending"]) == (2, 0)
+    looks[1].set()
+    asked.join()
+
+
 def test_connection_refused_for_a_while_is_waited_for(through, proxy, drizzle,
                                                       database):
     daemon = through(drizzle(THREE))

@@ -666,7 +666,7 @@ read_rows(const void *ctx, const struct tracking *kind, int n_fields, int n_rows
 	PQclear(result);
 	assert_true(history->table_exists);
 	assert_int_equal(history->key, kind->key);
-	assert_int_equal(history->read_at_us, 99);
+	assert_int_equal(history->as_of_mono_us, 99);
 	assert_int_equal(history->n_rows, n_rows);
 	return history;
 }

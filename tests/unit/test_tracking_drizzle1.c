@@ -258,7 +258,7 @@ test_upgrade_without_rows(void **state)
 
 	assert_string_equal(
 	    table.kind->upgrade(*state, &table, history, NULL).sql, UPGRADE NAMED);
-	assert_int_equal(history->read_at_us, 5);
+	assert_int_equal(history->as_of_mono_us, 5);
 }
 
 static void

@@ -329,7 +329,7 @@ def test_restarts_while_applies_go_on(start_daemon, drizzle, own_postgres):
         before = len(database.drizzle_rows()) if database.has_table(
             "drizzle.__drizzle_migrations") else 0
         wait_until(lambda: database.has_table("drizzle.__drizzle_migrations")
-                   and len(database.drizzle_rows()) > before, 20)
+                   and len(database.drizzle_rows()) > before, 60)
         own_postgres.restart("immediate")
         assert answer().status in (200, 503)
     wait_until(lambda: daemon.apply(timeout=60).status == 200, 30, 0.2)

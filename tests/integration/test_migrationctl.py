@@ -723,6 +723,7 @@ def guarded(serve, sample, workdir):
 def test_token(guarded, workdir):
     daemon, token = guarded
     server = ["--server", daemon.base_url]
+    daemon.wait_verdict("pending")
     assert run(*server, "status").returncode == FINE
     done = run(*server, "apply")
     assert done.returncode == CONFIGURATION, done.err

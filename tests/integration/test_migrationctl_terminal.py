@@ -19,7 +19,9 @@ def flags_of(request, serve, database):
     """flags_of(folder) -> what names the daemon, or the work to do here."""
     def begin(folder):
         if request.param == "server":
-            return ["--server", serve(folder).base_url]
+            daemon = serve(folder)
+            daemon.wait_verdict("pending", "current")
+            return ["--server", daemon.base_url]
         return ["--migrations", folder, "--database-url", database.url]
     return begin
 

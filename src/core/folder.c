@@ -232,7 +232,8 @@ refuse_other_layout(const struct folder *folder, struct file_dir *dir,
 	const struct layout *other = layout_detect(dir, root);
 
 	/* a list that is there and lists nothing is somebody's word */
-	if (layout_is_beside(folder->layout) || folder->layout->detect(dir, root) ||
+	if (layout_is_beside(folder->layout) ||
+	    layout_looks_so(folder->layout, dir, root) ||
 	    (other == NULL && folder->n_unregistered == 0))
 		return 0;
 	err_set(err, CAT_RESOURCE_NOT_FOUND, "no migrations found in %s with layout = %s",

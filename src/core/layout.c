@@ -5,7 +5,10 @@
 
 #include "base/text.h"
 
-/* In the order in which a folder is asked what it is: the most particular first. */
+/*
+ * In the order in which a folder is asked what it is: the most particular first. Behind those that
+ * may be chosen are those of the folders beside the schema's.
+ */
 static const struct layout *const layouts[] = {
 	&layout_drizzle1,
 	&layout_drizzle,
@@ -17,9 +20,6 @@ static const struct layout *const layouts[] = {
 	&layout_dbmate,
 	&layout_sequence,
 	&layout_sqlx,
-};
-
-static const struct layout *const beside[] = {
 	&layout_dated,
 	&layout_files,
 };
@@ -27,10 +27,6 @@ static const struct layout *const beside[] = {
 const struct layout *
 layout_find(const char *name)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(beside); i++) {
-		if (strcmp(beside[i]->name, name) == 0)
-			return beside[i];
-	}
 	for (size_t i = 0; i < ARRAY_SIZE(layouts); i++) {
 		if (strcmp(layouts[i]->name, name) == 0)
 			return layouts[i];
@@ -41,37 +37,41 @@ layout_find(const char *name)
 bool
 layout_is_beside(const struct layout *layout)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(beside); i++) {
-		if (beside[i] == layout)
-			return true;
-	}
-	return false;
+	return layout->tracking == NULL;
+}
+
+const char *
+layout_name(size_t i)
+{
+	return i < ARRAY_SIZE(layouts) && !layout_is_beside(layouts[i]) ? layouts[i]->name
+									: NULL;
 }
 
 const struct layout *
 layout_find_tracking(const char *tracking)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(layouts); i++) {
+	for (size_t i = 0; layout_name(i) != NULL; i++) {
 		if (strcmp(layouts[i]->tracking, tracking) == 0)
 			return layouts[i];
 	}
 	return NULL;
 }
 
+bool
+layout_looks_so(
+    const struct layout *layout, struct file_dir *dir, const struct file_list *root)
+{
+	return layout->detect != NULL && layout->detect(dir, root);
+}
+
 const struct layout *
 layout_detect(struct file_dir *dir, const struct file_list *root)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(layouts); i++) {
-		if (layouts[i]->detect(dir, root))
+	for (size_t i = 0; layout_name(i) != NULL; i++) {
+		if (layout_looks_so(layouts[i], dir, root))
 			return layouts[i];
 	}
 	return NULL;
-}
-
-const char *
-layout_name(size_t i)
-{
-	return i < ARRAY_SIZE(layouts) ? layouts[i]->name : NULL;
 }
 
 char *
@@ -80,7 +80,7 @@ layout_samples(const void *ctx)
 	struct text samples;
 
 	text_init(&samples, ctx, SIZE_MAX);
-	for (size_t i = 0; i < ARRAY_SIZE(layouts); i++)
+	for (size_t i = 0; layout_name(i) != NULL; i++)
 		text_addf(&samples, "%s%s (%s)", i > 0 ? ", " : "", layouts[i]->name,
 		    layouts[i]->sample);
 	return samples.data;

@@ -32,9 +32,10 @@ struct migration;
 
 struct layout {
 	const char *name;
-	const char *summary;  /* for --help and messages */
-	const char *sample;   /* a name that such folders have: "meta/_journal.json" */
-	const char *tracking; /* the tracking table its own tool keeps: the default */
+	const char *summary; /* for --help and messages */
+	const char *sample;  /* a name that such folders have: "meta/_journal.json" */
+	/* the tracking table its own tool keeps: the default; NULL: it is none for the schema */
+	const char *tracking;
 	/*
 	 * What to do about a migration that is out of order; NULL: there is no such thing, what
 	 * is not recorded is pending wherever it stands, as this layout's own tool has it.
@@ -68,7 +69,7 @@ struct layout {
 	bool (*place)(const struct folder *folder, const char *version, int64_t *order);
 
 	/* Whether the folder looks like this layout. `root` lists the folder. Rows are asked in
-	 * order. */
+	 * order. NULL: it has to be named. */
 	bool (*detect)(struct file_dir *dir, const struct file_list *root);
 
 	/* Add every migration (folder_add), unregistered file and problem. -1 only where the
@@ -107,6 +108,9 @@ bool layout_is_beside(const struct layout *layout);
 
 /* The first row whose own tool keeps that kind of tracking table, or NULL. */
 const struct layout *layout_find_tracking(const char *tracking);
+
+bool layout_looks_so(
+    const struct layout *layout, struct file_dir *dir, const struct file_list *root);
 
 /* The first row that recognises the folder, or NULL. */
 const struct layout *layout_detect(struct file_dir *dir, const struct file_list *root);

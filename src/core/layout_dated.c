@@ -34,12 +34,6 @@ is_dated(const char *file)
 	    is_number(file + 8, 2, 1, 31) && file[DATE_LEN] == '_';
 }
 
-static bool
-dated_detect(struct file_dir *dir UNUSED, const struct file_list *root UNUSED)
-{
-	return false; /* by these names it might as well be numbered */
-}
-
 static void
 add_stray(struct folder *folder, const char *file)
 {
@@ -95,6 +89,5 @@ const struct layout layout_dated = {
 	.name = "dated",
 	.summary = "dated files: 2026-03-15_description.sql",
 	.sample = "2026-03-15_description.sql",
-	.detect = dated_detect,
 	.load = dated_load,
 };

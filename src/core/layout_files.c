@@ -10,12 +10,6 @@
  * are not for us.
  */
 
-static bool
-files_detect(struct file_dir *dir UNUSED, const struct file_list *root UNUSED)
-{
-	return false;
-}
-
 static int
 files_load(struct folder *folder, struct file_dir *dir, const struct file_list *root,
     struct err *err UNUSED)
@@ -39,6 +33,5 @@ const struct layout layout_files = {
 	.name = "files",
 	.summary = "any *.sql, in the order of their names",
 	.sample = "views.sql",
-	.detect = files_detect,
 	.load = files_load,
 };

@@ -34,15 +34,6 @@ down_digits(const char *file)
 	return is_down(file) ? any_digits(file) : 0;
 }
 
-/* The same files as golang-migrate's, or a sequence folder's. */
-static bool
-sqlx_detect(struct file_dir *dir, const struct file_list *root)
-{
-	(void)dir;
-	(void)root;
-	return false;
-}
-
 /* As its trim_end_matches(): the suffix goes as often as it is there. */
 static const char *
 describe(const void *ctx, const struct layout_file *file)
@@ -118,6 +109,6 @@ const struct layout layout_sqlx = {
 	.remedy =
 	    "give it a number above the newest applied one; or run with out_of_order = apply, "
 	    "as sqlx does",
-	.detect = sqlx_detect,
+	/* no .detect: the same files as golang-migrate's, or a sequence folder's */
 	.load = sqlx_load,
 };

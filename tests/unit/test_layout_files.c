@@ -102,8 +102,6 @@ test_not_to_be_chosen(void **state)
 		assert_string_not_equal(layout_name(i), "dated");
 	}
 	assert_non_null(layout_find("files"));
-	assert_false(layout_find("files")->detect(NULL, NULL));
-	assert_false(layout_find("dated")->detect(NULL, NULL));
 	folder = folder_load(*state, NULL, NULL, 1);
 	assert_string_equal(folder->layout->name, "sequence");
 	folder_unref(folder);

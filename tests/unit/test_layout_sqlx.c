@@ -69,7 +69,6 @@ test_is_never_detected(void **state)
 
 	(void)state;
 	assert_ptr_equal(folder->layout, &layout_sequence);
-	assert_false(layout_sqlx.detect(NULL, NULL));
 	folder_unref(folder);
 }
 

@@ -204,6 +204,22 @@ pgconn_do(struct pgconn *conn)
 
 /* ---- life ---- */
 
+static void
+on_deadline(uv_timer_t *timer)
+{
+	struct pgconn *conn = timer->data;
+
+	assert(conn->magic == PGCONN_MAGIC);
+	conn->expired = true;
+	pgconn_do(conn);
+}
+
+void
+pgconn_set_deadline(struct pgconn *conn, uint64_t timeout_ms)
+{
+	(void)uv_timer_start(&conn->deadline, on_deadline, timeout_ms, 0);
+}
+
 struct pgconn *
 pgconn_new(uv_loop_t *loop)
 {

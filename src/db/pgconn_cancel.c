@@ -37,17 +37,6 @@ on_cancel_sent(uv_work_t *work, int status UNUSED)
 		pgconn_do(conn);
 }
 
-/* Nothing came of it: the server, or the way there, is silent. */
-static void
-on_patience_over(uv_timer_t *timer)
-{
-	struct pgconn *conn = timer->data;
-
-	assert(conn->magic == PGCONN_MAGIC);
-	conn->expired = true;
-	pgconn_do(conn);
-}
-
 void
 pgconn_cancel(struct pgconn *conn)
 {
@@ -66,5 +55,6 @@ pgconn_cancel(struct pgconn *conn)
 	conn->cancel = cancel;
 	/* fails only without a work function */
 	(void)uv_queue_work(conn->loop, &cancel->work, cancel_work, on_cancel_sent);
-	(void)uv_timer_start(&conn->deadline, on_patience_over, CANCEL_PATIENCE_MS, 0);
+	/* then nothing came of it: the server, or the way there, is silent */
+	pgconn_set_deadline(conn, CANCEL_PATIENCE_MS);
 }

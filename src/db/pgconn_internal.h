@@ -102,6 +102,9 @@ struct pgconn {
  */
 void pgconn_do(struct pgconn *conn);
 
+/* The stage is called once more when so much time has passed: conn->expired. */
+void pgconn_set_deadline(struct pgconn *conn, uint64_t timeout_ms);
+
 /*
  * Turn a want into calls of libuv. Returns it, or WANT_CLOSED where the socket cannot
  * be watched.

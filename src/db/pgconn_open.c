@@ -305,16 +305,6 @@ stage_password(struct pgconn *conn)
 
 /* ---- interface ---- */
 
-static void
-on_deadline(uv_timer_t *timer)
-{
-	struct pgconn *conn = timer->data;
-
-	assert(conn->magic == PGCONN_MAGIC);
-	conn->expired = true;
-	pgconn_do(conn);
-}
-
 void
 pgconn_drop_attempt(struct pgconn *conn)
 {
@@ -364,8 +354,7 @@ pgconn_open(struct pgconn *conn, const struct pgconn_params *params, pgconn_repl
 	}
 	/* the loop's clock may be old after long work, and the deadline counts from it */
 	uv_update_time(conn->loop);
-	(void)uv_timer_start(
-	    &conn->deadline, on_deadline, (uint64_t)params->connect_timeout_ms, 0);
+	pgconn_set_deadline(conn, (uint64_t)params->connect_timeout_ms);
 	(void)pgconn_arm(conn, WANT_TURN);
 }
 

@@ -205,6 +205,21 @@ def test_looks_that_follow_each_other_are_one(serve, sequence):
     assert list(daemon.states()) == ["0001_a"]
 
 
+def test_a_request_is_no_second_look(serve, sequence):
+    """POST /apply looks at the folder, too: right behind a look of the timer,
+    which saw the new file first."""
+    folder = sequence({"0001_a.sql": "SELECT 1;"})
+    daemon = serve(folder, options={"settle": "2s", "rescan_interval": "1s"})
+    daemon.apply()
+    scans = scans_total(daemon)
+    began = time.monotonic()
+    write(folder / "0002_b.sql", "SELECT 2;")
+    wait_until(lambda: scans_total(daemon) > scans, 30)
+    [applied] = daemon.apply(timeout=60).json()["applied"]
+    assert applied["id"] == "0002_b"
+    assert time.monotonic() - began >= 2
+
+
 def test_journal_before_its_file(serve, drizzle):
     folder = drizzle(tables(1))
     daemon = serve(folder)

@@ -4,6 +4,7 @@
 
 #include "base/bounds.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "core/layout.h"
 #include "daemon/config_sources.h"
 #include "daemon/listen.h"
@@ -45,6 +46,19 @@ check_identifier(const char *option, const char *name, struct err *err)
 	    option, name, IDENTIFIER_BYTES);
 }
 
+/* What the server is told; it would refuse each statement that has it. */
+static int
+check_utf8(
+    const struct config *config, const char *option, const char *text, struct err *err)
+{
+	size_t offset = 0;
+
+	if (text == NULL || utf8_is_valid(text, strlen(text), &offset))
+		return 0;
+	err_set(err, CAT_CONFIGURATION, "byte %zu is not UTF-8", offset + 1);
+	return config_wrap(config, option, err);
+}
+
 /* A tracking table that records what one layout alone has does not go with another. */
 static int
 check_tracking(struct config *config, struct err *err)
@@ -54,7 +68,9 @@ check_tracking(struct config *config, struct err *err)
 
 	config->layout_name = choice_name(config, "layout", config->layout);
 	config->tracking_name = choice_name(config, "tracking", config->tracking);
-	if (check_identifier("tracking_schema", config->tracking_schema, err) < 0 ||
+	if (check_utf8(config, "tracking_schema", config->tracking_schema, err) < 0 ||
+	    check_utf8(config, "tracking_table", config->tracking_table, err) < 0 ||
+	    check_identifier("tracking_schema", config->tracking_schema, err) < 0 ||
 	    check_identifier("tracking_table", config->tracking_table, err) < 0)
 		return -1;
 	if (config->guard && config->tracking_name &&
@@ -178,6 +194,8 @@ config_check(struct config *config, struct err *err)
 		return -1;
 	if (check_set("migrations", config->migrations, err) < 0 ||
 	    check_set("listen", config->listen, err) < 0)
+		return -1;
+	if (check_utf8(config, "instance", config->instance, err) < 0)
 		return -1;
 	if (config_check_secrets(config, err) < 0 || check_tracking(config, err) < 0 ||
 	    check_manifest(config, err) < 0 || check_immutable(config, err) < 0)

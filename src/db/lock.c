@@ -12,6 +12,7 @@
 #include "base/failpoint.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "base/utf8.h"
 #include "db/lease.h"
 
 #define PAUSE_FIRST_MS 50u
@@ -223,6 +224,7 @@ lock_init(struct lock *lock, enum target_lock_mode mode, const struct engine *en
 	bool pooled = engine->pooled;
 	char host[65] = "";
 	char alone[UUID_TEXT];
+	size_t cut = 0;
 
 	*lock = (struct lock){
 		.ops = &advisory,
@@ -239,6 +241,9 @@ lock_init(struct lock *lock, enum target_lock_mode mode, const struct engine *en
 	(void)snprintf(lock->holder, sizeof(lock->holder),
 	    "migrationd%s%s, pid %ld on %s", instance ? " " : "",
 	    instance ? instance : "", (long)getpid(), host);
+	/* half a letter, and the server would refuse the statement */
+	if (!utf8_is_valid(lock->holder, strlen(lock->holder), &cut))
+		lock->holder[cut] = '\0';
 }
 
 /*

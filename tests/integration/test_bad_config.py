@@ -75,6 +75,12 @@ BAD = [
     Bad("unknown key in the url",
         args=("--database-url", f"host=x nosuchkey=1 password={SECRET}"),
         words=("database-url",)),
+    Bad("a name in latin-1", args=("--instance", "pod\udce9"),
+        words=("instance", "byte 4 is not UTF-8")),
+    Bad("a table in latin-1", env={"MIGRATIOND_TRACKING_TABLE": "t\udce9"},
+        words=("MIGRATIOND_TRACKING_TABLE", "byte 2 is not UTF-8")),
+    Bad("a schema in latin-1", args=("--tracking-schema", "\udce9"),
+        words=("tracking-schema", "byte 1 is not UTF-8")),
     # flags
     Bad("bad choice as a flag", args=("--out-of-order", "sometimes"),
         words=("out-of-order", "sometimes", "refuse")),

@@ -9,6 +9,7 @@
 
 #include "base/macros.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "db/lock.h"
 #include "pgresult.h"
 
@@ -224,6 +225,24 @@ test_init(void **state)
 	assert_string_not_equal(first.token, second.token);
 }
 
+/* A name that is too long is cut between two letters. */
+static void
+test_long_name(void **state)
+{
+	char name[400] = "";
+	struct lock lock;
+
+	(void)state;
+	for (size_t first = 0; first < 2; first++) {
+		memset(name, 'x', first);
+		for (size_t i = first; i + 2 < sizeof(name); i += 2)
+			memcpy(name + i, "\xD0\xB6", 3);
+		lock_init(&lock, LOCK_MODE_LEASE, &pooled_engine, 7, name);
+		assert_true(strlen(lock.holder) + 2 >= sizeof(lock.holder));
+		assert_true(utf8_is_valid(lock.holder, strlen(lock.holder), NULL));
+	}
+}
+
 /* A lease is held by a run; another of its process may take it, and it alone use it. */
 static void
 test_token(void **state)
@@ -377,6 +396,7 @@ main(void)
 		cmocka_unit_test(test_answer),
 		cmocka_unit_test(test_pause),
 		cmocka_unit_test(test_init),
+		cmocka_unit_test(test_long_name),
 		cmocka_unit_test(test_token),
 		cmocka_unit_test(test_tokens_ascend),
 		cmocka_unit_test(test_advisory),

@@ -215,12 +215,12 @@ commit_enter(struct runner *runner)
 	return RUN_COMMIT;
 }
 
-/* The row that is there now. */
+/* The row of that migration is there now. */
 static void
-add_to_history(const struct runner *runner, const struct plan_step *step)
+add_to_history(
+    const struct runner *runner, const struct plan_step *step, const struct migration *m)
 {
 	const struct tracking *kind = runner->table.kind;
-	const struct migration *m = step->of;
 	const struct history_row row = {
 		.key = kind->key == HISTORY_BY_FILE ? m->file : m->version,
 		.name = m->name,
@@ -230,9 +230,23 @@ add_to_history(const struct runner *runner, const struct plan_step *step)
 		.has_order = true,
 		.order = m->order,
 		.applied_at_us = kind->row.time != NULL ? clock_now_us() : 0,
+		.covers_older = kind->has_one_row,
 	};
 
 	history_add(runner->history, &row);
+}
+
+/* The row is there no more; the only one of its table went back to the migration before. */
+static void
+take_from_history(const struct runner *runner, const struct plan_step *step)
+{
+	struct history_row row = *step->row;
+
+	if (runner->table.kind->has_one_row)
+		row.key = step->of->version;
+	history_remove(runner->history, &row);
+	if (runner->table.kind->has_one_row && step->before != NULL)
+		add_to_history(runner, step, step->before);
 }
 
 /* The transaction is kept: history and run say so. */
@@ -252,9 +266,9 @@ commit_done(struct runner *runner)
 		const struct plan_step *step = &runner->plan->steps[i];
 
 		if (step->write != PLAN_ADD_ROW)
-			history_remove(runner->history, step->row);
+			take_from_history(runner, step);
 		if (step->write != PLAN_REMOVE_ROW)
-			add_to_history(runner, step);
+			add_to_history(runner, step, step->of);
 		run_add_applied(run, step->of, runner->durations_us[i]);
 		log_info(words[run->operation], LOG_STR("migration", step->of->id),
 		    LOG_INT("migrationDuration", runner->durations_us[i] / 1000),

@@ -77,7 +77,8 @@ struct tracking {
 	const char *default_schema; /* NULL: the session's current_schema() */
 	const char *default_table;
 	enum history_key key;
-	bool is_shared; /* one table for all targets: rows say whose they are */
+	bool is_shared;   /* one table for all targets: rows say whose they are */
+	bool has_one_row; /* of the newest migration; it stands for those before */
 	/* The one layout whose migrations have what the rows hold; NULL: any has. */
 	const char *needs_layout;
 	const char *const *columns; /* that must be there, NULL-terminated */

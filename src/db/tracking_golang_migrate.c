@@ -72,6 +72,7 @@ forget(
 const struct tracking tracking_golang_migrate = {
 	.name = "golang-migrate",
 	.default_table = "schema_migrations",
+	.has_one_row = true,
 	.key = HISTORY_BY_VERSION,
 	.needs_layout = "golang-migrate", /* a row stands for all files below it */
 	.columns = columns,

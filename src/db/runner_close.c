@@ -194,13 +194,20 @@ unlock_enter(struct runner *runner)
 	return RUN_UNLOCK;
 }
 
+/* The work is done and kept, so it is no failure of the run. */
 static enum run_state
 unlock_answer(struct runner *runner, const struct pgconn_reply *reply)
 {
-	if (err_is_set(&reply->err) || !lock_answer(reply->result))
-		log_warning(
-		    "the lock was gone before the run ended: a migration released it "
-		    "(pg_advisory_unlock_all?) or the session was cut",
+	struct err err = reply->err;
+
+	if (err_is_set(&err))
+		err_wrap(&err, "the lock could not be given back");
+	else if (!lock_answer(reply->result))
+		err_set(&err, CAT_LOCK_TIMEOUT,
+		    "the lock was gone before the run ended: %s",
+		    runner->lock.ops->lost_hint);
+	if (err_is_set(&err))
+		log_warning_with(&err, "the end of the lock was not as it should be",
 		    LOG_STR("run", runner->run->id));
 	return RUN_DONE;
 }

@@ -630,6 +630,9 @@ def test_a_lease_whose_fate_is_not_known(through, proxy, drizzle, database, what
     first = daemon.apply(timeout=60)
     rule.wait()
     assert first.status == (200 if done else 503), repr(first)
+    if done:
+        wait_until(lambda: "the lock could not be given back" in daemon.stderr(), 10)
+        assert "pg_advisory_unlock_all" not in daemon.stderr()
     proxy.heal()
     lease = ("SELECT token <> '' AND expires_at > now() FROM migrationd.locks"
              " WHERE name LIKE 'lease/%'")

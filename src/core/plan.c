@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include "core/plan.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -17,18 +18,6 @@ plan_row_label(const struct history_row *row)
 			return words[i];
 	}
 	return "(row without a name)";
-}
-
-bool
-plan_row_is_anothers(const struct plan_item *item)
-{
-	const struct history_row *row = item->row;
-	const struct migration *m = item->migration;
-
-	/* a version that is the whole id leaves nothing that could be another */
-	return m != NULL && row != NULL && row->key != NULL && !row->covers_older &&
-	    row->checksum == NULL && strcmp(m->version, m->id) != 0 &&
-	    migration_is_named(m, row->name) == NAMED_OTHER;
 }
 
 /* ---- the newest applied ---- */
@@ -189,10 +178,54 @@ add_migrations(struct plan_draft *draft)
 	}
 }
 
+static int
+compare_words(const void *left, const void *right)
+{
+	return strcmp(*(const char *const *)left, *(const char *const *)right);
+}
+
+/* What migrations are called, and rows without one by their labels; sorted, `*n` of them. */
+static const char **
+list_names(const struct plan_draft *draft, size_t *n)
+{
+	const struct folder *folder = draft->input->folder;
+	const struct history *history = draft->input->history;
+	const char **names =
+	    mem_array(draft->plan, const char *, folder->n_migrations + history->n_rows);
+
+	*n = 0;
+	for (size_t i = 0; i < folder->n_migrations; i++)
+		names[(*n)++] = folder->migrations[i]->id;
+	for (size_t i = 0; i < history->n_rows; i++) {
+		if (draft->match->owner[i] == NULL)
+			names[(*n)++] = plan_row_label(&history->rows[i]);
+	}
+	qsort(names, *n, sizeof(*names), compare_words);
+	return names;
+}
+
+/*
+ * The row's label; its key where that is another one's, too: a person who names a row means that
+ * one, and none of the other "rollback"s.
+ */
+static const char *
+missing_id(const struct history_row *row, const char *const *names, size_t n)
+{
+	const char *label = plan_row_label(row);
+	const char *const *at = bsearch(&label, names, n, sizeof(*names), compare_words);
+	bool shared = at != NULL &&
+	    ((at > names && strcmp(at[-1], label) == 0) ||
+		(at + 1 < names + n && strcmp(at[1], label) == 0));
+
+	return shared && row->key != NULL && row->key[0] != '\0' ? row->key : label;
+}
+
 static void
 add_missing(struct plan_draft *draft)
 {
 	const struct history *history = draft->input->history;
+	size_t n = 0;
+	const char **names = draft->n_missing > 0 ? list_names(draft, &n) : NULL;
 
 	for (size_t i = 0; i < history->n_rows; i++) {
 		const struct history_row *row = &history->rows[i];
@@ -202,9 +235,10 @@ add_missing(struct plan_draft *draft)
 			    (struct plan_item){
 				.state = MIGRATION_MISSING,
 				.row = row,
-				.id = plan_row_label(row),
+				.id = missing_id(row, names, n),
 			    });
 	}
+	talloc_free(names);
 }
 
 static void

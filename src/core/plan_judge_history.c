@@ -97,6 +97,18 @@ warn_of_null_keys(struct plan_draft *draft, const struct history *history)
 	plan_add_problem(draft, MIGRATION_MISSING, false, &err);
 }
 
+bool
+plan_row_is_anothers(const struct plan_item *item)
+{
+	const struct history_row *row = item->row;
+	const struct migration *m = item->migration;
+
+	/* a version that is the whole id leaves nothing that could be another */
+	return m != NULL && row != NULL && row->key != NULL && !row->covers_older &&
+	    row->checksum == NULL && strcmp(m->version, m->id) != 0 &&
+	    migration_is_named(m, row->name) == NAMED_OTHER;
+}
+
 static bool
 is_anothers(const struct plan_draft *draft, const struct plan_item *item)
 {

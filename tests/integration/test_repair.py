@@ -29,6 +29,20 @@ def repaired(answer, before, after):
     return run
 
 
+def test_forget_takes_the_row_that_is_named(serve, sequence, database):
+    daemon = serve(sequence({"0001_a.sql": "CREATE TABLE a (id int);"}))
+    assert daemon.apply().status == 200
+    database.execute("INSERT INTO schema_migrations (version, name) VALUES"
+                     " ('0005', 'undo'), ('0006', 'undo'), ('0007', 'a')")
+    wait_until(lambda: set(daemon.states()) == {"0001_a", "0005", "0006", "a"},
+               20)
+    repaired(repair(daemon, "0006", "forget"), "missing", "forgotten")
+    repaired(repair(daemon, "0007", "forget"), "missing", "forgotten")
+    assert [row[0] for row in database.query(
+        "SELECT version FROM schema_migrations ORDER BY 1")] == ["0001",
+                                                                 "0005"]
+
+
 def hashes(database):
     return [r[0] for r in database.query(
         "SELECT hash FROM drizzle.__drizzle_migrations ORDER BY id")]

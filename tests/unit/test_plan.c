@@ -693,6 +693,27 @@ test_modified_says_which(void **state)
 	assert_int_equal(err_exit_code(&plan->refusal), EXIT_DRIFT);
 }
 
+/* A person who names a row means that one. */
+static void
+test_rows_of_one_name_go_by_their_keys(void **state)
+{
+	struct plan_input input = {
+		.folder = folder_of(*state, "a@9 b@10"),
+		.history = history_of(*state, HISTORY_BY_VERSION, "1 2 3 4 -"),
+	};
+	struct history_row *rows = input.history->rows;
+	static const char *const names[] = { "undo", "undo", "b", "c", "undo" };
+	const struct plan *plan;
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		rows[i].name = names[i];
+	plan = plan_build(*state, &input);
+	assert_string_equal(states_of(*state, plan),
+	    "a=pending b=pending 1=missing 2=missing 3=missing c=missing undo=missing");
+	assert_ptr_equal(plan_find(plan, "2")->row, &rows[1]);
+	assert_string_equal(plan_find(plan, "2")->id, "2");
+}
+
 /* Of a table without checksums, whose rows have names. */
 static void
 test_the_name_of_another_is_a_warning(void **state)
@@ -1575,6 +1596,7 @@ main(void)
 		SCRATCH_TEST(test_out_of_order_says_which_and_what_to_do),
 		SCRATCH_TEST(test_one_out_of_order_after_a_row_without_a_file),
 		SCRATCH_TEST(test_modified_says_which),
+		SCRATCH_TEST(test_rows_of_one_name_go_by_their_keys),
 		SCRATCH_TEST(test_the_name_of_another_is_a_warning),
 		SCRATCH_TEST(test_missing_rows_are_a_warning),
 		SCRATCH_TEST(test_a_row_is_called_by_what_it_has),

@@ -50,8 +50,8 @@ on_before(void *arg, const struct err *cause)
 		err.http_status = 409;
 		err.exit_code = EXIT_REFUSED;
 		err_hint(&err,
-		    "nothing was applied; see what the hook says in the log, then "
-		    "POST /apply");
+		    "nothing was applied; see what the hook says in the log (of "
+		    "migrationctl: --log-level info), then POST /apply");
 	}
 	herald->fn = NULL;
 	fn(herald->arg, &err);

@@ -147,8 +147,10 @@ on_end(void *arg, const struct child_end *end)
 	struct err err = end->err;
 
 	log_output(hooks, hook, end);
-	if (err_is_set(&err))
+	if (err_is_set(&err)) {
+		err.category = CAT_CONFIGURATION; /* the network has no part in it */
 		err_wrap(&err, "hook_%s", hook_name(hook->kind));
+	}
 	finish_first(hooks, &err);
 }
 

@@ -104,7 +104,7 @@ on_end(void *arg, const struct child_end *end)
 		err_wrap(&err, "password_command");
 		err_hint(&err,
 		    "run it by hand as the user of migrationd; what it wrote to standard "
-		    "error is in the log");
+		    "error is in the log (of migrationctl: --log-level warning)");
 	}
 	answer(password, err_is_set(&err) ? NULL : secret, &err);
 	explicit_bzero(end->output, end->output_len);

@@ -301,6 +301,17 @@ def test_once_with_a_required_hook_that_fails(once, drizzle, database):
     assert "hook_before" in done.stdout + done.stderr
 
 
+def test_migrationctl_says_where_a_hook_is_heard(drizzle, database, workdir):
+    hook = script(workdir / "hook", "echo no room on the disk >&2\nexit 3\n")
+    args = ["apply", "--migrations", drizzle(tables(1)), "--database-url",
+            database.url, "--hook-before", hook, "--hook-required"]
+    done = ctl.run(*args)
+    assert done.returncode == 8 and "no room" not in done.err
+    assert "--log-level info" in done.err and "POST" not in done.err
+    done = ctl.run(*args, "--log-level", "info")
+    assert done.returncode == 8 and "no room on the disk" in done.err
+
+
 def test_required_hook_shows_and_can_be_cancelled(serve, drizzle, workdir,
                                                   database):
     hook = script(workdir / "hook",
@@ -386,8 +397,9 @@ def test_hook_that_hangs_delays_nothing(serve, drizzle, workdir):
     assert got.status == 200 and got.seconds < 20
     wait_until(lambda: metric(
         daemon, 'migrationd_hook_failures_total{hook="after"}') == 1)
-    assert any("did not end within 1.0 s" in line.get("error", "")
-               for line in daemon.log_lines())
+    failed = [line for line in daemon.log_lines()
+              if "did not end within 1.0 s" in line.get("error", "")]
+    assert {line["category"] for line in failed} == {"CONFIGURATION"}
 
 
 def test_hook_that_prints_too_much(serve, drizzle, workdir):

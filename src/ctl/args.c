@@ -227,18 +227,31 @@ takes_next(const char *argument)
 	return flag ? flag->type != CTL_SWITCH : setting && setting->type != OPTION_BOOL;
 }
 
+static bool
+is_flag_anywhere(const char *argument)
+{
+	size_t len = strcspn(argument + 2, "=");
+
+	return len == 0 || find_flag_anywhere(argument + 2, len) ||
+	    find_setting(argument + 2, len);
+}
+
 /*
  * The command comes first of what is no flag. Its flags may stand before it, so it is
- * looked for ahead of them; what a flag takes as its value is no command.
+ * looked for ahead of them; what a flag takes as its value is no command. `*unknown` is the first
+ * flag before it that nobody has: what stands behind that may be its value, even a secret.
  */
 static const char *
-find_command(int argc, char *const *argv, const struct ctl_command **command)
+find_command(
+    int argc, char *const *argv, const struct ctl_command **command, const char **unknown)
 {
 	for (int i = 1; i < argc; i++) {
 		if (strncmp(argv[i], "--", 2) != 0) {
 			*command = ctl_command_find(argv[i]);
 			return argv[i];
 		}
+		if (!*unknown && !is_flag_anywhere(argv[i]))
+			*unknown = argv[i];
 		i += takes_next(argv[i]);
 	}
 	return NULL;
@@ -292,17 +305,23 @@ int
 args_parse(
     const void *ctx, int argc, char *const *argv, struct args *args, struct err *err)
 {
+	const char *unknown = NULL;
 	const char *word;
+	bool only_operands = false; /* behind "--" */
 
 	*args = (struct args){ 0 };
 	add_setting(ctx, args, "migrationctl");
-	word = find_command(argc, argv, &args->command);
+	word = find_command(argc, argv, &args->command, &unknown);
 	if (word && !args->command)
-		return unknown_command(word, err);
+		return unknown
+		    ? unknown_flag(NULL, unknown + 2, strcspn(unknown + 2, "="), err)
+		    : unknown_command(word, err);
 	for (int i = 1; i < argc; i++) {
 		if (argv[i] == word)
 			continue;
-		if (argv[i][0] != '-' || argv[i][1] == '\0') {
+		if (!only_operands && strcmp(argv[i], "--") == 0) {
+			only_operands = true;
+		} else if (only_operands || argv[i][0] != '-' || argv[i][1] == '\0') {
 			if (take_operand(args, argv[i], err) < 0)
 				return -1;
 		} else if (strncmp(argv[i], "--", 2) != 0) {

@@ -98,8 +98,10 @@ static int
 end(struct ctl *ctl, const struct answer *answer)
 {
 	const json_t *error = doc_get(answer->document, "error");
+	const char *hint = doc_text(error, "hint");
 	const char *advice = "";
 	struct answer status;
+	bool says_more;
 	struct paint out;
 
 	ctl->may_pass = json_is_true(doc_get(error, "retryable"));
@@ -107,8 +109,11 @@ end(struct ctl *ctl, const struct answer *answer)
 		return ctl_exit_code_of(answer);
 	if (ctl_ask_raw(ctl, "GET", "/status", NULL, &status) == 0)
 		advice = doc_text(status.document, "advice");
-	/* of the two the one that says more */
-	if (!strstr(advice, doc_text(error, "hint")))
+	/* of the two the one that says more; of an apply alone "apply" is what is next */
+	says_more = hint[0]
+	    ? strstr(advice, hint) != NULL
+	    : strcmp(doc_text(answer->document, "operation"), "apply") == 0;
+	if (!says_more)
 		advice = "";
 	ctl_paint(ctl, stderr, &out);
 	render_problem_but(&out, error, advice);

@@ -141,7 +141,7 @@ render_screenful(struct paint *out, const json_t *document, size_t rows)
 		}
 	}
 	if (n > rows)
-		paint_addf(out, "... %zu more: migrationctl list\n", n - rows);
+		paint_addf(out, "... %zu more: %s list\n", n - rows, out->program);
 }
 
 /* ---- one ---- */

@@ -660,6 +660,13 @@ def test_wait_for_the_daemon(start_daemon, sample, database):
     assert "succeeded: 7 migrations" in done.out
 
 
+def test_what_is_next_is_not_of_another_operation(ctl_on, sample):
+    """A repair that was refused is not mended by an apply."""
+    done = ctl_on(sample)("repair", "--remove-guard")
+    assert done.returncode == REFUSED and "has no guard" in done.err
+    assert "apply" not in done.err
+
+
 def test_wait_for_the_database(postgres, database, sample, workdir):
     """A run that found it away is begun again: as text, too."""
     proxy = Proxy(postgres.port)

@@ -112,7 +112,7 @@ unit_tests = \
 	%D%/unit/test_webhook_sign
 
 LDADD = $(migrationd_libs) $(PQ_LIBS) $(CMOCKA_LIBS)
-EXTRA_DIST += %D%/unit/check_world.h %D%/unit/fake_api.h %D%/unit/layouts.h %D%/unit/pgresult.h \
+EXTRA_DIST += %D%/fake/blow.h %D%/unit/check_world.h %D%/unit/fake_api.h %D%/unit/layouts.h %D%/unit/pgresult.h \
 	%D%/unit/scratch.h %D%/unit/tempdir.h
 
 # On a scripted libpq, which takes the place of the real one: three lines make a test. The longest come first, so that

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/macros.h"
 #include "base/mem.h"
+#include "blow.h"
 #include "db/monitor.h"
 #include "script.h"
 
@@ -515,13 +516,6 @@ test_in_report(void **state)
 
 /* ---- torture ---- */
 
-enum blow {
-	BLOW_NONE,
-	BLOW_FAIL,  /* the k-th call of libpq fails */
-	BLOW_LOSE,  /* the server is gone at that call */
-	BLOW_ERROR, /* the k-th command is answered by an error */
-};
-
 /* Whatever fails once, looks go on. */
 static unsigned
 torture(enum blow blow, unsigned k)
@@ -530,16 +524,12 @@ torture(enum blow blow, unsigned k)
 	unsigned n = 0;
 
 	scene_begin(&scene, blocked_row);
-	fakepq_fail_at(blow == BLOW_FAIL ? k : 0);
-	fakepq_lose_at(blow == BLOW_LOSE ? k : 0);
-	fakepq_error_at(blow == BLOW_ERROR ? k : 0, "42501");
+	blow_deal(blow, k);
 	monitor_watch(scene.monitor, PID);
 	scene_await(&scene, 2);
-	n = blow == BLOW_ERROR ? (unsigned)fakepq_n_sent() : fakepq_calls();
+	n = blow_places(blow);
 	monitor_rest(scene.monitor, &fine);
-	fakepq_fail_at(0);
-	fakepq_lose_at(0);
-	fakepq_error_at(0, "");
+	blow_deal(BLOW_NONE, 0);
 	monitor_watch(scene.monitor, PID);
 	scene_await(&scene, scene.n_seen + 2);
 	assert_int_equal(scene.run->n_blockers, 1);
@@ -550,18 +540,8 @@ torture(enum blow blow, unsigned k)
 static void
 test_torture(void **state)
 {
-	static const enum blow blows[] = { BLOW_FAIL, BLOW_LOSE, BLOW_ERROR };
-
 	(void)state;
-	(void)torture(BLOW_NONE, 0);
-	for (size_t i = 0; i < ARRAY_SIZE(blows); i++) {
-		unsigned k = 1;
-
-		while (torture(blows[i], k) >= k)
-			k++;
-		print_message("# %u runs\n", k);
-		assert_true(k > 3);
-	}
+	blow_everywhere(torture, 3);
 }
 
 int

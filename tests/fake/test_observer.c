@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/macros.h"
+#include "blow.h"
 #include "watcher.h"
 
 /* ---- one look ---- */
@@ -463,13 +464,6 @@ test_close_in_report(void **state)
 
 /* ---- torture ---- */
 
-enum blow {
-	BLOW_NONE,
-	BLOW_FAIL,  /* the k-th call of libpq fails */
-	BLOW_LOSE,  /* the server is gone at that call */
-	BLOW_ERROR, /* the k-th command is answered by an error */
-};
-
 /* Two looks. Each gives one report, whatever happens. Then the observer is well again. */
 static unsigned
 torture(enum blow blow, unsigned k)
@@ -479,18 +473,14 @@ torture(enum blow blow, unsigned k)
 
 	watcher_begin(&watcher);
 	script_rows(watcher.folder, 2);
-	fakepq_fail_at(blow == BLOW_FAIL ? k : 0);
-	fakepq_lose_at(blow == BLOW_LOSE ? k : 0);
-	fakepq_error_at(blow == BLOW_ERROR ? k : 0, "42501");
+	blow_deal(blow, k);
 	watcher_start(&watcher);
 	watcher_await(&watcher, 1);
 	watcher_look(&watcher);
-	n = blow == BLOW_ERROR ? (unsigned)fakepq_n_sent() : fakepq_calls();
+	n = blow_places(blow);
 	if (blow == BLOW_NONE)
 		assert_string_equal(watcher.sent, FIRST SECOND);
-	fakepq_fail_at(0);
-	fakepq_lose_at(0);
-	fakepq_error_at(0, "");
+	blow_deal(BLOW_NONE, 0);
 	watcher_look(&watcher);
 	/* the loss may have come with the very last call, and is seen only now */
 	if (!watcher.seen.database.reachable)
@@ -504,18 +494,8 @@ torture(enum blow blow, unsigned k)
 static void
 test_torture(void **state)
 {
-	static const enum blow blows[] = { BLOW_FAIL, BLOW_LOSE, BLOW_ERROR };
-
 	(void)state;
-	(void)torture(BLOW_NONE, 0);
-	for (size_t i = 0; i < ARRAY_SIZE(blows); i++) {
-		unsigned k = 1;
-
-		while (torture(blows[i], k) >= k)
-			k++;
-		print_message("# %u runs\n", k);
-		assert_true(k > 10);
-	}
+	blow_everywhere(torture, 10);
 }
 
 int

@@ -3,17 +3,21 @@
 migrationd and drizzle-orm (0.45 and 1.0) taking turns. No migration runs
 twice, whoever comes first; what would is refused, and says why."""
 
+import functools
 import hashlib
 import json
 
 import pytest
 
+from harness import interop
 from harness.folder import (BREAKPOINT as MARK, T0, drizzle1_folder,
                             drizzle_add, drizzle_snapshots, write)
 from harness.interop import (DRIZZLE_1, drizzle_kit_up, drizzle_migrate,
-                             require_node)
+                             require_node, we_apply)
 
 TABLE = '"drizzle"."__drizzle_migrations"'
+
+drizzle_applies = functools.partial(interop.drizzle_applies, drizzle=1)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -44,18 +48,6 @@ def rows_of(database, columns="id, hash, created_at, name"):
 
 def names_of(database):
     return [name for [name] in rows_of(database, "name")]
-
-
-def drizzle_applies(database, folder, **kwargs):
-    kwargs.setdefault("drizzle", 1)
-    done = drizzle_migrate(database, folder, **kwargs)
-    assert done.returncode == 0, done.stderr
-
-
-def we_apply(once, database, folder, *args):
-    done = once(folder, *args, url=database.url)
-    assert done.returncode == 0, (done.stdout, done.stderr)
-    return done
 
 
 def assert_same(theirs, ours):

@@ -12,7 +12,8 @@ import pytest
 
 from harness.folder import (BREAKPOINT as MARK, T0, drizzle_folder, journal,
                             write)
-from harness.interop import drizzle_migrate, require_node
+from harness.interop import (drizzle_applies, drizzle_migrate, require_node,
+                             we_apply)
 
 TABLE = '"drizzle"."__drizzle_migrations"'
 
@@ -34,17 +35,6 @@ def pair(postgres):
 def rows_with_ids(database, table=TABLE):
     return database.query(
         f"SELECT id, hash, created_at FROM {table} ORDER BY id")
-
-
-def drizzle_applies(database, folder, **kwargs):
-    done = drizzle_migrate(database, folder, **kwargs)
-    assert done.returncode == 0, done.stderr
-
-
-def we_apply(once, database, folder, *args):
-    done = once(folder, *args, url=database.url)
-    assert done.returncode == 0, (done.stdout, done.stderr)
-    return done
 
 
 def assert_same(theirs, ours, table=TABLE):

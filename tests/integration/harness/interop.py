@@ -38,6 +38,19 @@ def drizzle_migrate(database, folder, schema=None, table=None, driver="pg",
         capture_output=True, text=True, timeout=120, check=False)
 
 
+def drizzle_applies(database, folder, **kwargs):
+    done = drizzle_migrate(database, folder, **kwargs)
+    assert done.returncode == 0, done.stderr
+
+
+def we_apply(once, database, folder, *args):
+    """What drizzle_applies does, by migrationd; returns the finished
+    process."""
+    done = once(folder, *args, url=database.url)
+    assert done.returncode == 0, (done.stdout, done.stderr)
+    return done
+
+
 def dbmate(database, folder, *command):
     """Run dbmate itself; returns what it said."""
     require_node()

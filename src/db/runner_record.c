@@ -225,8 +225,10 @@ add_to_history(
 		.key = kind->key == HISTORY_BY_FILE ? m->file : m->version,
 		.name = m->name,
 		.checksum = migration_recorded_checksum(m),
-		.baseline =
-		    step->write == PLAN_ADD_ROW && runner->run->operation != PLAN_APPLY,
+		/* of other phases the journal is not asked */
+		.baseline = step->write == PLAN_ADD_ROW &&
+		    runner->run->phase == PHASE_SCHEMA &&
+		    runner->run->operation != PLAN_APPLY,
 		.has_order = true,
 		.order = m->order,
 		.applied_at_us = kind->row.time != NULL ? clock_now_us() : 0,

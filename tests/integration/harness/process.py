@@ -4,6 +4,7 @@
 import ctypes
 import os
 import pathlib
+import random
 import pwd
 import signal
 import socket
@@ -22,9 +23,16 @@ def die_with_parent(signum=signal.SIGKILL):
 
 
 def free_port():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
+    """One that nobody listens on, and that the kernel gives to no outgoing
+    connection before the caller does: those begin at 32768."""
+    while True:
+        with socket.socket() as sock:
+            try:
+                sock.bind(("127.0.0.1", random.SystemRandom().randrange(
+                    10000, 32768)))
+            except OSError:
+                continue
+            return sock.getsockname()[1]
 
 
 def is_root():

@@ -48,6 +48,7 @@ struct observer {
 	unsigned failures;  /* connects in a row that failed */
 	bool again;         /* asked for while a look was under way */
 	bool was_reachable; /* to log the change, once */
+	bool journal_fails; /* likewise */
 
 	void *look; /* memory of the look in progress */
 	struct engine engine;

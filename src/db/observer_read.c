@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/bounds.h"
+#include "base/log.h"
 #include "base/mem.h"
 
 static enum look_stage
@@ -233,8 +234,10 @@ static enum look_stage
 read_news(struct observer *observer, const struct pgconn_reply *reply)
 {
 	observer->news = mem_strdup(observer->look, PQgetvalue(reply->result, 0, 0));
-	if (observer->words != NULL && strcmp(observer->words_of, observer->news) == 0)
+	if (observer->words != NULL && strcmp(observer->words_of, observer->news) == 0) {
+		observer->journal_fails = false;
 		return tell(observer, observer->words);
+	}
 	return ask(observer, LOOK_BASELINED,
 	    journal_baselined(observer->look, &observer->owner));
 }
@@ -266,10 +269,23 @@ read_checksums(struct observer *observer, const struct pgconn_reply *reply)
 	return keep_words(observer);
 }
 
+/* A row that no release has written, perhaps. Said once, until it can be read again. */
+static enum look_stage
+journal_failed(struct observer *observer, const struct pgconn_reply *reply)
+{
+	if (!observer->journal_fails)
+		log_warning_with(&reply->err,
+		    "the journal cannot be read: what was baselined, or has failed elsewhere, "
+		    "is not known");
+	observer->journal_fails = true;
+	return LOOK_REPORT;
+}
+
 /* What was read without them is told, but not kept. */
 static enum look_stage
-checksums_failed(struct observer *observer, const struct pgconn_reply *reply UNUSED)
+checksums_failed(struct observer *observer, const struct pgconn_reply *reply)
 {
+	(void)journal_failed(observer, reply);
 	return tell(observer, observer->fresh);
 }
 
@@ -284,6 +300,7 @@ read_runs(struct observer *observer, const struct pgconn_reply *reply)
 		seen->runs[seen->n_runs++] = journal_read_run(reply->result, i);
 	talloc_free(observer->runs_of);
 	observer->runs_of = mem_strdup(observer, observer->news);
+	observer->journal_fails = false;
 	return LOOK_REPORT;
 }
 
@@ -299,7 +316,7 @@ unreachable(struct observer *observer, const struct pgconn_reply *reply)
 static const struct {
 	enum look_stage (*read)(
 	    struct observer *observer, const struct pgconn_reply *reply);
-	enum look_stage (*failed)(/* NULL: nothing more can be asked */
+	enum look_stage (*failed)(
 	    struct observer *observer, const struct pgconn_reply *reply);
 } stages[LOOK_REPORT] = {
 	[LOOK_CONNECT] = { read_connect, unreachable },
@@ -310,11 +327,11 @@ static const struct {
 	[LOOK_OTHERS] = { read_others, history_failed },
 	[LOOK_OTHERS_ROWS] = { read_others_rows, read_others_rows },
 	[LOOK_HOLDER] = { read_holder, look_at_journal },
-	[LOOK_JOURNAL] = { read_journal, NULL },
-	[LOOK_NEWS] = { read_news, NULL },
-	[LOOK_BASELINED] = { read_baselined, NULL },
+	[LOOK_JOURNAL] = { read_journal, journal_failed },
+	[LOOK_NEWS] = { read_news, journal_failed },
+	[LOOK_BASELINED] = { read_baselined, journal_failed },
 	[LOOK_CHECKSUMS] = { read_checksums, checksums_failed },
-	[LOOK_RUNS] = { read_runs, NULL },
+	[LOOK_RUNS] = { read_runs, journal_failed },
 };
 
 enum look_stage
@@ -324,7 +341,5 @@ observer_read(struct observer *observer, const struct pgconn_reply *reply)
 		return unreachable(observer, reply);
 	if (!err_is_set(&reply->err))
 		return stages[observer->stage].read(observer, reply);
-	return stages[observer->stage].failed
-	    ? stages[observer->stage].failed(observer, reply)
-	    : LOOK_REPORT;
+	return stages[observer->stage].failed(observer, reply);
 }

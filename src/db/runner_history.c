@@ -130,10 +130,13 @@ history_journal(struct runner *runner, const struct pgconn_reply *reply)
 static enum run_state
 history_baselined(struct runner *runner, const struct pgconn_reply *reply)
 {
-	if (err_is_set(&reply->err))
-		return runner_fail(runner, &reply->err);
 	struct journal_words *words = journal_words_new(runner->scratch);
+	struct err err = reply->err;
 
+	if (err_is_set(&err)) {
+		err_wrap(&err, "the journal cannot be read, which knows the baselines");
+		return runner_fail(runner, &err);
+	}
 	journal_read_baselined(words, reply->result);
 	journal_tell(words, runner->history);
 	return history_ask_checksums(runner);

@@ -175,6 +175,31 @@ def test_the_journal_of_another_role_is_used_as_it_is(service, database,
         (None,), (None,), ("public.svc_b",)]
 
 
+def test_a_journal_that_cannot_be_read_is_said(service, database, postgres):
+    """Once, and again when it could be read in between."""
+    odd = "ffffffff-ffff-7fff-bfff-ffffffffffff"
+    said = "the journal cannot be read"
+    daemon = service("a")
+    assert daemon.apply().status == 200
+    daemon.wait_verdict("current")
+    for times in (1, 2):
+        before = len(postgres.log())
+        database.execute(
+            "INSERT INTO migrationd.runs SELECT %s, target, operation, outcome,"
+            " requested_by, instance, started_at, finished_at, duration_seconds,"
+            " lock_wait_seconds, '{}', error, tracking FROM migrationd.runs"
+            " LIMIT 1", odd)
+        wait_until(lambda b=before: postgres.log_count("jsonb_to_recordset", after=b)
+                   > 5, 30)
+        assert daemon.stderr().count(said + ": what") == times
+        assert daemon.verdict() == "current"
+        assert said in daemon.post("/rollback", {"steps": 1}).problem()["detail"]
+        database.execute("DELETE FROM migrationd.runs WHERE id = %s", odd)
+        before = len(postgres.log())
+        wait_until(lambda b=before: postgres.log_count("string_agg(n.id", after=b)
+                   > 2, 30)
+
+
 def test_a_journal_that_does_not_take_the_run_is_said(service, database):
     """The migrations are applied all the same."""
     daemon = service("a")

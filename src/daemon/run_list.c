@@ -30,8 +30,8 @@ run_list_add_known(struct run_list *list, struct run *run)
 
 	while (at < list->n && strcmp(list->runs[at]->id, run->id) > 0)
 		at++;
-	if (at == BOUND_RUNS_KEPT ||
-	    (at < list->n && strcmp(list->runs[at]->id, run->id) == 0))
+	/* not there alone: who has written an id by hand may have upset the order */
+	if (at == BOUND_RUNS_KEPT || run_list_find(list, run->id) != NULL)
 		run_unref(run);
 	else
 		insert(list, at, run);

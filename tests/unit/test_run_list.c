@@ -206,6 +206,29 @@ test_a_clock_that_went_back(void **state)
 	run_list_clear(&list);
 }
 
+/* One that somebody wrote by hand, behind which no id can be: it is no second one either. */
+static void
+test_an_id_made_by_hand(void **state)
+{
+	static const struct run_request request = { 0 };
+	struct run_list list = { 0 };
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		struct run *ours = run_new(&request, "default", 1000000 + i, 0);
+		struct run *odd = run_new(&request, "default", 1, 0);
+
+		snprintf(
+		    odd->id, sizeof(odd->id), "ffffffff-ffff-7fff-bfff-ffffffffffff");
+		run_list_add_known(&list, odd);
+		run_list_add(&list, ours);
+		assert_int_equal(list.n, 2 + i);
+		assert_ptr_equal(list.runs[0], ours);
+		run_unref(ours);
+	}
+	run_list_clear(&list);
+}
+
 static void
 test_the_oldest_go(void **state)
 {
@@ -285,6 +308,7 @@ main(void)
 		cmocka_unit_test(test_order_and_find),
 		cmocka_unit_test(test_parked_by_another),
 		cmocka_unit_test(test_a_clock_that_went_back),
+		cmocka_unit_test(test_an_id_made_by_hand),
 		cmocka_unit_test(test_the_oldest_go),
 	};
 

@@ -13,9 +13,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/bounds.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "daemon/ephemeral_keeper.h"
 
 #define LOG_BYTES   (1u << 20)
@@ -23,7 +25,7 @@
 #define SOCKET_NAME "/.s.PGSQL.5432"
 
 struct ephemeral {
-	char *url;
+	const char *url;
 	int life; /* write end: the keeper ends when it closes */
 	pid_t keeper;
 };
@@ -218,6 +220,28 @@ start_keeper(struct ephemeral *ephemeral, struct keeper *keeper, struct err *err
 	return rc;
 }
 
+/*
+ * All that PG* variables could bend is said. PostgreSQL 15 section 34.1.1.1 for the quotes: TMPDIR
+ * may have blanks.
+ */
+static const char *
+make_url(const struct ephemeral *ephemeral, const char *directory)
+{
+	struct text url;
+
+	text_init(&url, ephemeral, BOUND_CONFIG_VALUE);
+	text_add(&url, "host='");
+	for (const char *c = directory; *c; c++) {
+		if (*c == '\'' || *c == '\\')
+			text_add_char(&url, '\\');
+		text_add_char(&url, *c);
+	}
+	text_add(&url,
+	    "' port=5432 dbname=postgres user=postgres sslmode=disable "
+	    "gssencmode=disable");
+	return url.data;
+}
+
 int
 ephemeral_start(const void *ctx, struct ephemeral **out, struct err *err)
 {
@@ -235,10 +259,7 @@ ephemeral_start(const void *ctx, struct ephemeral **out, struct err *err)
 	    LOG_STR("directory", keeper.directory));
 	if (start_keeper(ephemeral, &keeper, err) < 0)
 		goto fail;
-	/* all that PG* variables could bend is said */
-	ephemeral->url = mem_printf(ephemeral,
-	    "host=%s port=5432 dbname=postgres user=postgres sslmode=disable gssencmode=disable",
-	    keeper.directory);
+	ephemeral->url = make_url(ephemeral, keeper.directory);
 	*out = ephemeral;
 	return 0;
 fail:

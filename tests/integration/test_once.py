@@ -214,8 +214,8 @@ def test_opens_no_listener(drizzle, database):
 @pytest.fixture
 def temporary(workdir):
     """A $TMPDIR of the test's own: what is in it, and which servers live in
-    it, is the ephemeral daemon's doing."""
-    made = workdir / "tmp"
+    it, is the ephemeral daemon's doing. A name that has to be quoted."""
+    made = workdir / "nobody's tmp"
     made.mkdir()
     made.chmod(0o1777)
     return made

@@ -394,9 +394,9 @@ target_cancel(
 		return NULL;
 	}
 	if (run != target->run && run != target->next) {
-		err_set(err, CAT_CANCELLED, "run %s is over: it has %s", run->id,
-		    run->outcome == RUN_CANCELLED ? "been cancelled"
-						  : run_outcome_name(run->outcome));
+		err_set(err,
+		    run->outcome == RUN_CANCELLED ? CAT_CANCELLED : CAT_CONFIGURATION,
+		    "run %s is over: %s", run->id, run_outcome_name(run->outcome));
 		err->http_status = 409;
 		return NULL;
 	}

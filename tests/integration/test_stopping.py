@@ -210,7 +210,9 @@ def test_what_cannot_be_cancelled(serve, drizzle):
     assert "nosuchrun" in got.problem(404, "RESOURCE_NOT_FOUND")["detail"]
     run = daemon.apply().json()["id"]
     got = daemon.post(f"/runs/{run}/cancel")
-    assert "succeeded" in got.problem(409, "CANCELLED")["detail"]
+    problem = got.problem(409, "CONFIGURATION")
+    assert "is over: succeeded" in problem["detail"]
+    assert "cancelled" not in problem["title"]
     assert daemon.get(f"/runs/{run}").json()["outcome"] == "succeeded"
     assert daemon.get(f"/runs/{run}/cancel").status == 405
     daemon.post(f"/runs/{run}/cancel", json={"mode": "kill"}).problem(400)

@@ -89,6 +89,13 @@ repair_row(struct runner *runner, const struct repair *repair)
 	}
 	if (repair->write == PLAN_BLESS_ROW && kind->row.checksum == NULL) {
 		/* what it was applied with stands in our journal alone */
+		if (!runner->params->journal) {
+			err_set(&err, CAT_CONFIGURATION,
+			    "a %s table keeps no checksums, and journal is off",
+			    kind->name);
+			err_hint(&err, "set journal = on");
+			return repair_refused(runner, &err);
+		}
 		run_plan_phase(runner->run, 1);
 		run_add_applied(runner->run, item->migration, 0);
 		runner->run->after = repair->after;

@@ -139,6 +139,13 @@ def test_what_does_not_fit_is_refused(serve, drizzle, database, migration,
     assert hashes(database) == [sha(A[1])]
 
 
+def test_a_checksum_that_nobody_would_keep(serve, sequence):
+    daemon = serve(sequence({"0001_a.sql": A[1]}), options={"journal": False})
+    assert daemon.apply().status == 200
+    got = repair(daemon, "0001", "checksum").problem(409, "CONFIGURATION")
+    assert "journal is off" in got["detail"]
+
+
 def test_a_table_without_checksums(serve, sequence, database):
     """Our journal knows with what it was applied, and so is blessed."""
     folder = sequence({"0001_a.sql": A[1]})

@@ -14,6 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 from harness import daemon as daemon_module  # noqa: E402
 from harness import folder as folder_module  # noqa: E402
+from harness.gate import Gate  # noqa: E402
 from harness.postgres import Postgres  # noqa: E402
 from harness.process import CHECKOUT  # noqa: E402
 
@@ -82,6 +83,27 @@ def start_daemon(workdir):
         except AssertionError as error:
             failures.append(str(error))
     assert not failures, "\n".join(failures)
+
+
+@pytest.fixture
+def gate_of(start_daemon):
+    """gate_of(cluster) -> a gate there. Opened before the daemons are stopped:
+    each finishes the migration in hand."""
+    assert start_daemon
+    gates = []
+
+    def make(cluster):
+        gates.append(Gate(cluster))
+        return gates[-1]
+
+    yield make
+    for made in gates:
+        made.open()
+
+
+@pytest.fixture
+def gate(gate_of, postgres):
+    return gate_of(postgres)
 
 
 @pytest.fixture

@@ -277,16 +277,17 @@ def test_reload_of_what_needs_a_restart_is_refused(serve, drizzle):
     assert "11s" in str(settings(daemon)["lock_wait"]["value"])
 
 
-def test_reload_in_the_middle_of_a_run(serve, drizzle, database):
+def test_reload_in_the_middle_of_a_run(serve, drizzle, database, gate):
     daemon = serve(drizzle([("0000_slow", "CREATE TABLE slow (id int);"
-                                          "SELECT pg_sleep(1.5);"),
+                                          + gate.sql),
                             ("0001_b", "CREATE TABLE b (id int);")]),
                    options={"lock_wait": "11s"})
     location = daemon.apply(Prefer="respond-async").headers["Location"]
-    wait_until(lambda: daemon.status()["run"] is not None, 5)
+    gate.wait()
     rewrite(daemon, "lock_wait = '22s'\n")
     assert daemon.post("/reload").status in (200, 202)
     hup(daemon)
+    gate.open()
     run_ = wait_until(lambda: (r := daemon.get(location).json())[
         "finished_at"] and r, 10)
     assert run_["outcome"] == "succeeded"

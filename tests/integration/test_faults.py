@@ -277,12 +277,12 @@ def test_sigterm_ends_a_daemon_whose_server_fell_silent(
 
 # -- what an administrator does --------------------------------------------------
 
-def test_terminated_backend_and_then_again(serve, drizzle, database):
+def test_terminated_backend_and_then_again(serve, drizzle, database, gate):
     daemon = serve(drizzle(THREE[:1] + [
-        (B, COUNTED.format("b") + "SELECT pg_sleep(1.5);")]))
+        (B, COUNTED.format("b") + gate.sql)]))
     answer = in_background(daemon)
-    database.execute("SELECT pg_terminate_backend(%s)",
-                     backend_of(database, "pg_sleep(1.5)"))
+    database.execute("SELECT pg_terminate_backend(%s)", *gate.wait())
+    gate.open()
     got = answer()
     assert got.status in (200, 503), repr(got)
     if got.status == 503:
@@ -302,14 +302,15 @@ def test_cancelled_backend_is_a_failed_migration(serve, drizzle, database):
 
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
 def test_server_restarted_during_a_run(start_daemon, drizzle, own_postgres,
-                                       mode):
+                                       gate_of, mode):
     database = own_postgres.createdb()
+    gate = gate_of(own_postgres)  # the server takes it along
     daemon = start_daemon(
         "--migrations", drizzle(THREE[:1] + [
-            (B, COUNTED.format("b") + "SELECT pg_sleep(1.5);")]),
+            (B, COUNTED.format("b") + gate.sql)]),
         "--database-url", database.url)
     answer = in_background(daemon)
-    backend_of(database, "pg_sleep(1.5)")
+    gate.wait()
     own_postgres.restart(mode)
     got = answer()
     assert got.status in (200, 503), repr(got)

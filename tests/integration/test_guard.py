@@ -16,10 +16,9 @@ INDEX = "__drizzle_migrations_migrationd_guard"
 EFFECTS = ("0000_effects", "CREATE TABLE effects (name text);")
 
 
-def count_sql(name, seconds=1.5):
+def count_sql(name, gate):
     """Effects that can be counted, and time for others to come along."""
-    return (f"INSERT INTO effects VALUES ('{name}');"
-            f"SELECT pg_sleep({seconds});")
+    return f"INSERT INTO effects VALUES ('{name}');" + gate.sql
 
 
 def indexes(database):
@@ -210,24 +209,30 @@ DRIVERS = ["pg", "postgres", "pg"]
 
 
 def test_without_the_guard_drizzle_applies_twice(serve, drizzle, database,
-                                                 node):
+                                                 node, gate):
     """The control: were this to fail, the tests below would show nothing."""
     folder = drizzle([EFFECTS])
     serve(folder).apply()
-    drizzle_add(folder, "0001_counted", count_sql("one", 3))
-    with concurrent.futures.ThreadPoolExecutor() as pool:
-        done = [f.result() for f in race(pool, database, folder, DRIVERS)]
+    drizzle_add(folder, "0001_counted", count_sql("one", gate))
+    with concurrent.futures.ThreadPoolExecutor() as pool, gate:
+        theirs = race(pool, database, folder, DRIVERS)
+        gate.wait(len(DRIVERS), timeout=60)
+        gate.open()
+        done = [f.result() for f in theirs]
     assert [d.returncode for d in done] == [0, 0, 0], done
     assert effects(database, "one") > 1
     assert len(database.drizzle_rows()) > 2
 
 
-def test_drizzle_against_drizzle(serve, drizzle, database, node):
+def test_drizzle_against_drizzle(serve, drizzle, database, node, gate):
     folder = drizzle([EFFECTS])
     serve(folder, "--guard").apply()
-    drizzle_add(folder, "0001_counted", count_sql("one", 3))
-    with concurrent.futures.ThreadPoolExecutor() as pool:
-        done = [f.result() for f in race(pool, database, folder, DRIVERS)]
+    drizzle_add(folder, "0001_counted", count_sql("one", gate))
+    with concurrent.futures.ThreadPoolExecutor() as pool, gate:
+        theirs = race(pool, database, folder, DRIVERS)
+        gate.wait(len(DRIVERS), timeout=60)
+        gate.open()
+        done = [f.result() for f in theirs]
     assert sorted(d.returncode for d in done) == [0, 1, 1], done
     assert all("23505" in d.stderr for d in done if d.returncode), done
     assert effects(database, "one") == 1
@@ -237,27 +242,27 @@ def test_drizzle_against_drizzle(serve, drizzle, database, node):
 
 
 @pytest.mark.parametrize("first", ["drizzle", "migrationd"])
-def test_drizzle_against_migrationd(serve, drizzle, database, node, first):
+def test_drizzle_against_migrationd(serve, drizzle, database, node, first,
+                                    gate):
     folder = drizzle([EFFECTS])
     daemon = serve(folder, "--guard")
     assert daemon.apply().status == 200
-    drizzle_add(folder, "0001_counted", count_sql("one", 3))
+    drizzle_add(folder, "0001_counted", count_sql("one", gate))
     daemon.wait_verdict("pending")
 
-    def sleeping():
-        return database.value(
-            "SELECT count(*) FROM pg_stat_activity WHERE state = 'active'"
-            " AND query LIKE '%%pg_sleep%%' AND pid <> pg_backend_pid()")
-
-    with concurrent.futures.ThreadPoolExecutor() as pool:
+    with concurrent.futures.ThreadPoolExecutor() as pool, gate:
         if first == "drizzle":
             theirs = race(pool, database, folder, DRIVERS[:1])
-            wait_until(sleeping, 10)
+            [quick] = gate.wait(timeout=60)
             ours = pool.submit(daemon.apply, timeout=60)
         else:
             ours = pool.submit(daemon.apply, timeout=60)
-            wait_until(sleeping, 10)
+            [quick] = gate.wait()
             theirs = race(pool, database, folder, DRIVERS)
+        gate.wait(1 + len(theirs), timeout=60)
+        gate.open(quick)
+        wait_until(lambda: len(database.drizzle_rows()) == 2)
+        gate.open()
         answer = ours.result()
         done = [f.result() for f in theirs]
     assert effects(database, "one") == 1
@@ -268,7 +273,8 @@ def test_drizzle_against_migrationd(serve, drizzle, database, node, first):
         assert [d.returncode for d in done] == [0], done
         assert answer.json()["applied"] == []
     else:
-        assert all("23505" in d.stderr for d in done if d.returncode), done
+        assert [d.returncode for d in done] == [1, 1, 1], done
+        assert all("23505" in d.stderr for d in done), done
     daemon.wait_verdict("current")
     got = daemon.apply()
     assert got.status == 200, repr(got)

@@ -148,18 +148,19 @@ def test_failures_are_counted_by_category(serve, drizzle):
     assert found['migrationd_migrations{state="failed"}'] == 1
 
 
-def test_a_run_in_progress(serve, drizzle):
-    daemon = serve(drizzle([("0000_slow", "SELECT pg_sleep(1.5);"),
+def test_a_run_in_progress(serve, drizzle, gate):
+    daemon = serve(drizzle([("0000_slow", gate.sql),
                             ("0001_b", "SELECT 1;")]))
     daemon.apply(Prefer="respond-async")
-    wait_until(lambda: daemon.status()["run"] is not None, 5)
-    found = wait_until(
-        lambda: (s := samples(daemon))["migrationd_lock_held"] == 1 and s, 5)
+    gate.wait()
+    found = samples(daemon)
+    assert found["migrationd_lock_held"] == 1
     assert found["migrationd_run_in_progress"] == 1
     assert found["migrationd_run_start_timestamp_seconds"] > 1.7e9
+    gate.open()
     daemon.wait_verdict("current")
     found = wait_until(
-        lambda: (s := samples(daemon))["migrationd_run_in_progress"] == 0 and s, 5)
+        lambda: (s := samples(daemon))["migrationd_run_in_progress"] == 0 and s)
     assert found["migrationd_lock_held"] == 0
     assert found["migrationd_run_start_timestamp_seconds"] == 0
 

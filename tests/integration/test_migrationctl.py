@@ -770,14 +770,15 @@ def test_cancel_and_events(serve, drizzle, database):
     assert again.returncode == CANCELLED and "is over" in again.err
 
 
-def test_events_of_whatever_runs(serve, drizzle, workdir):
-    daemon = serve(drizzle([("0000_slow", "SELECT pg_sleep(1);")]))
+def test_events_of_whatever_runs(serve, drizzle, workdir, gate):
+    daemon = serve(drizzle([("0000_slow", gate.sql)]))
     told = workdir / "told"
     daemon.apply(Prefer="respond-async")
     with told.open("w", encoding="utf-8") as stdout:
         following = spawn("--server", daemon.base_url, "events",
                           stdout=stdout)
     wait_until(lambda: "running   0000_slow" in told.read_text(), 20)
+    gate.open()
     wait_until(lambda: "succeeded: 1 migration in" in told.read_text(), 20)
     daemon.apply()
     wait_until(lambda: "nothing was to do" in told.read_text(), 20)
@@ -786,11 +787,18 @@ def test_events_of_whatever_runs(serve, drizzle, workdir):
     assert done.returncode == INTERRUPTED, done.err
 
 
-def test_events_for_programs(serve, drizzle):
+def test_events_for_programs(serve, drizzle, workdir, gate):
     daemon = serve(drizzle([("0000_a", "SELECT 1;"),
-                            ("0001_slow", "SELECT pg_sleep(1);")]))
+                            ("0001_slow", gate.sql)]))
     run_id = daemon.apply(Prefer="respond-async").json()["id"]
-    done = run("--server", daemon.base_url, "--json", "events", run_id)
+    told = workdir / "told"
+    with told.open("w", encoding="utf-8") as stdout:
+        following = spawn("--server", daemon.base_url, "--json", "events",
+                          run_id, stdout=stdout)
+    wait_until(told.read_text, 20, what="an event")
+    gate.open()
+    done = finish(following)
+    done.out = told.read_text()
     documents = [json.loads(line) for line in lines(done.out)]
     assert done.returncode == FINE, done.err
     assert {document["id"] for document in documents} == {run_id}
@@ -800,14 +808,20 @@ def test_events_for_programs(serve, drizzle):
     assert [json.loads(line) for line in lines(over.out)] == documents[-1:]
 
 
-def test_another_kind_of_run_is_waited_for(serve, drizzle):
-    daemon = serve(drizzle([("0000_slow", "SELECT pg_sleep(2);")]))
+def test_another_kind_of_run_is_waited_for(serve, drizzle, gate):
+    daemon = serve(drizzle([("0000_slow", gate.sql)]))
     server = ["--server", daemon.base_url]
     assert run(*server, "apply", "--no-wait").returncode == FINE
-    wait_until(lambda: daemon.states()["0000_slow"] == "running", 5)
+    gate.wait()
     done = run(*server, "baseline", "--all", "--force")
     assert done.returncode == CANCELLED and "in progress" in done.err
-    done = run(*server, "baseline", "--all", "--force", "--wait", "30s")
+    patient = spawn(*server, "baseline", "--all", "--force", "--wait", "60s")
+    wait_until(lambda: re.search(
+        r'^migrationd_http_requests_total{route="/baseline",method="POST",'
+        r'code="409"} [2-9]', daemon.get("/metrics").text, re.MULTILINE), 20,
+        what="the second was refused")
+    gate.open()
+    done = finish(patient)
     assert done.returncode == FINE, done.err
 
 
@@ -843,26 +857,32 @@ def test_missing_folder_is_2(database, workdir):
     assert "nowhere" in done.err
 
 
-def test_it_waits_for_a_daemon_that_applies(serve, drizzle, database):
-    folder = drizzle([("0000_slow", "SELECT pg_sleep(2);")])
+def test_it_waits_for_a_daemon_that_applies(serve, drizzle, database,
+                                            workdir, gate):
+    folder = drizzle([("0000_slow", gate.sql)])
     daemon = serve(folder)
     daemon.apply(Prefer="respond-async")
-    wait_until(lambda: daemon.states()["0000_slow"] == "running", 5)
-    done = run("apply", "--migrations", folder, "--database-url",
-               database.url)
+    gate.wait()
+    told = workdir / "told"
+    with told.open("w", encoding="utf-8") as stdout:
+        waiting = spawn("apply", "--migrations", folder, "--database-url",
+                        database.url, stdout=stdout)
+    wait_until(lambda: "waiting   for " in told.read_text(), 20)
+    gate.open()
+    done = finish(waiting)
     assert done.returncode == FINE, done.err
-    assert "waiting   for " in done.out
-    assert lines(done.out)[-1] == "succeeded: nothing was to do"
+    assert lines(told.read_text())[-1] == "succeeded: nothing was to do"
 
 
-def test_lock_not_obtained_is_7(serve, drizzle, database):
-    folder = drizzle([("0000_slow", "SELECT pg_sleep(5);")])
+def test_lock_not_obtained_is_7(serve, drizzle, database, gate):
+    folder = drizzle([("0000_slow", gate.sql)])
     daemon = serve(folder)
     daemon.apply(Prefer="respond-async")
-    wait_until(lambda: daemon.states()["0000_slow"] == "running", 5)
+    gate.wait()
     done = run("apply", "--migrations", folder, "--database-url",
                database.url, "--lock-wait", "300ms")
     assert done.returncode == LOCK, done.err
+    gate.open()
     daemon.wait_verdict("current")
 
 

@@ -6,12 +6,19 @@ import socket
 
 import pytest
 
-from harness.ctl import Terminal, run
+from harness.ctl import Terminal, finish, spawn
 from harness.wait import wait_until
 
 CANCELLED, INTERRUPTED = 9, 130
 GREEN, RED = "\x1b[32m", "\x1b[31m"
 BAR = re.compile(r"\[[#-]{20}\] \d+/\d+  ")
+
+
+@pytest.fixture
+def slow(drizzle, gate):
+    """The second of three stands at the gate."""
+    return drizzle([("0000_a", "SELECT 1;"), ("0001_slow", gate.sql),
+                    ("0002_c", "CREATE TABLE c (id int);")])
 
 
 @pytest.fixture(params=["server", "local"])
@@ -60,11 +67,10 @@ def test_json_has_no_colours(flags_of, sample):
     assert "\x1b" not in terminal.screen
 
 
-def test_a_bar_shows_how_far_it_is(flags_of, drizzle):
-    folder = drizzle([("0000_a", "SELECT 1;"),
-                      ("0001_slow", "SELECT pg_sleep(1.5);"),
-                      ("0002_c", "SELECT 1;")])
-    terminal = Terminal(*flags_of(folder), "apply", columns=60)
+def test_a_bar_shows_how_far_it_is(flags_of, slow, gate):
+    terminal = Terminal(*flags_of(slow), "apply", columns=60)
+    terminal.read_until("1/3", count=6)  # drawn anew while nothing happens
+    gate.open()
     assert terminal.finish() == 0
     assert re.search(r"\[#{6}-{14}\] 1/3  ", terminal.text)
     assert re.search(r"1/3  (\x1b\[0m)?0001_slow  [\d.]+ m?s", terminal.screen)
@@ -77,13 +83,12 @@ def test_a_bar_shows_how_far_it_is(flags_of, drizzle):
     assert before.endswith(("\n", "\r")) and not BAR.search(after)
 
 
-def test_a_dumb_terminal_has_no_bar(flags_of, drizzle):
-    terminal = Terminal(*flags_of(drizzle([("0000_slow",
-                                            "SELECT pg_sleep(1);")])),
-                        "apply", env={"TERM": "dumb"})
+def test_a_dumb_terminal_has_no_bar(flags_of, slow, gate):
+    terminal = Terminal(*flags_of(slow), "apply", env={"TERM": "dumb"})
+    terminal.read_until("running   0001_slow")
+    gate.open()
     assert terminal.finish() == 0
     assert "\x1b" not in terminal.screen and not BAR.search(terminal.screen)
-    assert "running   0000_slow" in terminal.screen
 
 
 def test_a_failure_is_red(flags_of, drizzle):
@@ -113,12 +118,8 @@ def test_watch(flags_of, sample):
 
 # -- Ctrl-C ---------------------------------------------------------------
 
-SLOW = [("0000_a", "SELECT 1;"), ("0001_slow", "SELECT pg_sleep(2);"),
-        ("0002_c", "CREATE TABLE c (id int);")]
-
-
-def test_ctrl_c_leaves_the_run_of_a_daemon_alone(serve, drizzle):
-    daemon = serve(drizzle(SLOW))
+def test_ctrl_c_leaves_the_run_of_a_daemon_alone(serve, slow, gate):
+    daemon = serve(slow)
     terminal = Terminal("--server", daemon.base_url, "apply")
     terminal.read_until("1/3")
     terminal.press_ctrl_c()
@@ -126,17 +127,19 @@ def test_ctrl_c_leaves_the_run_of_a_daemon_alone(serve, drizzle):
     run_id = daemon.status()["run"]["id"]
     assert (f"migrationctl --server {daemon.base_url} cancel {run_id} ends it"
             in terminal.text)
+    gate.open()
     daemon.wait_verdict("current")
 
 
 def test_ctrl_c_ends_a_run_of_our_own_after_the_migration_in_hand(
-        drizzle, database):
-    terminal = Terminal("--migrations", drizzle(SLOW), "--database-url",
+        slow, database, gate):
+    terminal = Terminal("--migrations", slow, "--database-url",
                         database.url, "apply")
     terminal.read_until("1/3")
     terminal.press_ctrl_c()
+    terminal.read_until("again to cancel it")
+    gate.open()
     assert terminal.finish(20) == CANCELLED
-    assert "again to cancel it" in terminal.text
     assert "applied   0001_slow" in terminal.text
     assert len(database.drizzle_rows()) == 2
     assert not database.has_table("c")
@@ -175,8 +178,14 @@ def test_ctrl_c_while_nobody_answers(sample, way, command):
             assert terminal.finish(20) == INTERRUPTED, terminal.screen
 
 
-def test_a_pipe_gets_no_bar(flags_of, drizzle):
-    done = run(*flags_of(drizzle(SLOW)), "apply")
+def test_a_pipe_gets_no_bar(flags_of, slow, gate, workdir):
+    told = workdir / "told"
+    with told.open("w", encoding="utf-8") as stdout:
+        process = spawn(*flags_of(slow), "apply", stdout=stdout)
+    wait_until(lambda: "running   0001_slow" in told.read_text(), 20)
+    gate.open()
+    done = finish(process)
     assert done.returncode == 0
-    assert not BAR.search(done.out + done.err)
-    assert "\r" not in done.out + done.err
+    written = told.read_bytes().decode() + done.err
+    assert not BAR.search(written)
+    assert "\r" not in written

@@ -112,8 +112,8 @@ def test_waits_for_a_table(serve, drizzle, database):
         pass
 
 
-def test_cancelled(serve, drizzle, database):
-    folder = drizzle([ONE, ("0001_x", "SELECT pg_sleep(1);"),
+def test_cancelled(serve, drizzle, database, gate):
+    folder = drizzle([ONE, ("0001_x", gate.sql),
                       ("0002_y", "SELECT 2;")])
     daemon = serve(folder)
     daemon.wait_verdict("pending")
@@ -126,6 +126,7 @@ def test_cancelled(serve, drizzle, database):
     [command] = commands(text)
     assert command.endswith(where + "/cancel")
     type_in(command)
+    gate.open()
     wait_outcome(daemon, where, "cancelled")
     text = screen(daemon)
     assert "the last run was cancelled" in text

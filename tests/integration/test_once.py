@@ -114,15 +114,16 @@ def test_wrong_database_name_does_not_wait(once, sample, postgres):
     assert time.monotonic() - started < 10
 
 
-def test_lock_not_obtained_is_7(once, serve, drizzle, workdir):
-    folder = drizzle([("0000_slow", "SELECT pg_sleep(5);")])
+def test_lock_not_obtained_is_7(once, serve, drizzle, workdir, gate):
+    folder = drizzle([("0000_slow", gate.sql)])
     daemon = serve(folder)
     daemon.apply(Prefer="respond-async")
-    wait_until(lambda: daemon.states()["0000_slow"] == "running", 5)
+    gate.wait()
     write(workdir / "c.conf", "lock_wait = '300ms'\n")
     done = once(folder, "--config", workdir / "c.conf")
     assert done.returncode == LOCK, done
     assert "LOCK_TIMEOUT" in done.stderr + done.stdout
+    gate.open()
     daemon.wait_verdict("current")
 
 
@@ -188,16 +189,14 @@ def test_help_and_version():
     assert done.stdout.startswith("migrationd ")
 
 
-def test_opens_no_listener(drizzle, database):
+def test_opens_no_listener(drizzle, database, gate):
     process = subprocess.Popen(
         [binary(), "--once", "--migrations",
-         drizzle([("0000_slow", "SELECT pg_sleep(1);")]),
+         drizzle([("0000_slow", gate.sql)]),
          "--database-url", database.url], stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL, env=environment(),
         preexec_fn=die_with_parent())
-    wait_until(lambda: database.value(
-        "SELECT count(*) FROM pg_stat_activity WHERE query LIKE"
-        " '%%pg_sleep(1)%%' AND pid <> pg_backend_pid()"), 10)
+    gate.wait()
     listening = {line.split()[9] for table in ("tcp", "tcp6")
                  for line in open(f"/proc/{process.pid}/net/{table}",
                                   encoding="utf-8").readlines()[1:]
@@ -206,6 +205,7 @@ def test_opens_no_listener(drizzle, database):
             for fd in glob.glob(f"/proc/{process.pid}/fd/*")
             if os.path.exists(fd) or os.path.islink(fd)}
     assert not listening & held
+    gate.open()
     assert process.wait(timeout=20) == FINE
 
 

@@ -175,19 +175,19 @@ def test_applied_by_another_tool_meanwhile(eager, drizzle, database):
     second.wait_verdict("current")
 
 
-def test_a_lost_database_parks_nothing(start_daemon, drizzle, own_postgres):
+def test_a_lost_database_parks_nothing(start_daemon, drizzle, own_postgres,
+                                       gate_of):
     """What was not the migration's fault is tried again by itself."""
     database = own_postgres.createdb()
+    gate = gate_of(own_postgres)  # the server takes it along
     daemon = start_daemon(
-        "--migrations", drizzle([("0000_slow", "SELECT pg_sleep(2);")]),
+        "--migrations", drizzle([("0000_slow", gate.sql)]),
         "--database-url", database.url, "--apply-on-start",
         options={**QUICK, "connect_wait": "1s"})
-    wait_until(lambda: daemon.states()["0000_slow"] == "running", 10)
+    gate.wait()
     own_postgres.stop("immediate")
     wait_until(lambda: any(r["outcome"] == "failed"
                            for r in runs_of(daemon.get("/runs"))), 20)
     own_postgres.start()
-    started = time.monotonic()
     daemon.wait_verdict("current", timeout=40)
-    assert time.monotonic() - started < 40
     daemon.stop()

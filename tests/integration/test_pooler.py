@@ -93,12 +93,12 @@ def test_no_lease_where_none_is_needed(serve, sample, database):
 
 
 def test_the_lease_is_seen_while_it_is_held(pooler, behind, drizzle,
-                                            database):
-    daemon = behind(pooler, drizzle([(A, "SELECT pg_sleep(3);")]),
-                    "--instance", "pod-1")
-    beside = behind(pooler, drizzle([(A, "SELECT pg_sleep(3);")]))
+                                            database, gate):
+    folder = drizzle([(A, gate.sql)])
+    daemon = behind(pooler, folder, "--instance", "pod-1")
+    beside = behind(pooler, folder)
     answer = in_background(daemon)
-    run_at(daemon, A)
+    gate.wait()
     assert leases(database) == [(True,)]
     waiting = in_background(beside)
     run = wait_until(lambda: (r := beside.status()["run"])
@@ -106,19 +106,21 @@ def test_the_lease_is_seen_while_it_is_held(pooler, behind, drizzle,
     assert "migrationd pod-1, pid " in run["lock_holder"]
     lock = beside.status()["lock"]
     assert lock["held"] is True and "pod-1" in lock["holder"]
+    gate.open()
     assert answer().status == 200
     assert applied_ids(waiting().json()) == []
 
 
-def test_the_lease_is_renewed(pooler, behind, drizzle, database):
+def test_the_lease_is_renewed(pooler, behind, drizzle, database, gate):
     """Every ten seconds, over a connection of its own."""
-    daemon = behind(pooler, drizzle([(A, "SELECT pg_sleep(13);")]))
+    daemon = behind(pooler, drizzle([(A, gate.sql)]))
     answer = in_background(daemon)
-    run_at(daemon, A)
+    gate.wait()
     end = "SELECT expires_at FROM migrationd.locks WHERE name LIKE 'lease/%'"
     first = database.value(end)
-    renewed = wait_until(lambda: (v := database.value(end)) > first and v, 12)
+    renewed = wait_until(lambda: (v := database.value(end)) > first and v, 20)
     assert (renewed - first).total_seconds() > 9
+    gate.open()
     assert answer().status == 200
     assert leases(database) == [(False,)]
 
@@ -144,13 +146,14 @@ def test_races(pooler, behind, drizzle, database):
 # -- dying, and coming back too late ------------------------------------------------
 
 def test_a_killed_daemons_work_is_taken_over(pooler, behind, drizzle,
-                                             database):
+                                             database, gate):
     folder = drizzle([(A, "CREATE TABLE a (id int);"),
-                      (B, "CREATE TABLE b (id int); SELECT pg_sleep(2);")])
+                      (B, "CREATE TABLE b (id int);" + gate.sql)])
     first = behind(pooler, folder)
     assert first.apply(Prefer="respond-async").status == 202
-    run_at(first, B)
+    gate.wait()
     first.kill()
+    gate.open()
     second = behind(pooler, folder)
     answer = in_background(second)
     wait_until(lambda: (second.status()["run"] or {}).get("state") == "lock",
@@ -163,16 +166,17 @@ def test_a_killed_daemons_work_is_taken_over(pooler, behind, drizzle,
 
 
 def test_who_wakes_up_late_trips_over_the_fence(pooler, behind, drizzle,
-                                                database):
+                                                database, gate):
     """It stood still for longer than its lease lasts; another has done its
     work since. Nothing of it may be committed."""
     slow = drizzle([(A, "CREATE TABLE log (who text);"),
-                    (B, "SELECT pg_sleep(2); INSERT INTO log VALUES ('b');")])
+                    (B, gate.sql + "INSERT INTO log VALUES ('b');")])
     first = behind(pooler, slow)
     answer = in_background(first)
-    run_at(first, B)
+    gate.wait()
     first.signal(signal.SIGSTOP)
     try:
+        gate.open()
         expire(database)
         second = behind(pooler, slow)
         got = second.apply(timeout=60)
@@ -322,13 +326,14 @@ def test_what_a_session_would_have_to_keep(pooler, behind, drizzle, database,
 
 # -- the ways out ---------------------------------------------------------------------
 
-def test_direct_url(shared, behind, drizzle, database):
-    daemon = behind(shared, drizzle([(A, "SELECT pg_sleep(2);")]),
+def test_direct_url(shared, behind, drizzle, database, gate):
+    daemon = behind(shared, drizzle([(A, gate.sql)]),
                     "--database-direct-url", database.url)
     answer = in_background(daemon)
-    run_at(daemon, A)
+    gate.wait()
     assert database.value("SELECT count(*) FROM pg_locks"
                           " WHERE locktype = 'advisory'") >= 1
+    gate.open()
     assert answer().status == 200
     assert not database.has_table("migrationd.locks")
 

@@ -89,22 +89,21 @@ def test_reloading(serve, drizzle, manager):
     wait_until(lambda: manager.lines().count("READY=1") == 2, 5)
 
 
-def test_status_names_the_migration(serve, drizzle, manager):
-    daemon = serve(drizzle([("0000_slow", "SELECT pg_sleep(1);")]),
-                   env=manager.env)
-    daemon.apply()
+def test_status_names_the_migration(serve, drizzle, manager, gate):
+    daemon = serve(drizzle([("0000_slow", gate.sql)]), env=manager.env)
+    daemon.apply(Prefer="respond-async")
     wait_until(lambda: any("0000_slow" in line for line in manager.lines()
-                           if line.startswith("STATUS=")), 5)
+                           if line.startswith("STATUS=")))
 
 
-def test_watchdog_turns_with_the_loop(serve, drizzle, manager):
-    daemon = serve(drizzle([("0000_slow", "SELECT pg_sleep(2);")]),
+def test_watchdog_turns_with_the_loop(serve, drizzle, manager, gate):
+    daemon = serve(drizzle([("0000_slow", gate.sql)]),
                    env={**manager.env, "WATCHDOG_USEC": "400000"})
     daemon.apply(Prefer="respond-async")
-    wait_until(lambda: daemon.status()["run"] is not None, 5)
+    gate.wait()
     before = manager.lines().count("WATCHDOG=1")
-    wait_until(lambda: manager.lines().count("WATCHDOG=1") >= before + 4, 5)
-    assert daemon.status()["run"] is not None, "during the migration"
+    wait_until(lambda: manager.lines().count("WATCHDOG=1") >= before + 4)
+    gate.open()
     daemon.wait_verdict("current")
 
 

@@ -291,17 +291,18 @@ def test_burst_of_changes(serve, drizzle):
     assert_prompt(daemon, 0.5, "/livez")
 
 
-def test_a_run_keeps_the_text_it_planned(serve, drizzle, database):
+def test_a_run_keeps_the_text_it_planned(serve, drizzle, database, gate):
     """A file changed while the one before it runs: what was hashed is what
     is executed."""
-    folder = drizzle([("0000_slow", "SELECT pg_sleep(1.5);"),
+    folder = drizzle([("0000_slow", gate.sql),
                       ("0001_b", "CREATE TABLE planned (id int);")])
     daemon = serve(folder)
     daemon.wait_verdict("pending")
     location = daemon.apply(Prefer="respond-async").headers["Location"]
-    wait_until(lambda: daemon.states()["0000_slow"] == "running", 5)
+    gate.wait()
     write(folder / "0001_b.sql", "CREATE TABLE changed (id int);")
-    wait_until(lambda: daemon.get(location).json()["finished_at"], 10)
+    gate.open()
+    wait_until(lambda: daemon.get(location).json()["finished_at"])
     ran = "planned" if database.has_table("planned") else "changed"
     recorded = database.drizzle_rows()[1][0]
     text = f"CREATE TABLE {ran} (id int);"

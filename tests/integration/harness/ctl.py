@@ -80,14 +80,15 @@ class Terminal:
         self.screen += data.decode("utf-8")
         return bool(data)
 
-    def read_until(self, text, timeout=20):
+    def read_until(self, text, timeout=20, count=1):
         deadline = time.monotonic() + timeout
-        while text not in self.screen:
+        while self.screen.count(text) < count:
             assert time.monotonic() < deadline, (
                 f"no {text!r} within {timeout} s: {self.screen!r}")
             if not self._read(0.1):
                 break
-        assert text in self.screen, f"no {text!r}: {self.screen!r}"
+        assert self.screen.count(text) >= count, (
+            f"no {text!r}: {self.screen!r}")
 
     def press_ctrl_c(self):
         os.write(self._fd, b"\x03")

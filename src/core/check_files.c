@@ -151,8 +151,8 @@ is_out_of_order(const struct check_draft *draft, const struct migration *m)
  * recorded, and says nothing of the others; drizzle-kit 0.31.11 warns of it.
  */
 static void
-add_when_order(
-    struct check_draft *draft, const struct migration *highest, const struct migration *m)
+add_when_order(struct check_draft *draft, const struct migration *highest,
+    const struct migration *m, int64_t better)
 {
 	bool equal = m->order == highest->order;
 	struct check_finding *f;
@@ -174,14 +174,13 @@ add_when_order(
 	check_remedy(draft, f,
 	    "give it a \"when\" above all before it, as long as it is applied nowhere");
 	check_edit_list(draft, f, "(.entries[] | select(.tag == \"%s\")).when = %" PRId64,
-	    m->id, highest->order + 1);
+	    m->id, better);
 }
 
 static void
-add_when_future(struct check_draft *draft, const struct migration *highest,
-    const struct migration *m, int64_t now_ms)
+add_when_future(
+    struct check_draft *draft, const struct migration *m, int64_t now_ms, int64_t better)
 {
-	int64_t better = highest != NULL ? highest->order + 1 : now_ms;
 	char day[CLOCK_TEXT];
 	struct check_finding *f;
 
@@ -208,12 +207,25 @@ add_when_future(struct check_draft *draft, const struct migration *highest,
 	    m->id, better);
 }
 
+/* Above all before it, and what was advised for one of them: all the commands are pasted. */
+static int64_t
+advise_when(const struct migration *highest, int64_t now_ms, int64_t *advised)
+{
+	int64_t better = highest != NULL ? highest->order + 1 : now_ms;
+
+	if (better <= *advised)
+		better = *advised + 1;
+	*advised = better;
+	return better;
+}
+
 static void
 look_at_when(struct check_draft *draft)
 {
 	const struct folder *folder = draft->folder;
 	int64_t now_ms = draft->input->now_us / 1000;
 	const struct migration *highest = NULL;
+	int64_t advised = 0;
 
 	if (folder->layout == NULL || !folder->layout->by_watermark)
 		return;
@@ -221,13 +233,15 @@ look_at_when(struct check_draft *draft)
 		const struct migration *m = folder->migrations[i];
 
 		if (m->order > now_ms + FUTURE_MS) {
-			add_when_future(draft, highest, m, now_ms);
+			add_when_future(
+			    draft, m, now_ms, advise_when(highest, now_ms, &advised));
 			continue; /* what is behind it is not to be called wrong */
 		}
 		/* that it is passed over here is told there */
 		if (highest != NULL && m->order <= highest->order &&
 		    !is_out_of_order(draft, m))
-			add_when_order(draft, highest, m);
+			add_when_order(
+			    draft, highest, m, advise_when(highest, now_ms, &advised));
 		if (highest == NULL || m->order > highest->order)
 			highest = m;
 	}

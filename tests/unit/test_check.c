@@ -319,6 +319,32 @@ test_when_in_the_future(void **state)
 	assert_int_equal(world_count(w, CHECK_OUT_OF_ORDER), 1);
 }
 
+/* All the commands are pasted: what they give is apart, or drizzle-orm 0.x passes one over. */
+static void
+test_whens_that_are_advised_are_apart(void **state)
+{
+	struct world *w = *state;
+	long long far_ms = WORLD_NOW_US / 1000 + 10 * 86400000LL;
+	size_t n = 0;
+
+	world_entry(w, "0000_a", 1000);
+	world_entry(w, "0001_b", 900);
+	world_entry(w, "0002_c", far_ms);
+	world_entry(w, "0003_d", far_ms + 1);
+	world_check(w);
+	for (size_t i = 0; i < w->check->n_findings; i++) {
+		const struct check_finding *f = &w->check->findings[i];
+		char better[32];
+
+		if (f->kind != CHECK_WHEN_ORDER && f->kind != CHECK_WHEN_FUTURE)
+			continue;
+		snprintf(better, sizeof(better), ".when = 100%c'", f->migration[3]);
+		assert_says(f->commands[0], better);
+		n++;
+	}
+	assert_int_equal(n, 3);
+}
+
 static void
 test_when_far_beyond_any_time(void **state)
 {
@@ -1031,6 +1057,7 @@ main(void)
 		TEST(test_findings_have_a_bound),
 		TEST(test_when_out_of_order_in_the_journal),
 		TEST(test_when_in_the_future),
+		TEST(test_whens_that_are_advised_are_apart),
 		TEST(test_when_far_beyond_any_time),
 		TEST(test_idx_twice),
 		TEST(test_idx_twice_that_names_nothing),

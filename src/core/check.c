@@ -269,7 +269,8 @@ look_at_all(struct check_draft *draft)
 		draft->plan = status->phases[p].plan;
 		draft->tracking = &status->phases[p].tracking;
 		draft->parked = status->phases[p].parked;
-		look_at_phase(draft, readable);
+		draft->unread = status->phases[p].unread;
+		look_at_phase(draft, readable && check_table(draft));
 	}
 }
 

@@ -24,6 +24,7 @@ struct check_draft {
 	const struct plan *plan; /* NULL: none was made */
 	const struct tracking_facts *tracking;
 	const struct run *parked; /* as in the status */
+	const struct err *unread; /* why the table is not read; NULL: nothing is wrong */
 	struct check *check;
 	void *scratch; /* gone when the check is made */
 	/* of each migration: what the plan says of it; NULL where nobody knows */
@@ -96,3 +97,6 @@ void check_state(struct check_draft *draft);
 
 /* check_state.c: whether anybody knows, which is told where not. */
 bool check_database(struct check_draft *draft);
+
+/* The same of the table of the phase in hand, beside the schema. */
+bool check_table(struct check_draft *draft);

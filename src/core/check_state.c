@@ -328,18 +328,11 @@ add_plan_problem(struct check_draft *draft, const struct plan_problem *problem)
 /* ---- the database itself ---- */
 
 static void
-add_unreachable(struct check_draft *draft)
+add_unread(struct check_draft *draft, const char *cannot, const struct err *err)
 {
-	const struct database_facts *database = &draft->input->status->database;
-	const struct err *err = &database->err;
-	struct check_finding *f;
+	struct check_finding *f =
+	    check_add(draft, CHECK_UNREACHABLE, "%s: %s", cannot, err->text);
 
-	if (!err_is_set(err)) {
-		check_add(draft, CHECK_UNREACHABLE, "the database has not been read yet");
-		return;
-	}
-	f = check_add(draft, CHECK_UNREACHABLE, "the database cannot be %s: %s",
-	    database->reachable ? "read" : "reached", err->text);
 	/* it answered, and our name, password or rights are not right */
 	if (err->category == CAT_CONFIGURATION || err->category == CAT_PERMISSION_DENIED)
 		f->exit_code = EXIT_CONFIGURATION;
@@ -354,13 +347,28 @@ bool
 check_database(struct check_draft *draft)
 {
 	const struct status *status = draft->input->status;
+	const struct database_facts *database = &status->database;
 
 	if (draft->input->files_only)
 		return false;
-	if (status->database.reachable && !err_is_set(&status->database.err) &&
-	    status->plan->known)
+	if (err_is_set(&database->err))
+		add_unread(draft,
+		    database->reachable ? "the database cannot be read"
+					: "the database cannot be reached",
+		    &database->err);
+	else if (!database->reachable || !status->plan->known)
+		check_add(draft, CHECK_UNREACHABLE, "the database has not been read yet");
+	else
 		return true;
-	add_unreachable(draft);
+	return false;
+}
+
+bool
+check_table(struct check_draft *draft)
+{
+	if (draft->unread == NULL)
+		return true;
+	add_unread(draft, "the tracking table cannot be read", draft->unread);
 	return false;
 }
 

@@ -329,6 +329,8 @@ status_judge(const struct status *status, struct judgement *judgement)
 		next.of.folder = status->phases[p].folder;
 		next.of.plan = status->phases[p].plan;
 		next.of.parked = status->phases[p].parked;
+		if (status->phases[p].unread != NULL)
+			next.of.database.err = *status->phases[p].unread;
 		next.verdict = judge_phase(&next.of);
 		if (next.verdict == VERDICT_CURRENT)
 			continue;

@@ -46,6 +46,8 @@ struct status_phase {
 	/* stopped at what is not tried by itself, or NULL */
 	const struct run *parked;
 	struct tracking_facts tracking;
+	/* why its table cannot be read; NULL: it can, or it is the schema's (database.err) */
+	const struct err *unread;
 };
 
 struct lock_facts {

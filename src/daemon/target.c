@@ -162,6 +162,7 @@ target_status(struct target *target)
 		phase->folder = target->phases[p].folder;
 		phase->plan = phase->folder != NULL ? target_plan(target, p) : NULL;
 		phase->parked = run_list_parked(&target->runs, p);
+		phase->unread = target->phases[p].unread;
 	}
 	status->folder = status->phases[PHASE_SCHEMA].folder;
 	status->plan = status->phases[PHASE_SCHEMA].plan;
@@ -202,9 +203,12 @@ target_see(struct target *target, const struct observation *seen)
 		status->database.err = seen->database.err;
 	}
 	for (size_t i = 0; i < PHASE_COUNT; i++) {
-		if (seen->tracking[i].kind != NULL)
-			status->phases[i].tracking = seen->tracking[i];
 		keep_history(target, &target->phases[i], seen->histories[i]);
+		if (seen->tracking[i].kind == NULL)
+			continue;
+		status->phases[i].tracking = seen->tracking[i];
+		talloc_free(target->phases[i].unread);
+		target->phases[i].unread = talloc_steal(target, seen->unread[i]);
 	}
 	for (size_t i = 0; i < seen->n_runs; i++)
 		run_list_add_known(&target->runs, seen->runs[i]);
@@ -243,8 +247,10 @@ target_observe(struct target *target)
 	}
 	observer_close(target->observer);
 	talloc_free(target->params);
-	for (size_t i = 0; i < PHASE_COUNT; i++)
+	for (size_t i = 0; i < PHASE_COUNT; i++) {
 		TALLOC_FREE(target->phases[i].history);
+		TALLOC_FREE(target->phases[i].unread);
+	}
 	target->params = target_params_copy(target, &params);
 	target->observer = observer_new(target->loop, target->params,
 	    (uint64_t)target->config->refresh_interval_ms, on_observation, target);

@@ -22,6 +22,7 @@ struct target_phase {
 	struct folder *candidate;  /* to be seen unchanged for `settle`; NULL: none */
 	int64_t candidate_mono_us; /* when the first look that saw it was over */
 	struct history *history;   /* last known; NULL: never read */
+	struct err *unread;        /* why it could not be read now; NULL: it could */
 	struct plan *plan;         /* of both, made when asked for; NULL: make it */
 };
 

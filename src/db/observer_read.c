@@ -93,11 +93,22 @@ read_others(struct observer *observer, const struct pgconn_reply *reply)
 	return look_at_next_other(observer);
 }
 
-/* What is recorded, here or elsewhere, is not known: so it is not known what is pending. */
+/*
+ * What is recorded, here or elsewhere, is not known: so it is not known what is pending. Without
+ * the table of a phase beside it the schema is what it is all the same.
+ */
 static enum look_stage
-leave_unknown(struct observer *observer)
+leave_unknown(struct observer *observer, const struct err *err)
 {
-	TALLOC_FREE(observer->seen.histories[observer->phase]);
+	struct observation *seen = &observer->seen;
+
+	TALLOC_FREE(seen->histories[observer->phase]);
+	if (observer->phase == PHASE_SCHEMA) {
+		seen->database.err = *err;
+	} else {
+		seen->unread[observer->phase] = mem_zero(observer->look, struct err);
+		*seen->unread[observer->phase] = *err;
+	}
 	return look_at_next_phase(observer);
 }
 
@@ -105,21 +116,20 @@ leave_unknown(struct observer *observer)
 static enum look_stage
 history_failed(struct observer *observer, const struct pgconn_reply *reply)
 {
-	struct database_facts *facts = &observer->seen.database;
+	struct err err = reply->err;
 
-	facts->err = reply->err;
-	tracking_hint_rights(&observer->table, &facts->err);
-	return leave_unknown(observer);
+	tracking_hint_rights(&observer->table, &err);
+	return leave_unknown(observer, &err);
 }
 
 /* An error may say no more than that the table is another's. */
 static enum look_stage
 read_others_rows(struct observer *observer, const struct pgconn_reply *reply)
 {
-	struct database_facts *facts = &observer->seen.database;
+	struct err err = { 0 };
 
-	return tracking_elsewhere_rows(observer->others, reply, &facts->err) < 0
-	    ? leave_unknown(observer)
+	return tracking_elsewhere_rows(observer->others, reply, &err) < 0
+	    ? leave_unknown(observer, &err)
 	    : look_at_next_other(observer);
 }
 
@@ -156,6 +166,7 @@ read_table(struct observer *observer, const struct pgconn_reply *reply)
 	struct observation *seen = &observer->seen;
 	struct history **history = &seen->histories[observer->phase];
 	struct tracking_look look;
+	struct err err = { 0 };
 
 	tracking_read_look(observer->look, reply->result, &look);
 	tracking_settle(&observer->table, &look);
@@ -165,8 +176,8 @@ read_table(struct observer *observer, const struct pgconn_reply *reply)
 		    observer->look, &observer->table, observer->asked_mono_us);
 		return look_for_others(observer);
 	}
-	if (tracking_check(&observer->table, &look, &seen->database.err) < 0)
-		return look_at_next_phase(observer);
+	if (tracking_check(&observer->table, &look, &err) < 0)
+		return leave_unknown(observer, &err);
 	return ask(observer, LOOK_ROWS, tracking_read(observer->look, &observer->table));
 }
 
@@ -174,11 +185,11 @@ static enum look_stage
 read_rows(struct observer *observer, const struct pgconn_reply *reply)
 {
 	struct observation *seen = &observer->seen;
+	struct err err = { 0 };
 
 	if (tracking_read_history(observer->look, &observer->table, reply->result,
-		observer->asked_mono_us, &seen->histories[observer->phase],
-		&seen->database.err) < 0)
-		return look_at_next_phase(observer);
+		observer->asked_mono_us, &seen->histories[observer->phase], &err) < 0)
+		return leave_unknown(observer, &err);
 	seen->histories[observer->phase]->table_exists = true;
 	return seen->histories[observer->phase]->n_rows == 0
 	    ? look_for_others(observer)

@@ -27,12 +27,13 @@ plan_refusal(const struct plan *plan)
 static json_t *
 status_phase(enum phase phase, const struct status_phase *of)
 {
-	return json_pack("{s:s, s:o, s:o, s:b, s:o, s:o, s:o, s:o}", "phase",
+	return json_pack("{s:s, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o}", "phase",
 	    phase_name(phase), "path", json_text(of->folder->path), "table",
 	    json_text_or_null(of->tracking.table), "exists", of->tracking.exists,
 	    "counts", json_counts(of->plan), "pending",
 	    ids_in_state(of->plan, MIGRATION_PENDING), "failed",
-	    ids_in_state(of->plan, MIGRATION_FAILED), "refused", plan_refusal(of->plan));
+	    ids_in_state(of->plan, MIGRATION_FAILED), "refused", plan_refusal(of->plan),
+	    "error", json_error_or_null(of->unread, NULL));
 }
 
 json_t *

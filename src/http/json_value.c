@@ -150,7 +150,7 @@ json_problem(const struct err *err, unsigned status, const char *run_id)
 json_t *
 json_error_or_null(const struct err *err, const char *run_id)
 {
-	if (!err_is_set(err))
+	if (err == NULL || !err_is_set(err))
 		return json_null();
 	return json_problem(err, (unsigned)err_http_status(err), run_id);
 }

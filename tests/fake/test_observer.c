@@ -235,6 +235,29 @@ test_denied(void **state)
 	}
 }
 
+/* Of a phase beside the schema: that is what it is all the same. */
+static void
+test_denied_beside(void **state)
+{
+	struct watcher watcher;
+
+	(void)state;
+	watcher_begin(&watcher);
+	watcher.params.phases |= PHASE_BIT(PHASE_DATA);
+	script_table("id,hash,created_at,description,executed_at,success,error");
+	watcher_start(&watcher);
+	watcher_await(&watcher, 1);
+	assert_true(watcher.had_history);
+	assert_string_equal(watcher.unread, "");
+
+	script_error("SELECT id, description", "42501", "permission denied");
+	watcher_look(&watcher);
+	assert_true(watcher.had_history);
+	assert_false(err_is_set(&watcher.seen.database.err));
+	assert_string_equal(watcher.unread, "42501");
+	watcher_end(&watcher);
+}
+
 static void
 test_probe_fails(void **state)
 {
@@ -508,6 +531,7 @@ main(void)
 		cmocka_unit_test(test_others),
 		cmocka_unit_test(test_runs),
 		cmocka_unit_test(test_denied),
+		cmocka_unit_test(test_denied_beside),
 		cmocka_unit_test(test_probe_fails),
 		cmocka_unit_test(test_away_and_back),
 		cmocka_unit_test(test_interval),

@@ -53,6 +53,19 @@ check_seen(const struct observation *seen)
 	assert_int_equal(seen->lock.held, seen->lock.holder[0] != '\0');
 }
 
+/* It stands for each phase beside the schema. */
+static void
+take_unread(struct watcher *watcher, const struct observation *seen)
+{
+	const struct err *err = seen->unread[PHASE_DATA];
+
+	snprintf(
+	    watcher->unread, sizeof(watcher->unread), "%s", err ? err->sqlstate : "");
+	assert_null(seen->unread[PHASE_SCHEMA]);
+	if (seen->histories[PHASE_DATA])
+		assert_null(err);
+}
+
 static void
 on_seen(void *arg, const struct observation *seen)
 {
@@ -64,6 +77,7 @@ on_seen(void *arg, const struct observation *seen)
 	watcher->reported_us = clock_mono_us();
 	check_seen(seen);
 	take_history(watcher, seen->histories[PHASE_SCHEMA]);
+	take_unread(watcher, seen);
 	for (size_t i = 0; i < seen->n_runs; i++) {
 		watcher->last_run = seen->runs[i]->outcome;
 		run_unref(seen->runs[i]);

@@ -35,6 +35,7 @@ struct watcher {
 	unsigned n_reports;
 	struct observation seen; /* history and runs: NULL */
 	bool had_history;
+	char unread[6]; /* SQLSTATE of why the data table is not; "": it is */
 	bool table_existed;
 	size_t n_rows;
 	size_t n_baselines;

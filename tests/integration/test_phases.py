@@ -99,6 +99,31 @@ def test_they_run_in_order(phases, database):
     assert daemon.get(f"/migrations/{NICK}").json()["state"] == "applied"
 
 
+def test_a_data_table_that_cannot_be_read_stops_nothing(phases, database):
+    """Another's table of that name: the schema is what it is all the same."""
+    database.execute("CREATE TABLE data_migrations (version int)")
+    daemon, _ = phases(data={NICK: note("data")})
+    assert daemon.apply().status == 200
+    status = daemon.wait_verdict("incomplete")
+    assert status["database"]["error"] is None
+    wrong = phase(status, "data")["error"]
+    assert wrong["category"] == "CONFIGURATION"
+    assert "data_migrations" in wrong["detail"]
+    assert status["sentence"].startswith(
+        "the schema is current; data: the database cannot be read: ")
+    assert "data_migrations" in status["sentence"] and status["advice"]
+    assert daemon.get("/current").status == 200
+    found = daemon.get("/check").json()
+    assert found["exit_code"] == 0
+    assert [(f["kind"], f["severity"]) for f in found["findings"]][0] == (
+        "unreachable", "warning")
+
+    database.execute("DROP TABLE data_migrations")
+    assert daemon.apply().status == 200
+    assert phase(daemon.wait_verdict("current"), "data")["error"] is None
+    assert notes(database) == ["data"]
+
+
 def test_a_failure_of_data_is_loud_and_stops_nothing(phases, database):
     broken = "2024-01-01_broken"
     daemon, folders = phases(

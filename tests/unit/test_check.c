@@ -956,6 +956,7 @@ test_phases(void **state)
 	struct plan_input input = { .history = history };
 	struct history_row row = { .key = "a.sql", .checksum = OTHER };
 	const struct check_finding *f;
+	struct err err = { 0 };
 	struct folder *folders[2];
 	char path[1024];
 
@@ -994,11 +995,22 @@ test_phases(void **state)
 	f = world_finding(w, CHECK_RECORDED_ONLY);
 	assert_says(f->message, "recorded in data_migrations,");
 
+	/* which cannot be read */
+	err_set(&err, CAT_PERMISSION_DENIED, "permission denied for table d");
+	data->unread = &err;
+	w->input.strict = false;
+	world_check(w);
+	f = world_finding(w, CHECK_UNREACHABLE);
+	assert_int_equal(f->phase, PHASE_DATA);
+	assert_int_equal(f->severity, CHECK_WARNING);
+	assert_says(f->message, "the tracking table cannot be read: permission denied");
+	assert_int_equal(world_count(w, CHECK_RECORDED_ONLY), 0);
+	assert_int_equal(check_exit_code(w->check), EXIT_FINE);
+
 	data->folder = NULL;
 	input.policy.rerun = RERUN_CHANGED;
 	seeds->folder = input.folder = folders[1];
 	seeds->plan = plan_build(w, &input);
-	w->input.strict = false;
 	world_check(w);
 	f = world_finding(w, CHECK_PENDING);
 	assert_int_equal(f->phase, PHASE_SEEDS);

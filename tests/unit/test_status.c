@@ -166,6 +166,7 @@ static void
 test_phases(void **state)
 {
 	struct world *world = *state;
+	struct err err = { 0 };
 
 	record(world, "0001", "same");
 	record(world, "0002", "same");
@@ -186,6 +187,13 @@ test_phases(void **state)
 	    "the schema is current; data: 1 migration pending, next is 2026-01-02_a",
 	    "POST /apply runs them; GET /plan shows them first");
 	assert_true(verdict_is_current(VERDICT_INCOMPLETE));
+
+	err_set(&err, CAT_PERMISSION_DENIED, "permission denied for table d");
+	world->status.phases[PHASE_DATA].unread = &err;
+	check(world, VERDICT_INCOMPLETE,
+	    "the schema is current; data: the database cannot be read: "
+	    "permission denied for table d",
+	    "see that this role may read the tracking table; it is tried again by itself");
 
 	/* of more weight than what a lenient phase is at */
 	add_phase(world, PHASE_SEEDS, "roles", false, NULL);

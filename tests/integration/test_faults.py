@@ -476,7 +476,7 @@ def test_standby_refuses_and_once_promoted_works(start_daemon, drizzle,
     problem = got.problem(503, "NETWORK_ERROR")
     assert problem["sqlstate"] == "25006"
     assert "standby" in problem["detail"]
-    assert got.seconds < 5, "refused at once"
+    assert got.seconds < 20, "refused, not tried again for a minute"
     status = daemon.status()
     assert status["database"]["in_recovery"] is True
     assert all(s == "pending" for s in daemon.states().values())
@@ -570,7 +570,7 @@ def test_the_next_run_takes_the_lease_of_the_dead_one(through, proxy, drizzle,
 
     got = daemon.apply(timeout=60)
     assert got.status == 200, repr(got)
-    assert got.seconds < 5, "it is its own lease that it waited for"
+    assert got.seconds < 15, "it is its own lease that it waited for"
     assert_undisturbed(database)
     assert database.value("SELECT token FROM migrationd.locks"
                           " WHERE name LIKE 'fence/%%'") > fence, "a token of its own"

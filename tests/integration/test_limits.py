@@ -43,7 +43,7 @@ def test_slow_request_is_cut_off(impatient, opening):
         sock.sendall(opening)
         started = time.monotonic()
         # one byte now and then: activity must not put the deadline off
-        while time.monotonic() - started < 6:
+        while time.monotonic() - started < 15:
             try:
                 if opening:
                     sock.sendall(b" ")
@@ -52,7 +52,7 @@ def test_slow_request_is_cut_off(impatient, opening):
             if closed_within(sock, 0.25):
                 break
         else:
-            raise AssertionError("still open after 6 s")
+            raise AssertionError("still open after 15 s")
     assert impatient.get("/livez").status == 200
 
 
@@ -72,7 +72,9 @@ def test_flood_of_connections(impatient):
                 sock = socket.create_connection(
                     (impatient.host, impatient.port), 1)
             except OSError:
-                break
+                if len(held) > 256:
+                    break
+                continue  # the daemon had no time to accept
             held.append(stack.enter_context(sock))
         assert len(held) > 256
         # all places are taken by clients that say nothing: the deadline
@@ -81,7 +83,7 @@ def test_flood_of_connections(impatient):
                    20, 0.1, "a real request gets in")
     for _ in range(3):
         wait_until(lambda: impatient.get("/livez", timeout=2).status == 200,
-                   5, 0.1, "accepting after the flood")
+                   20, 0.1, "accepting after the flood")
 
 
 def test_probes_have_a_door_of_their_own(serve, drizzle):

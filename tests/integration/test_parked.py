@@ -3,7 +3,6 @@
 content changes or a person asks, also by a daemon that was started since.
 /status says what to type, and typing it works."""
 
-import time
 
 import pytest
 

@@ -213,7 +213,7 @@ def test_an_old_snapshot_that_an_index_waits_for(serve, drizzle, database):
         psycopg2.extensions.ISOLATION_LEVEL_REPEATABLE_READ)
     holder.cursor().execute("SELECT 1")
     location = daemon.apply(Prefer="respond-async").headers["Location"]
-    run = wait_blocked(daemon, location, 3)
+    run = wait_blocked(daemon, location)
     pid = holder.get_backend_pid()
     assert [b["pid"] for b in run["blockers"]] == [pid]
     assert run["progress"]["command"] == "CREATE INDEX CONCURRENTLY"

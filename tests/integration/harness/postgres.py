@@ -191,8 +191,11 @@ class Postgres:
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def connect(self, name, user=USER):
+        # what a test makes of the daemon's sessions is not for its own
         connection = psycopg2.connect(
-            host="127.0.0.1", port=self.port, user=user, dbname=name)
+            host="127.0.0.1", port=self.port, user=user, dbname=name,
+            options="-c statement_timeout=0 -c lock_timeout=0"
+            " -c idle_in_transaction_session_timeout=0")
         connection.autocommit = True
         return connection
 

@@ -524,7 +524,7 @@ def test_a_failing_wish_is_repeated_with_longer_pauses(
     wait_until(lambda: runs_of(daemon.get("/runs")), 10)
     deadline = time.monotonic() + 4
     while time.monotonic() < deadline:
-        assert 1 <= len(runs_of(daemon.get("/runs"))) <= 3
+        assert 1 <= len(runs_of(daemon.get("/runs"))) <= 4
     with_admin(database.postgres, read_only + "off")
     daemon.wait_verdict("current", timeout=30)
 

@@ -20,7 +20,7 @@ extern char **environ;
 static enum exit_code
 print_error(const struct err *err)
 {
-	char line[2048];
+	char line[ERR_LINE];
 
 	fprintf(stderr, "migrationd: %s\n", err_format(err, line, sizeof(line)));
 	if (err->hint[0] != '\0')

@@ -111,6 +111,9 @@ err_is_set(const struct err *err)
 	return err->category != CAT_NONE;
 }
 
+/* Room for any err_format: file, place and text. */
+#define ERR_LINE 1536u
+
 /*
  * "file:line:column: text" as far as the parts are known, into `buf`. For log lines and
  * the text output; cut with "..." when `size` is too small. Returns buf.

@@ -230,7 +230,7 @@ run_has_done(const struct run *run, const char *id)
 void
 run_add_warning(struct run *run, const struct err *err)
 {
-	char line[2048];
+	char line[ERR_LINE];
 
 	run->warnings = mem_grow(run, run->warnings, char *, run->n_warnings + 1);
 	run->warnings[run->n_warnings++] =

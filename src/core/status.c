@@ -87,6 +87,11 @@ pending_advice(const struct status *status, char *buf, size_t size)
 
 	if (status->database.in_recovery)
 		snprintf(buf, size, "this is a standby: apply on the primary");
+	else if (status->lock.held && !status->lock.ours)
+		snprintf(buf, size,
+		    "%s has the lock and may be applying them: GET /wait?for=current waits "
+		    "for that; POST /apply waits for the lock and does what is left then",
+		    status->lock.holder);
 	else if (status->rolled_back != NULL)
 		snprintf(buf, size,
 		    "%s was rolled back: POST /apply runs it again, or an edit of it",
@@ -119,7 +124,7 @@ failed_sentence(const struct status *status, char *buf, size_t size)
 {
 	const struct plan_item *item = first_item(status->plan, MIGRATION_FAILED);
 	const struct err *err = status_error_of(status->parked, item);
-	char text[1536] = "";
+	char text[ERR_LINE] = "";
 
 	if (err != NULL)
 		err_format(err, text, sizeof(text));
@@ -156,7 +161,7 @@ failed_advice(const struct status *status, char *buf, size_t size)
 static void
 in_doubt_sentence(const struct status *status, char *buf, size_t size)
 {
-	char text[1536];
+	char text[ERR_LINE];
 
 	snprintf(buf, size, "%s is in doubt: %s", status->parked->err.migration,
 	    err_format(&status->parked->err, text, sizeof(text)));
@@ -218,7 +223,7 @@ static void
 unreachable_sentence(const struct status *status, char *buf, size_t size)
 {
 	const struct database_facts *database = &status->database;
-	char text[1536];
+	char text[ERR_LINE];
 
 	if (!err_is_set(&database->err))
 		snprintf(buf, size, "the database has not been read yet");
@@ -259,7 +264,7 @@ invalid_error(const struct status *status)
 static void
 invalid_sentence(const struct status *status, char *buf, size_t size)
 {
-	char text[1536];
+	char text[ERR_LINE];
 
 	snprintf(buf, size, "the folder is not right: %s",
 	    err_format(invalid_error(status), text, sizeof(text)));

@@ -140,6 +140,9 @@ const char *verdict_name(enum verdict verdict);
  */
 const struct err *status_error_of(const struct run *parked, const struct plan_item *item);
 
+/* Room for a sentence, or for an advice. */
+#define STATUS_TEXT 2048u
+
 /*
  * One sentence for people, with numbers and names, into buf: "2 migrations
  * pending, next is 0044_add_orders_index". While a run is on, what it does.

@@ -71,7 +71,7 @@ ctl_show(struct ctl *ctl, const struct answer *answer, render_fn *render)
 int
 ctl_print_error(struct ctl *ctl, const struct err *err)
 {
-	char line[2048];
+	char line[ERR_LINE];
 	struct paint out;
 
 	ctl_paint(ctl, stderr, &out);

@@ -34,7 +34,7 @@ static enum run_state
 note_enter(struct runner *runner)
 {
 	const struct plan_step *step = runner_step_now(runner);
-	char message[1024];
+	char message[ERR_LINE];
 
 	/* a way back that failed leaves the migration applied */
 	if (step == NULL || runner->table.kind->record_failure == NULL ||

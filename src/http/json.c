@@ -6,13 +6,12 @@
 #include "http/json_value.h"
 
 #define API_VERSION 1
-#define LONG_TEXT   1024u
 
 /* One line of "problems": of the folder, or of the plan. */
 static json_t *
 problem_line(enum migration_state state, bool blocks, const struct err *err)
 {
-	char detail[sizeof(err->file) + sizeof(err->text) + 32];
+	char detail[ERR_LINE];
 	json_t *object = json_object();
 
 	json_object_set_new(object, "state", json_string(migration_state_name(state)));
@@ -82,7 +81,7 @@ pending_ids(const struct plan *plan)
 static json_t *
 plan_warnings(const struct plan *plan)
 {
-	char line[LONG_TEXT];
+	char line[ERR_LINE];
 	json_t *lines = json_array();
 
 	for (size_t i = 0; i < plan->n_problems; i++) {
@@ -104,8 +103,8 @@ run_or_null(const struct run *run)
 json_t *
 json_status(const struct status *status)
 {
-	char sentence[LONG_TEXT];
-	char advice[LONG_TEXT];
+	char sentence[STATUS_TEXT];
+	char advice[STATUS_TEXT];
 	struct status_request requests[STATUS_REQUESTS];
 	size_t n_requests = status_requests(status, requests);
 	json_t *object = json_object();

@@ -127,7 +127,7 @@ json_problem(const struct err *err, unsigned status, const char *run_id)
 {
 	json_t *object = json_object();
 	char *type = problem_type(NULL, err, status);
-	char detail[sizeof(err->file) + sizeof(err->text) + 32];
+	char detail[ERR_LINE];
 	char instance[sizeof("/runs/") + UUID_TEXT];
 
 	json_object_set_new(object, "type", json_string(type));

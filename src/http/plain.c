@@ -8,8 +8,7 @@
 #include "base/mem.h"
 #include "http/plain_line.h"
 
-#define LONG_TEXT 1024u
-#define ID_WIDTH  60 /* longer ones push their row to the right */
+#define ID_WIDTH 60 /* longer ones push their row to the right */
 
 /* ---- the table of migrations ---- */
 
@@ -149,9 +148,9 @@ plain_migration(struct text *out, const struct plan_item *item)
 static void
 add_database(struct text *out, const struct database_facts *database)
 {
-	char line[LONG_TEXT];
+	char line[ERR_LINE];
 	char when[CLOCK_TEXT];
-	char reason[LONG_TEXT];
+	char reason[ERR_LINE];
 
 	snprintf(line, sizeof(line), "%s%s%s%s%s, %s%s%s",
 	    database->name[0] ? database->name : "not known yet",
@@ -229,7 +228,7 @@ add_failed(
     struct text *out, const struct status_phase *phase, const struct plan_item *item)
 {
 	const struct err *err = status_error_of(phase->parked, item);
-	char line[LONG_TEXT] = "";
+	char line[ERR_LINE] = "";
 
 	if (item->row && item->row->error)
 		snprintf(line, sizeof(line), "%s", item->row->error);
@@ -281,7 +280,7 @@ add_runs(struct text *out, const struct status *status, const char *advised)
 static void
 add_problems(struct text *out, const struct plan *plan, const char *advised)
 {
-	char line[LONG_TEXT];
+	char line[ERR_LINE];
 
 	for (size_t i = 0; i < plan->n_problems && i < PLAIN_STATUS_ROWS; i++) {
 		const struct plan_problem *problem = &plan->problems[i];
@@ -337,9 +336,9 @@ void
 plain_status(
     struct text *out, const struct status *status, const char *host, bool needs_token)
 {
-	char line[LONG_TEXT];
-	char sentence[LONG_TEXT];
-	char advice[LONG_TEXT];
+	char line[STATUS_TEXT + 16]; /* and the verdict */
+	char sentence[STATUS_TEXT];
+	char advice[STATUS_TEXT];
 
 	status_advice(status, advice, sizeof(advice));
 	snprintf(line, sizeof(line), "%s: %s", verdict_name(status_verdict(status)),

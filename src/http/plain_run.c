@@ -6,8 +6,7 @@
 #include "http/plain.h"
 #include "http/plain_line.h"
 
-#define INDENT    "          " /* as wide as a label */
-#define LONG_TEXT 1024u
+#define INDENT "          " /* as wide as a label */
 
 void
 plain_add_clean(struct text *out, const char *s)
@@ -80,7 +79,7 @@ plain_error(struct text *out, const struct err *err)
 void
 plain_error_but(struct text *out, const struct err *err, const char *advised)
 {
-	char line[LONG_TEXT + sizeof(err->file) + 32];
+	char line[ERR_LINE];
 	char place[64] = "";
 
 	plain_add_line(out, "error", err_format(err, line, sizeof(line)));

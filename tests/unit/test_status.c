@@ -294,6 +294,13 @@ test_pending(void **state)
 	record(world, "0002", "same");
 	check(world, VERDICT_PENDING, "1 migration pending, next is 0003_c", advice);
 
+	/* another daemon is at it */
+	world->status.lock = (struct lock_facts){ .held = true, .holder = "pid 7" };
+	check(world, VERDICT_PENDING, "1 migration pending, next is 0003_c",
+	    "pid 7 has the lock and may be applying them: GET /wait?for=current waits "
+	    "for that; POST /apply waits for the lock and does what is left then");
+	world->status.lock.held = false;
+
 	world->status.last_run = &cancelled;
 	check(world, VERDICT_PENDING, "1 migration pending, next is 0003_c",
 	    "the last run was cancelled: POST /apply goes on from here; "

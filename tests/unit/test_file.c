@@ -808,6 +808,7 @@ static void
 test_standard_descriptors_are_opened(void **state)
 {
 	int status = -1;
+	int free_fd = -1;
 	pid_t child = fork();
 
 	(void)state;
@@ -825,6 +826,13 @@ test_standard_descriptors_are_opened(void **state)
 	assert_true(child > 0);
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_int_equal(status, 0);
+
+	/* where they are open it leaves nothing behind */
+	free_fd = dup(STDIN_FILENO);
+	close(free_fd);
+	file_open_standard();
+	assert_int_equal(dup(STDIN_FILENO), free_fd);
+	close(free_fd);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -45,10 +45,11 @@ struct observer {
 
 	struct pgconn *conn;
 	enum look_stage stage;
-	unsigned failures;  /* connects in a row that failed */
-	bool again;         /* asked for while a look was under way */
-	bool was_reachable; /* to log the change, once */
-	bool journal_fails; /* likewise */
+	unsigned failures;   /* connects in a row that failed */
+	bool again;          /* asked for while a look was under way */
+	bool was_reachable;  /* to log the change, once */
+	bool journal_fails;  /* likewise */
+	bool journal_failed; /* in this look */
 
 	void *look; /* memory of the look in progress */
 	struct engine engine;

@@ -22,6 +22,7 @@ ask(struct observer *observer, enum look_stage stage, struct pgconn_statement qu
 enum look_stage
 observer_begin(struct observer *observer)
 {
+	observer->journal_failed = false;
 	return observer->engine.profile == NULL
 	    ? ask(observer, LOOK_IDENTIFY, *engine_ask())
 	    : ask(observer, LOOK_PROBE, *engine_query(&observer->engine));
@@ -227,6 +228,14 @@ read_journal(struct observer *observer, const struct pgconn_reply *reply)
 	return ask(observer, LOOK_NEWS, journal_news(observer->look, &observer->owner));
 }
 
+/* All that there is to read of it was answered, or it has been said what was not. */
+static enum look_stage
+journal_over(struct observer *observer)
+{
+	observer->journal_fails = observer->journal_failed;
+	return LOOK_REPORT;
+}
+
 /* Into the history of this look; then the runs, if they are others. */
 static enum look_stage
 tell(struct observer *observer, const struct journal_words *words)
@@ -236,7 +245,7 @@ tell(struct observer *observer, const struct journal_words *words)
 	if (history != NULL)
 		journal_tell(words, history);
 	if (observer->runs_of != NULL && strcmp(observer->runs_of, observer->news) == 0)
-		return LOOK_REPORT;
+		return journal_over(observer);
 	return ask(observer, LOOK_RUNS,
 	    journal_recent(observer->look, &observer->owner, BOUND_RUNS_KEPT));
 }
@@ -245,10 +254,8 @@ static enum look_stage
 read_news(struct observer *observer, const struct pgconn_reply *reply)
 {
 	observer->news = mem_strdup(observer->look, PQgetvalue(reply->result, 0, 0));
-	if (observer->words != NULL && strcmp(observer->words_of, observer->news) == 0) {
-		observer->journal_fails = false;
+	if (observer->words != NULL && strcmp(observer->words_of, observer->news) == 0)
 		return tell(observer, observer->words);
-	}
 	return ask(observer, LOOK_BASELINED,
 	    journal_baselined(observer->look, &observer->owner));
 }
@@ -288,7 +295,7 @@ journal_failed(struct observer *observer, const struct pgconn_reply *reply)
 		log_warning_with(&reply->err,
 		    "the journal cannot be read: what was baselined, or has failed elsewhere, "
 		    "is not known");
-	observer->journal_fails = true;
+	observer->journal_fails = observer->journal_failed = true;
 	return LOOK_REPORT;
 }
 
@@ -311,8 +318,7 @@ read_runs(struct observer *observer, const struct pgconn_reply *reply)
 		seen->runs[seen->n_runs++] = journal_read_run(reply->result, i);
 	talloc_free(observer->runs_of);
 	observer->runs_of = mem_strdup(observer, observer->news);
-	observer->journal_fails = false;
-	return LOOK_REPORT;
+	return journal_over(observer);
 }
 
 static enum look_stage
@@ -320,6 +326,8 @@ unreachable(struct observer *observer, const struct pgconn_reply *reply)
 {
 	observer->seen.database.err = reply->err;
 	observer->seen.database.reachable = false;
+	/* whether its table is there was not answered */
+	observer->seen.tracking[observer->phase].kind = NULL;
 	return LOOK_REPORT;
 }
 

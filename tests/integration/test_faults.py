@@ -168,6 +168,24 @@ def test_a_look_that_began_before_the_run_tells_nothing_after_it(
     asked.join()
 
 
+def test_an_unreadable_journal_is_said_once(serve, drizzle, own_postgres,
+                                            start_daemon):
+    database = own_postgres.createdb()
+    daemon = start_daemon(
+        "--migrations", drizzle([("0000_a", "SELECT 1;")]), "--database-url",
+        database.url, options={"refresh_interval": "1s"})
+    assert daemon.apply().status == 200
+    database.execute(
+        "UPDATE migrationd.runs SET migrations = "
+        "jsonb_set(migrations, '{0,duration_seconds}', '\"soon\"'),"
+        " finished_at = finished_at + interval '1 s'")
+    wait_until(lambda: "the journal cannot be read" in daemon.stderr(), 20)
+    before = len(own_postgres.log())
+    wait_until(lambda: own_postgres.log_count("migrationd.runs", before) > 6, 20)
+    assert daemon.stderr().count("the journal cannot be read") == 1
+    daemon.stop()
+
+
 def test_connection_refused_for_a_while_is_waited_for(through, proxy, drizzle,
                                                       database):
     daemon = through(drizzle(THREE))

@@ -178,7 +178,8 @@ const struct migration *
 plan_before(const struct plan *plan, size_t position)
 {
 	while (position-- > 0)
-		if (is_recorded(&plan->items[position]))
+		if (is_recorded(&plan->items[position]) &&
+		    plan->items[position].migration != NULL)
 			return plan->items[position].migration;
 	return NULL;
 }

@@ -160,7 +160,9 @@ repair_plan(struct plan *plan, const struct plan_item *item, enum plan_write wri
 		.write = write,
 		.commit = true,
 		.row = row,
-		.before = plan_before(plan, m->position),
+		/* a row without a file is behind all that have one */
+		.before = plan_before(
+		    plan, item->migration != NULL ? m->position : plan->n_items),
 	};
 	plan->n_steps = 1;
 }

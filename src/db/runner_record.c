@@ -224,7 +224,7 @@ add_to_history(
 	const struct history_row row = {
 		.key = kind->key == HISTORY_BY_FILE ? m->file : m->version,
 		.name = m->name,
-		.checksum = migration_recorded_checksum(m),
+		.checksum = kind->row.checksum ? migration_recorded_checksum(m) : NULL,
 		/* of other phases the journal is not asked */
 		.baseline = step->write == PLAN_ADD_ROW &&
 		    runner->run->phase == PHASE_SCHEMA &&

@@ -122,6 +122,23 @@ def test_a_missing_one_is_forgotten(serve, drizzle, database):
     assert "abc" not in hashes(database) and len(hashes(database)) == 2
 
 
+def test_the_one_row_of_golang_migrate_is_not_lost(serve, workdir, database):
+    """It names a file that is gone: those before it have run all the same."""
+    folder = workdir / "folder"
+    folder.mkdir()
+    for n in (1, 2):
+        write(folder / f"{n}_t.up.sql", f"CREATE TABLE t{n} (id int);")
+    daemon = serve(folder, "--layout", "golang-migrate")
+    assert daemon.apply().status == 200
+    database.execute("UPDATE schema_migrations SET version = 9")
+    daemon.wait_verdict("drift", "current", "refused")
+    wait_until(lambda: daemon.states()["9"] == "missing")
+    repaired(repair(daemon, "9", "forget"), "missing", "forgotten")
+    assert database.value("SELECT version FROM schema_migrations") == 2
+    assert list(daemon.states().values()) == ["applied", "applied"]
+    assert daemon.apply().json()["applied"] == []
+
+
 @pytest.mark.parametrize("migration, action, status, words", [
     ("0000_a", "applied", 409, "recorded already"),
     ("0000_a", "forget", 409, "has a file"),

@@ -31,7 +31,8 @@ run_list_add_known(struct run_list *list, struct run *run)
 	while (at < list->n && strcmp(list->runs[at]->id, run->id) > 0)
 		at++;
 	/* not there alone: who has written an id by hand may have upset the order */
-	if (at == BOUND_RUNS_KEPT || run_list_find(list, run->id) != NULL)
+	if (at == BOUND_RUNS_KEPT || run_list_find(list, run->id) != NULL ||
+	    (list->n == BOUND_RUNS_KEPT && !run_is_done(list->runs[list->n - 1])))
 		run_unref(run);
 	else
 		insert(list, at, run);
@@ -59,15 +60,26 @@ settles(const struct run *run, enum phase phase, const char *migration)
 	    strcmp(run->up_to, migration) == 0;
 }
 
+/* What another daemon has in its file of that name does not hide what failed of ours. */
+static bool
+is_of_our_file(const struct run *run, const struct folder *folder)
+{
+	const struct migration *m = folder_find(folder, run->err.migration);
+
+	return m == NULL || run->in_doubt ||
+	    strcmp(m->checksum, run->failed_checksum) == 0;
+}
+
 const struct run *
-run_list_parked(const struct run_list *list, enum phase phase)
+run_list_parked(
+    const struct run_list *list, enum phase phase, const struct folder *folder)
 {
 	for (size_t i = 0; i < list->n; i++) {
 		const struct run *run = list->runs[i];
 		size_t newer = 0;
 
 		if (!run_is_done(run) || run->phase != phase ||
-		    run->failed_checksum[0] == '\0')
+		    run->failed_checksum[0] == '\0' || !is_of_our_file(run, folder))
 			continue;
 		while (
 		    newer < i && !settles(list->runs[newer], phase, run->err.migration))
@@ -115,6 +127,20 @@ run_list_last_finished(const struct run_list *list)
 		if (run_is_done(list->runs[i]))
 			return list->runs[i];
 	return NULL;
+}
+
+void
+run_list_forget(struct run_list *list)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < list->n; i++) {
+		if (run_is_done(list->runs[i]))
+			run_unref(list->runs[i]);
+		else
+			list->runs[n++] = list->runs[i];
+	}
+	list->n = n;
 }
 
 void

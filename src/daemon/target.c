@@ -47,7 +47,7 @@ build_plan(struct target *target, enum phase phase, struct plan_policy policy,
 {
 	const struct target_phase *of = &target->phases[phase];
 	const struct run *run = target->run;
-	const struct run *parked = run_list_parked(&target->runs, phase);
+	const struct run *parked = run_list_parked(&target->runs, phase, of->folder);
 	void *scratch = mem_context(NULL, "plan");
 	struct plan_input input = {
 		.folder = of->folder,
@@ -160,8 +160,12 @@ target_status(struct target *target)
 		struct status_phase *phase = &status->phases[p];
 
 		phase->folder = target->phases[p].folder;
-		phase->plan = phase->folder != NULL ? target_plan(target, p) : NULL;
-		phase->parked = run_list_parked(&target->runs, p);
+		phase->plan = NULL;
+		phase->parked = NULL;
+		if (phase->folder != NULL) {
+			phase->plan = target_plan(target, p);
+			phase->parked = run_list_parked(&target->runs, p, phase->folder);
+		}
 		phase->unread = target->phases[p].unread;
 	}
 	status->folder = status->phases[PHASE_SCHEMA].folder;
@@ -245,6 +249,8 @@ target_observe(struct target *target)
 		target_params_treat_as(target->params, &params);
 		return;
 	}
+	if (target->params != NULL && !target_params_same_table(target->params, &params))
+		run_list_forget(&target->runs);
 	observer_close(target->observer);
 	talloc_free(target->params);
 	for (size_t i = 0; i < PHASE_COUNT; i++) {

@@ -64,6 +64,8 @@ on_run_done(void *arg, const struct observation *seen)
 	/* not of the database that was configured before */
 	if (target_params_equal(target->params, target->run_params))
 		target_see(target, seen);
+	if (!target_params_same_table(target->params, target->run_params))
+		run->failed_checksum[0] = '\0';
 	target->history_floor_mono_us = clock_mono_us();
 	note_wish(target, run);
 	verify_abandon(target->verify); /* the run did not wait for it */
@@ -298,7 +300,8 @@ target_try_wanted(struct target *target)
 	/* what failed in a lenient phase keeps nothing else waiting */
 	stuck = find_stuck(target, false);
 	if (stuck != PHASE_COUNT) {
-		const struct run *parked = run_list_parked(&target->runs, stuck);
+		const struct run *parked =
+		    run_list_parked(&target->runs, stuck, target->phases[stuck].folder);
 
 		log_warning(
 		    "not applied: a migration failed and has not changed since; POST /apply "

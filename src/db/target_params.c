@@ -7,20 +7,23 @@
 #include "base/mem.h"
 
 /* Where the strings are: all of them are compared and copied alike. */
-static const size_t string_offsets[] = {
-	offsetof(struct target_params, name),
-	offsetof(struct target_params, database_url),
-	offsetof(struct target_params, direct_url),
-	offsetof(struct target_params, database),
-	offsetof(struct target_params, database_url_file),
-	offsetof(struct target_params, direct_url_file),
-	offsetof(struct target_params, password_file),
-	offsetof(struct target_params, password_command),
-	offsetof(struct target_params, engine),
-	offsetof(struct target_params, tracking),
-	offsetof(struct target_params, tracking_schema),
-	offsetof(struct target_params, tracking_table),
-	offsetof(struct target_params, instance),
+static const struct param {
+	size_t offset;
+	bool of_table; /* it says which table it is, not how one gets there */
+} strings[] = {
+	{ offsetof(struct target_params, name), true },
+	{ offsetof(struct target_params, database_url), true },
+	{ offsetof(struct target_params, direct_url), true },
+	{ offsetof(struct target_params, database), true },
+	{ offsetof(struct target_params, database_url_file), true },
+	{ offsetof(struct target_params, direct_url_file), true },
+	{ offsetof(struct target_params, password_file), false },
+	{ offsetof(struct target_params, password_command), false },
+	{ offsetof(struct target_params, engine), false },
+	{ offsetof(struct target_params, tracking), true },
+	{ offsetof(struct target_params, tracking_schema), true },
+	{ offsetof(struct target_params, tracking_table), true },
+	{ offsetof(struct target_params, instance), false },
 };
 
 static const char *
@@ -28,7 +31,7 @@ string_at(const struct target_params *params, size_t i)
 {
 	const char *s;
 
-	memcpy(&s, (const char *)params + string_offsets[i], sizeof(s));
+	memcpy(&s, (const char *)params + strings[i].offset, sizeof(s));
 	return s;
 }
 
@@ -38,24 +41,38 @@ target_params_copy(const void *ctx, const struct target_params *params)
 	struct target_params *copy = mem_zero(ctx, struct target_params);
 
 	*copy = *params;
-	for (size_t i = 0; i < ARRAY_SIZE(string_offsets); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(strings); i++) {
 		char *s = mem_strdup(copy, string_at(params, i));
 
-		memcpy((char *)copy + string_offsets[i], &s, sizeof(s));
+		memcpy((char *)copy + strings[i].offset, &s, sizeof(s));
 	}
 	return copy;
+}
+
+static bool
+are_equal(const struct target_params *a, const struct target_params *b, bool of_table)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(strings); i++) {
+		const char *x = string_at(a, i), *y = string_at(b, i);
+
+		if (strings[i].of_table == of_table && x != y &&
+		    (x == NULL || y == NULL || strcmp(x, y) != 0))
+			return false;
+	}
+	return true;
+}
+
+bool
+target_params_same_table(const struct target_params *a, const struct target_params *b)
+{
+	return are_equal(a, b, true);
 }
 
 bool
 target_params_equal(const struct target_params *a, const struct target_params *b)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(string_offsets); i++) {
-		const char *x = string_at(a, i), *y = string_at(b, i);
-
-		if (x != y && (x == NULL || y == NULL || strcmp(x, y) != 0))
-			return false;
-	}
-	return a->journal == b->journal && a->phases == b->phases &&
+	return are_equal(a, b, true) && are_equal(a, b, false) &&
+	    a->journal == b->journal && a->phases == b->phases &&
 	    a->connect_timeout_ms == b->connect_timeout_ms &&
 	    a->lock_mode == b->lock_mode;
 }
@@ -65,10 +82,10 @@ target_params_treat_as(struct target_params *params, const struct target_params 
 {
 	struct target_params treated = *other;
 
-	for (size_t i = 0; i < ARRAY_SIZE(string_offsets); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(strings); i++) {
 		const char *own = string_at(params, i);
 
-		memcpy((char *)&treated + string_offsets[i], &own, sizeof(own));
+		memcpy((char *)&treated + strings[i].offset, &own, sizeof(own));
 	}
 	*params = treated;
 }

@@ -65,7 +65,9 @@ struct target_params {
 struct target_params *target_params_copy(
     const void *ctx, const struct target_params *params);
 
-/* Whether both lead to the same table on the same server in the same way. */
+/* Whether both lead to the same table on the same server; and in the same way, besides. */
+bool target_params_same_table(
+    const struct target_params *a, const struct target_params *b);
 bool target_params_equal(const struct target_params *a, const struct target_params *b);
 
 /* Take over from an equal one how the target is treated: timeouts, policy, guard. */

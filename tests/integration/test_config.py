@@ -277,6 +277,26 @@ def test_reload_of_what_needs_a_restart_is_refused(serve, drizzle):
     assert "11s" in str(settings(daemon)["lock_wait"]["value"])
 
 
+def test_reload_of_another_database_asks_nothing_of_the_old(
+        start_daemon, drizzle, database, postgres):
+    """What failed there has not failed here."""
+    other = postgres.createdb()
+    other.execute("CREATE TABLE only_here (id int)")
+    daemon = start_daemon(options={
+        "migrations": drizzle([("0000_a", "SELECT * FROM only_here;")]),
+        "database_url": database.url, "apply_on_start": True})
+    daemon.wait_verdict("failed")
+    rewrite(daemon, daemon.config_path.read_text(encoding="utf-8").replace(
+        database.url, other.url))
+    assert daemon.post("/reload").status in (200, 202)
+    status = daemon.wait_verdict("pending")
+    assert status["database"]["name"] == other.name
+    assert status["last_run"] is None
+    assert daemon.apply().status == 200
+    daemon.stop()
+    postgres.dropdb(other.name)
+
+
 def test_reload_in_the_middle_of_a_run(serve, drizzle, database, gate):
     daemon = serve(drizzle([("0000_slow", "CREATE TABLE slow (id int);"
                                           + gate.sql),

@@ -82,6 +82,18 @@ def test_what_one_failed_at(pair, database):
     assert said["states"][B] == "pending", "not failed: that was settled"
 
 
+def test_what_another_has_in_the_file_hides_nothing(serve, drizzle, database):
+    """As two images do in a deployment: each fails with its own text."""
+    ours = [serve(drizzle([(B, sql)], name), options=QUICK)
+            for name, sql in (("old", "SELECT 1/0;"), ("new", BROKEN))]
+    for daemon in ours:
+        assert daemon.apply().status == 422
+    wait_until(lambda: len(runs_of(ours[0].get("/runs"))) == 2, 15)
+    for daemon in ours:
+        assert daemon.wait_verdict("failed")["counts"]["failed"] == 1
+    assert "division by zero" in ours[0].status()["sentence"]
+
+
 def test_what_one_was_not_let_finish(pair, database):
     first, second = pair("SELECT pg_sleep(600);")
     run = first.apply(Prefer="respond-async").json()["id"]

@@ -11,6 +11,8 @@
 #include "base/mem.h"
 #include "daemon/run_list.h"
 
+static const struct folder no_folder;
+
 /* One run of a history, the oldest first. */
 struct event {
 	enum run_outcome outcome;
@@ -128,7 +130,7 @@ test_parked(void **state)
 			run_unref(run);
 		}
 		for (unsigned p = 0; p < PHASE_COUNT && !parked; p++)
-			parked = run_list_parked(&list, p);
+			parked = run_list_parked(&list, p, &no_folder);
 		if (!parked != !rows[i].parked ||
 		    (parked && strcmp(parked->id, rows[i].parked) != 0))
 			fail_msg("row %zu: %s", i, parked ? parked->id : "none");
@@ -177,11 +179,60 @@ test_parked_by_another(void **state)
 	(void)state;
 	run_list_add(&list, ours);
 	run_list_add_known(&list, make(&repair, 4));
-	assert_ptr_equal(run_list_parked(&list, PHASE_SCHEMA), ours);
+	assert_ptr_equal(run_list_parked(&list, PHASE_SCHEMA, &no_folder), ours);
 	run_list_add_known(&list, make(&repair, 6));
-	assert_null(run_list_parked(&list, PHASE_SCHEMA));
+	assert_null(run_list_parked(&list, PHASE_SCHEMA, &no_folder));
 	run_list_add_known(&list, make(&failure, 7));
-	assert_string_equal(run_list_parked(&list, PHASE_SCHEMA)->id, "run-7");
+	assert_string_equal(
+	    run_list_parked(&list, PHASE_SCHEMA, &no_folder)->id, "run-7");
+	run_unref(ours);
+	run_list_clear(&list);
+}
+
+/* It had another file of that name: what failed of ours is what is asked about. */
+static void
+test_parked_with_other_content(void **state)
+{
+	struct event failure = { RUN_FAILED, .failed = "b" };
+	struct migration file = { .id = "b", .file = "b.sql", .checksum = "sum" };
+	struct migration *files[] = { &file };
+	const struct folder folder = { .migrations = files, .n_migrations = 1 };
+	struct run_list list = { 0 };
+	struct run *other = make(&failure, 6);
+
+	(void)state;
+	snprintf(other->failed_checksum, sizeof(other->failed_checksum), "other");
+	run_list_add_known(&list, make(&failure, 5));
+	run_list_add_known(&list, other);
+	assert_string_equal(run_list_parked(&list, PHASE_SCHEMA, &folder)->id, "run-5");
+	assert_string_equal(
+	    run_list_parked(&list, PHASE_SCHEMA, &no_folder)->id, "run-6");
+	/* a question is asked whatever the file says now */
+	other->in_doubt = true;
+	assert_string_equal(run_list_parked(&list, PHASE_SCHEMA, &folder)->id, "run-6");
+	run_list_clear(&list);
+}
+
+/* It can be asked about and cancelled, however many others there are. */
+static void
+test_the_one_in_progress_stays(void **state)
+{
+	struct run_list list = { 0 };
+	struct event event = { .outcome = RUN_SUCCEEDED };
+	struct run *ours = make(&event, 1000);
+
+	(void)state;
+	ours->state = RUN_PART;
+	run_list_add(&list, ours);
+	for (unsigned i = 1001; i <= 1001 + BOUND_RUNS_KEPT; i++)
+		run_list_add_known(&list, make(&event, i));
+	assert_int_equal(list.n, BOUND_RUNS_KEPT);
+	assert_ptr_equal(run_list_find(&list, "run-1000"), ours);
+
+	/* of another database from here on: the others are gone */
+	run_list_forget(&list);
+	assert_int_equal(list.n, 1);
+	assert_ptr_equal(list.runs[0], ours);
 	run_unref(ours);
 	run_list_clear(&list);
 }
@@ -307,6 +358,8 @@ main(void)
 		cmocka_unit_test(test_rolled_back),
 		cmocka_unit_test(test_order_and_find),
 		cmocka_unit_test(test_parked_by_another),
+		cmocka_unit_test(test_parked_with_other_content),
+		cmocka_unit_test(test_the_one_in_progress_stays),
 		cmocka_unit_test(test_a_clock_that_went_back),
 		cmocka_unit_test(test_an_id_made_by_hand),
 		cmocka_unit_test(test_the_oldest_go),

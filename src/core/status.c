@@ -219,6 +219,18 @@ drift_advice(const struct status *status, char *buf, size_t size)
 
 /* ---- unreachable ---- */
 
+/* Whether it is of a phase beside the schema, whose error is that of its table. */
+static bool
+is_unread(const struct status *status)
+{
+	bool found = false;
+
+	for (unsigned p = PHASE_DATA; p < PHASE_COUNT; p++)
+		found |= status->phases[p].unread != NULL &&
+		    status->phases[p].plan == status->plan;
+	return found;
+}
+
 static void
 unreachable_sentence(const struct status *status, char *buf, size_t size)
 {
@@ -228,7 +240,8 @@ unreachable_sentence(const struct status *status, char *buf, size_t size)
 	if (!err_is_set(&database->err))
 		snprintf(buf, size, "the database has not been read yet");
 	else
-		snprintf(buf, size, "the database cannot be %s: %s",
+		snprintf(buf, size, "%s cannot be %s: %s",
+		    is_unread(status) ? "the tracking table" : "the database",
 		    database->reachable ? "read" : "reached",
 		    err_format(&database->err, text, sizeof(text)));
 }

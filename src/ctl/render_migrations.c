@@ -237,6 +237,8 @@ render_plan(struct paint *out, const json_t *document)
 		add_steps(out, phase, &n);
 		if (doc_get(phase, "refused"))
 			render_problem(out, doc_get(phase, "refused"));
+		if (doc_get(phase, "error"))
+			render_problem(out, doc_get(phase, "error"));
 	}
 	if (!doc_is(document, "known"))
 		paint_addf(out, "the database has not been read yet: ask again\n");
@@ -326,6 +328,21 @@ add_runs(struct paint *out, const json_t *document)
 		    out, doc_get(last, "error"), doc_text(document, "advice"));
 }
 
+/* One behind the schema, whose own table may be unreadable. */
+static void
+add_phase(struct paint *out, const json_t *phase, bool was_read, const char *advised)
+{
+	const json_t *error = doc_get(phase, "error");
+
+	if (error) {
+		paint_line(out, doc_text(phase, "phase"), INK_WARN, "not known");
+		render_problem_but(out, error, advised);
+		return;
+	}
+	add_counts(
+	    out, doc_text(phase, "phase"), was_read ? doc_get(phase, "counts") : NULL);
+}
+
 /* Of the folder, which is told with what to do about it. */
 static bool
 is_problem(const json_t *problems, const char *warning)
@@ -363,8 +380,7 @@ render_status(struct paint *out, const json_t *document)
 	paint_line(out, "tracking", INK_PLAIN, doc_text(document, "tracking.table"));
 	add_counts(out, "pending", was_read ? doc_get(document, "counts") : NULL);
 	doc_each(i, phase, doc_get(document, "phases")) {
-		add_counts(out, doc_text(phase, "phase"),
-		    was_read ? doc_get(phase, "counts") : NULL);
+		add_phase(out, phase, was_read, doc_text(document, "advice"));
 	}
 	add_runs(out, document);
 	doc_each(i, warning, doc_get(document, "warnings")) {

@@ -171,6 +171,16 @@ tracking_kind_of(const char *table, bool any_name, const struct tracking_look *l
 	return best;
 }
 
+/* The table of a phase beside the schema, which no option names. */
+static bool
+is_beside(const struct tracking *kind)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(beside); i++)
+		if (beside[i] == kind)
+			return true;
+	return false;
+}
+
 static void
 hint_at_kind(
     const struct tracking_table *table, const struct tracking_look *look, struct err *err)
@@ -178,8 +188,12 @@ hint_at_kind(
 	const struct tracking *other = tracking_kind_of(table->table, false, look);
 	char *known = other ? NULL : names_list(NULL, tracking_name);
 
+	if (is_beside(table->kind))
+		err_hint(err,
+		    "no option names this table: see who made it, and rename it where it is "
+		    "another's; the next run makes its own");
 	/* both: a tracking that is set already wins over the layout's own */
-	if (other && other->needs_layout)
+	else if (other && other->needs_layout)
 		err_hint(err, "it looks like %s's: set layout = %s, tracking = %s",
 		    other->name, other->needs_layout, other->name);
 	else if (other)

@@ -249,7 +249,7 @@ api_reply_plan(struct request *request, struct run_request *wanted)
 		return;
 	}
 	start_text(request, &out);
-	plain_plan(&out, wanted->operation, &outlook);
+	plain_plan(&out, status, wanted->operation, &outlook);
 	reply_text(request, &out);
 }
 

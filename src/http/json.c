@@ -194,24 +194,27 @@ plan_steps(const struct plan *plan)
 	return steps;
 }
 
-/* As far as a plan can say what its run would exit with. */
+/* As far as a plan can say what its run would exit with; `unread`: as in the status. */
 static enum exit_code
-plan_exit_code(const struct plan *plan, bool is_lenient)
+plan_exit_code(const struct plan *plan, const struct err *unread, bool is_lenient)
 {
-	if (err_is_set(&plan->refusal) && !is_lenient)
-		return err_exit_code(&plan->refusal);
-	return plan->known ? EXIT_FINE : EXIT_UNREACHABLE;
+	const struct err *err = err_is_set(&plan->refusal) ? &plan->refusal : unread;
+
+	if (err && !is_lenient)
+		return err_exit_code(err);
+	return plan->known || unread ? EXIT_FINE : EXIT_UNREACHABLE;
 }
 
 /* Of the phases, the first that would end the run. */
 static enum exit_code
-outlook_exit_code(const struct outlook *outlook)
+outlook_exit_code(const struct status *status, const struct outlook *outlook)
 {
 	enum exit_code code = EXIT_FINE;
 
 	for (unsigned p = 0; p < PHASE_COUNT && code == EXIT_FINE; p++) {
 		if (outlook->plans[p])
-			code = plan_exit_code(outlook->plans[p], phase_is_lenient(p));
+			code = plan_exit_code(outlook->plans[p], status->phases[p].unread,
+			    phase_is_lenient(p));
 	}
 	return code;
 }
@@ -235,7 +238,7 @@ add_plan(json_t *object, const struct plan *plan)
 }
 
 static json_t *
-plan_phases(const struct outlook *outlook)
+plan_phases(const struct status *status, const struct outlook *outlook)
 {
 	json_t *list = json_array();
 
@@ -245,8 +248,9 @@ plan_phases(const struct outlook *outlook)
 
 		if (!plan)
 			continue;
-		phase = json_pack("{s:s, s:b}", "phase", phase_name((enum phase)p),
-		    "known", plan->known);
+		phase = json_pack("{s:s, s:b, s:o}", "phase", phase_name((enum phase)p),
+		    "known", plan->known, "error",
+		    json_error_or_null(status->phases[p].unread, NULL));
 		add_plan(phase, plan);
 		json_array_append_new(list, phase);
 	}
@@ -277,7 +281,7 @@ json_plan(const struct status *status, const struct run_request *wanted,
 
 	add_plan(document, schema);
 	json_object_set_new(
-	    document, "exit_code", json_integer(outlook_exit_code(outlook)));
-	json_object_set_new(document, "phases", plan_phases(outlook));
+	    document, "exit_code", json_integer(outlook_exit_code(status, outlook)));
+	json_object_set_new(document, "phases", plan_phases(status, outlook));
 	return document;
 }

@@ -241,13 +241,18 @@ add_failed(
 
 /* The phases behind the schema. */
 static void
-add_phases(struct text *out, const struct status *status)
+add_phases(struct text *out, const struct status *status, const char *advised)
 {
 	for (unsigned p = PHASE_SCHEMA + 1; p < PHASE_COUNT; p++) {
 		const struct plan *plan = status->phases[p].plan;
 
 		if (!plan)
 			continue;
+		if (status->phases[p].unread) {
+			plain_add_line(out, phase_name((enum phase)p), "not known");
+			plain_error_but(out, status->phases[p].unread, advised);
+			continue;
+		}
 		add_counts(out, phase_name((enum phase)p), plan);
 		for (size_t i = 0; i < plan->n_items; i++) {
 			if (plan->items[i].state == MIGRATION_FAILED)
@@ -354,7 +359,7 @@ plain_status(
 	plain_add_line(out, "tracking", status->plan->known ? line : "not known yet");
 	add_schema(out, status->plan);
 	add_counts(out, "pending", status->plan);
-	add_phases(out, status);
+	add_phases(out, status, advice);
 	plain_add_line(out, "lock", status->lock.held ? status->lock.holder : "");
 	add_runs(out, status, advice);
 	add_problems(out, status->plan, advice);
@@ -387,7 +392,8 @@ add_plan(struct text *out, const struct plan *plan, enum plan_operation operatio
 }
 
 void
-plain_plan(struct text *out, enum plan_operation operation, const struct outlook *outlook)
+plain_plan(struct text *out, const struct status *status, enum plan_operation operation,
+    const struct outlook *outlook)
 {
 	const struct plan *schema = outlook->plans[PHASE_SCHEMA];
 
@@ -403,7 +409,9 @@ plain_plan(struct text *out, enum plan_operation operation, const struct outlook
 		for (size_t i = 0; i < plan->n_steps; i++)
 			text_addf(out, "%s   %s (%s)\n", schema ? "and" : "   ",
 			    plan->steps[i].migration->id, name);
-		if (!plan->known)
+		if (status->phases[p].unread)
+			plain_error(out, status->phases[p].unread);
+		else if (!plan->known)
 			text_addf(out, "the table of %s has not been read yet\n", name);
 	}
 }

@@ -24,8 +24,8 @@ void plain_status(
 void plain_migrations(struct text *out, const struct status *status, const char *state);
 void plain_migration(struct text *out, const struct plan_item *item);
 /* What a run of that operation would do. */
-void plain_plan(
-    struct text *out, enum plan_operation operation, const struct outlook *outlook);
+void plain_plan(struct text *out, const struct status *status,
+    enum plan_operation operation, const struct outlook *outlook);
 
 /*
  * A line for each finding, "path/file:line: error: what is wrong [kind]" as compilers

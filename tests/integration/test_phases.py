@@ -110,13 +110,21 @@ def test_a_data_table_that_cannot_be_read_stops_nothing(phases, database):
     assert wrong["category"] == "CONFIGURATION"
     assert "data_migrations" in wrong["detail"]
     assert status["sentence"].startswith(
-        "the schema is current; data: the database cannot be read: ")
+        "the schema is current; data: the tracking table cannot be read: ")
+    assert "rename it" in status["advice"]
     assert "data_migrations" in status["sentence"] and status["advice"]
     assert daemon.get("/current").status == 200
     found = daemon.get("/check").json()
     assert found["exit_code"] == 0
     assert [(f["kind"], f["severity"]) for f in found["findings"]][0] == (
         "unreachable", "warning")
+    planned = daemon.get("/plan").json()
+    assert planned["exit_code"] == 0
+    assert phase(planned, "data")["error"] == wrong
+    for path in ("/plan", "/status"):
+        text = daemon.get(f"{path}?format=text").text
+        assert "data_migrations has no column" in text
+        assert "not been read yet" not in text
 
     database.execute("DROP TABLE data_migrations")
     assert daemon.apply().status == 200

@@ -132,6 +132,21 @@ fake_look_ahead(
 			outlook->plans[p] = plan_build(ctx, &input);
 }
 
+/* Data migrations, whose table cannot be read for that. */
+static inline void
+fake_unread_data(struct fake *fake, struct err *err)
+{
+	struct plan_input unknown = { .folder = &fake->folder };
+
+	err_set(err, CAT_PERMISSION_DENIED, "permission denied for table d");
+	err_hint(err, "let its owner grant it");
+	fake->status.phases[PHASE_DATA] = (struct status_phase){
+		.folder = &fake->folder,
+		.plan = plan_build(fake, &unknown),
+		.unread = err,
+	};
+}
+
 /* What an apply would do, up to that one (NULL: all). */
 static inline struct outlook
 fake_outlook(struct fake *fake, const char *up_to)

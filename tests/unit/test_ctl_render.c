@@ -64,6 +64,25 @@ test_status(void **state)
 }
 
 static void
+test_status_of_a_phase_that_cannot_be_read(void **state)
+{
+	struct fake *fake = fake_new();
+	struct err err = { 0 };
+	char *text;
+
+	(void)state;
+	fake_unread_data(fake, &err);
+	text = rendered(fake, render_status, json_status(&fake->status), false);
+	expect(text, "pending   2   applied 1\ndata      not known\nerror     ");
+	expect(text, "permission denied for table d\n");
+	expect(text, "hint      let its owner grant it\n");
+	text = rendered(fake, render_plan, fake_plan_document(fake, NULL), false);
+	expect(text, "permission denied for table d\n");
+	expect(text, "hint      let its owner grant it\n");
+	talloc_free(fake);
+}
+
+static void
 test_status_while_things_are_bad(void **state)
 {
 	struct fake *fake = fake_new();
@@ -406,6 +425,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_status),
+		cmocka_unit_test(test_status_of_a_phase_that_cannot_be_read),
 		cmocka_unit_test(test_status_while_things_are_bad),
 		cmocka_unit_test(test_colour),
 		cmocka_unit_test(test_migrations),

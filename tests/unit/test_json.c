@@ -374,6 +374,43 @@ test_a_refused_plan(void **state)
 	talloc_free(fake);
 }
 
+/* The run of a lenient phase succeeds all the same; that of another does not. */
+static void
+test_a_plan_of_what_cannot_be_read(void **state)
+{
+	struct fake *fake = fake_new();
+	struct run_request wanted = { .operation = PLAN_APPLY };
+	struct outlook outlook = fake_outlook(fake, NULL);
+	struct status_phase *phases = fake->status.phases;
+	struct err err = { 0 };
+	json_t *document;
+
+	(void)state;
+	fake_unread_data(fake, &err);
+	outlook.plans[PHASE_DATA] = phases[PHASE_DATA].plan;
+	document = json_plan(&fake->status, &wanted, &outlook);
+	assert_int_equal(json_integer_value(at(document, "exit_code", NULL)), EXIT_FINE);
+	assert_string_equal(
+	    fake_text(json_array_get(at(document, "phases", NULL), 0), "error.detail"),
+	    "permission denied for table d");
+	json_decref(document);
+
+	phases[PHASE_SEEDS] = phases[PHASE_DATA];
+	outlook.plans[PHASE_SEEDS] = phases[PHASE_DATA].plan;
+	document = json_plan(&fake->status, &wanted, &outlook);
+	assert_int_equal(
+	    json_integer_value(at(document, "exit_code", NULL)), err_exit_code(&err));
+	json_decref(document);
+
+	/* nobody has looked yet */
+	phases[PHASE_DATA].unread = phases[PHASE_SEEDS].unread = NULL;
+	document = json_plan(&fake->status, &wanted, &outlook);
+	assert_int_equal(
+	    json_integer_value(at(document, "exit_code", NULL)), EXIT_UNREACHABLE);
+	json_decref(document);
+	talloc_free(fake);
+}
+
 /* ---- runs ---- */
 
 #define RUN_MEMBERS                                                                             \
@@ -568,6 +605,7 @@ main(void)
 		cmocka_unit_test(test_a_file_that_nobody_lists),
 		cmocka_unit_test(test_plan),
 		cmocka_unit_test(test_a_refused_plan),
+		cmocka_unit_test(test_a_plan_of_what_cannot_be_read),
 		cmocka_unit_test(test_a_run_in_progress),
 		cmocka_unit_test(test_a_run_that_waits),
 		cmocka_unit_test(test_a_run_that_succeeded),

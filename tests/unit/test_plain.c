@@ -252,7 +252,7 @@ test_a_refused_status(void **state)
 	assert_non_null(strstr(out.data, "\nrefused   "));
 	assert_true(has_line(&out, "0001_files  out_of_order"));
 	outlook = fake_outlook(fake, NULL);
-	plain_plan(&plan, PLAN_APPLY, &outlook);
+	plain_plan(&plan, &fake->status, PLAN_APPLY, &outlook);
 	assert_true(has_line(&plan, "0 to apply"));
 	talloc_free(fake);
 }
@@ -382,19 +382,49 @@ test_plan(void **state)
 
 	(void)state;
 	outlook = fake_outlook(fake, NULL);
-	plain_plan(&out, PLAN_APPLY, &outlook);
+	plain_plan(&out, &fake->status, PLAN_APPLY, &outlook);
 	assert_string_equal(out.data, "   1  0001_files\n   2  0002_more\n2 to apply\n");
 	text_reset(&out);
 	outlook = fake_outlook(fake, "0001");
-	plain_plan(&out, PLAN_APPLY, &outlook);
+	plain_plan(&out, &fake->status, PLAN_APPLY, &outlook);
 	assert_string_equal(out.data, "   1  0001_files\n1 to apply\n");
 	/* nobody has looked: no step is no promise */
 	text_reset(&out);
 	fake->history = NULL;
 	fake_plan(fake);
 	outlook = fake_outlook(fake, NULL);
-	plain_plan(&out, PLAN_APPLY, &outlook);
+	plain_plan(&out, &fake->status, PLAN_APPLY, &outlook);
 	assert_string_equal(out.data, "the database has not been read yet: ask again\n");
+	talloc_free(fake);
+}
+
+static void
+test_a_phase_that_cannot_be_read(void **state)
+{
+	struct fake *fake = fake_new();
+	struct text out = new_text(fake);
+	struct err err = { 0 };
+	struct outlook outlook;
+
+	(void)state;
+	fake_unread_data(fake, &err);
+	plain_status(&out, &fake->status, NULL, false);
+	assert_true(has_line(&out, "pending   2   applied 1"));
+	assert_true(has_line(&out, "data      not known"));
+	assert_true(has_line(&out, "error     permission denied for table d"));
+	assert_true(has_line(&out, "hint      let its owner grant it"));
+	text_reset(&out);
+	outlook = fake_outlook(fake, NULL);
+	outlook.plans[PHASE_DATA] = fake->status.phases[PHASE_DATA].plan;
+	plain_plan(&out, &fake->status, PLAN_APPLY, &outlook);
+	assert_true(has_line(&out, "2 to apply"));
+	assert_true(has_line(&out, "error     permission denied for table d"));
+	assert_null(strstr(out.data, "has not been read yet"));
+	/* nobody has looked at it */
+	text_reset(&out);
+	fake->status.phases[PHASE_DATA].unread = NULL;
+	plain_plan(&out, &fake->status, PLAN_APPLY, &outlook);
+	assert_true(has_line(&out, "the table of data has not been read yet"));
 	talloc_free(fake);
 }
 
@@ -603,6 +633,7 @@ main(void)
 		cmocka_unit_test(test_a_very_long_name),
 		cmocka_unit_test(test_one_migration),
 		cmocka_unit_test(test_plan),
+		cmocka_unit_test(test_a_phase_that_cannot_be_read),
 		cmocka_unit_test(test_runs),
 		cmocka_unit_test(test_a_run_that_waits),
 		cmocka_unit_test(test_an_error),

@@ -191,7 +191,7 @@ test_phases(void **state)
 	err_set(&err, CAT_PERMISSION_DENIED, "permission denied for table d");
 	world->status.phases[PHASE_DATA].unread = &err;
 	check(world, VERDICT_INCOMPLETE,
-	    "the schema is current; data: the database cannot be read: "
+	    "the schema is current; data: the tracking table cannot be read: "
 	    "permission denied for table d",
 	    "see that this role may read the tracking table; it is tried again by itself");
 

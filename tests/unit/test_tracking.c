@@ -693,6 +693,10 @@ test_whose_it_is(void **state)
 		    "choose another tracking table or kind (" },
 		{ &tracking_goose, "mine", ",version,dirty,",
 		    "choose another tracking table or kind (" },
+		{ &tracking_data_migrations, "data_migrations", ",version,",
+		    "no option names this table: see who made it, and rename it" },
+		{ &tracking_reruns, "seeds", ",version,",
+		    "no option names this table: see who made it, and rename it" },
 	};
 
 	(void)state;

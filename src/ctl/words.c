@@ -11,8 +11,9 @@
 #include "ctl/command.h"
 #include "ctl/document.h"
 
-/* Letters of a path, and of the id in it; a full stop at the end is the sentence's. */
-#define PATH_LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-/"
+/* Letters of a path, of its id and its query; a full stop at the end is the sentence's. */
+#define PATH_LETTERS \
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-/?="
 
 static size_t
 path_length(const char *s)
@@ -46,12 +47,13 @@ matches(const char *request, const char *s, size_t len, const char **id, size_t 
 	return memchr(*id, '/', *id_len) == NULL;
 }
 
-/* A run is shown by the same command as a migration. */
+/* Runs are shown by the command for migrations; wait asks more than this one. */
 static const struct {
 	const char *request;
 	const char *command;
 } more[] = {
 	{ "GET /runs/{id}", "show" },
+	{ "GET /wait?for=current", "wait" },
 };
 
 static const struct ctl_command *

@@ -82,6 +82,28 @@ test_status_of_a_phase_that_cannot_be_read(void **state)
 	talloc_free(fake);
 }
 
+/* All that is advised has a command. */
+static void
+test_advice_while_another_has_the_lock(void **state)
+{
+	struct fake *fake = fake_new();
+	json_t *document;
+	struct paint out;
+
+	(void)state;
+	fake->status.lock =
+	    (struct lock_facts){ .held = true, .holder = "pid 4711 on db2" };
+	document = json_status(&fake->status);
+	paint_init(&out, fake, false);
+	paint_advice(
+	    &out, "next", json_string_value(json_object_get(document, "advice")));
+	expect(
+	    out.text.data, "migrationctl wait waits for that; migrationctl apply waits");
+	assert_null(strstr(out.text.data, "GET /"));
+	json_decref(document);
+	talloc_free(fake);
+}
+
 static void
 test_status_while_things_are_bad(void **state)
 {
@@ -426,6 +448,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_status),
 		cmocka_unit_test(test_status_of_a_phase_that_cannot_be_read),
+		cmocka_unit_test(test_advice_while_another_has_the_lock),
 		cmocka_unit_test(test_status_while_things_are_bad),
 		cmocka_unit_test(test_colour),
 		cmocka_unit_test(test_migrations),

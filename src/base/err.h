@@ -76,6 +76,7 @@ struct err {
 	char excerpt[256];   /* head of that statement, or "" */
 	/* where a person is asked: the actions of a repair that answer, "applied retry"; or "" */
 	char answers[32];
+	const char *phase; /* static: the one that a repair has to name; NULL: none */
 };
 
 /*

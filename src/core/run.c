@@ -187,6 +187,13 @@ run_plan_phase(struct run *run, size_t n_steps)
 }
 
 void
+run_place_error(struct run *run)
+{
+	if (err_is_set(&run->err) && run->phase != PHASE_SCHEMA)
+		run->err.phase = phase_name(run->phase);
+}
+
+void
 run_begin_migration(struct run *run, const struct migration *migration, int64_t mono_us)
 {
 	talloc_free(run->current);

@@ -260,6 +260,9 @@ void run_end_phase(struct run *run, bool refused);
  */
 void run_forgive(struct run *run, bool of_migration);
 
+/* Where run->err is not of the schema, it says so: who answers it has to name the phase. */
+void run_place_error(struct run *run);
+
 /* The migration in hand: `current`. */
 void run_begin_migration(
     struct run *run, const struct migration *migration, int64_t mono_us);

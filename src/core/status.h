@@ -160,7 +160,8 @@ struct status_request {
 	char path[64];
 	const char *migration; /* members of its body, borrowed; NULL: it needs none */
 	const char *action;
-	const char *when; /* which case it is for, where one has to choose; else NULL */
+	const char *phase; /* NULL: the schema */
+	const char *when;  /* which case it is for, where one has to choose; else NULL */
 };
 
 /* What to send next, at most STATUS_REQUESTS; how many. */
@@ -171,3 +172,11 @@ size_t status_requests(
 /* The same of an error that asks a person; none where it does not. */
 size_t status_answers(
     const struct err *err, struct status_request requests[STATUS_REQUESTS]);
+
+/*
+ * Which phase a repair of `name` is about that names none, as a set: 0 where one at most has
+ * a migration of that name; else the one in which it failed or is in doubt. CONFIGURATION
+ * (409, EXIT_REFUSED) where that is none, or more than one.
+ */
+int status_choose_phase(const struct status *status, const char *name, unsigned *phases,
+    struct err *err) MUST_CHECK;

@@ -37,6 +37,7 @@ status_answers(const struct err *err, struct status_request requests[STATUS_REQU
 		requests[n] = (struct status_request){
 			.migration = err->migration,
 			.action = answers[i].action,
+			.phase = err->phase,
 			.when = answers[i].when,
 		};
 		snprintf(requests[n].path, sizeof(requests[n].path), "/repair");
@@ -86,5 +87,70 @@ status_requests(
 	case VERDICT_COUNT:
 		break;
 	}
+	return 0;
+}
+
+static bool
+is_stopped(const struct plan_item *item)
+{
+	return item->state == MIGRATION_FAILED || item->state == MIGRATION_IN_DOUBT;
+}
+
+static bool
+is_one(unsigned set)
+{
+	return set != 0 && (set & (set - 1)) == 0;
+}
+
+/* The row of one must not be taken for that of another: nobody would see which was meant. */
+static int
+refuse_ambiguous(const char *name, unsigned phases, struct err *err)
+{
+	const char *last = "";
+	char list[64] = "";
+	size_t len = 0;
+
+	for (unsigned p = 0; p < PHASE_COUNT; p++) {
+		if (!(phases & PHASE_BIT(p)))
+			continue;
+		last = phase_name(p);
+		len += (size_t)snprintf(
+		    list + len, sizeof(list) - len, "%s%s", len > 0 ? ", " : "", last);
+	}
+	err->http_status = 409;
+	err->exit_code = EXIT_REFUSED;
+	err_set(err, CAT_CONFIGURATION, "more than one phase has a migration %s: %s",
+	    name, list);
+	err_hint(err,
+	    "say which: \"phase\": \"%s\" in the body, or --phase %s of migrationctl repair",
+	    last, last);
+	return -1;
+}
+
+int
+status_choose_phase(
+    const struct status *status, const char *name, unsigned *phases, struct err *err)
+{
+	unsigned found = 0;
+	unsigned stopped = 0;
+
+	for (unsigned p = 0; p < PHASE_COUNT; p++) {
+		const struct plan *plan =
+		    p == PHASE_SCHEMA ? status->plan : status->phases[p].plan;
+		const struct plan_item *item =
+		    plan != NULL ? plan_find(plan, name) : NULL;
+
+		if (item == NULL)
+			continue;
+		found |= PHASE_BIT(p);
+		if (is_stopped(item))
+			stopped |= PHASE_BIT(p);
+	}
+	*phases = 0;
+	if (found == 0 || is_one(found))
+		return 0;
+	if (!is_one(stopped))
+		return refuse_ambiguous(name, found, err);
+	*phases = stopped;
 	return 0;
 }

@@ -154,6 +154,7 @@ ctl_run_repair(struct ctl *ctl)
 	body = json_object();
 	set_text(body, "migration", args_operand(args, 0));
 	set_text(body, "action", of_guard ? "remove-guard" : args_operand(args, 1));
+	set_text(body, "phase", args_text(args, "phase"));
 	return do_or_show(ctl, "/repair", body);
 }
 

@@ -102,6 +102,9 @@ static const struct ctl_flag cancel_flags[] = {
 static const struct ctl_flag repair_flags[] = {
 	{ "remove-guard", CTL_SWITCH, NULL,
 	    "Remove the index that guard = on made; without a migration." },
+	{ "phase", CTL_TEXT, "PHASE",
+	    "Whose migration, where more have one of that name: schema, data, repeatable, "
+	    "seeds." },
 	{ "reason", CTL_TEXT, "TEXT", "Why, for the journal." },
 	end,
 };
@@ -160,7 +163,7 @@ const struct ctl_command ctl_commands[] = {
 	  .summary = "undo what is newer than a migration, by what its files say",
 	  .about = "Needs rollback = on. Newest first, each in a transaction with its row." },
 	{ .name = "repair", .operands = "[MIGRATION] [retry|applied|pending|checksum|forget]",
-	  .flags = repair_flags, .request = "POST /repair", .members = "migration action",
+	  .flags = repair_flags, .request = "POST /repair", .members = "migration action --phase",
 	  .run = ctl_run_repair,
 	  .summary = "say what became of a migration, or mend its row",
 	  .about = "What is in doubt: retry runs the statement again with the next apply, "

@@ -53,7 +53,7 @@ struct ctl_command {
 	 * NULL: none.
 	 */
 	const char *request;
-	/* The members of that request's body that are its operands, in order; or NULL. */
+	/* The members of that request's body: operands, in order, then --flags; or NULL. */
 	const char *members;
 	int (*run)(struct ctl *ctl); /* the exit code */
 };

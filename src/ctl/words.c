@@ -90,18 +90,19 @@ add_command(struct text *out, const char *program, const char *s)
 	return len;
 }
 
-/* The operands, out of the body. */
+/* Operands and flags, out of the body. */
 static void
 add_members(struct text *out, const char *members, const json_t *body)
 {
 	for (const char *p = members; *p; p += *p == ' ') {
 		size_t len = strcspn(p, " ");
-		char name[32];
-		const char *value;
+		size_t dashes = strspn(p, "-");
+		const char *value =
+		    json_string_value(json_object_getn(body, p + dashes, len - dashes));
 
-		snprintf(name, sizeof(name), "%.*s", (int)len, p);
-		value = json_string_value(json_object_get(body, name));
 		if (value) {
+			if (dashes > 0)
+				text_addf(out, " %.*s", (int)len, p);
 			text_add_char(out, ' ');
 			text_add_word(out, value);
 		}

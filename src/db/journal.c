@@ -396,6 +396,7 @@ journal_read_run(const PGresult *result, int row)
 	(void)snprintf(run->failed_checksum, sizeof(run->failed_checksum), "%s",
 	    text_of(result, row, COLUMN_CHECKSUM));
 	run->phase = phase_of(text_of(result, row, COLUMN_PHASE));
+	run_place_error(run);
 	/* no other refusal parks a migration */
 	run->in_doubt = run->outcome == RUN_REFUSED && run->failed_checksum[0] != '\0';
 	return run;

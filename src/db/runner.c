@@ -260,6 +260,7 @@ runner_fail(struct runner *runner, const struct err *err)
 
 	if (!err_is_set(&run->err))
 		run->err = *err;
+	run_place_error(run);
 	/*
 	 * The server says 57014 for a cancel as for a timeout; only we know which
 	 * it was.

@@ -331,13 +331,15 @@ void
 api_post_repair(struct request *request)
 {
 	struct run_request wanted = { .operation = PLAN_REPAIR };
+	struct err err = { 0 };
 	struct body body;
 	bool of_guard;
 
 	if (body_parse(request, BODY_OF_REPAIR, &body) < 0)
 		return;
 	of_guard = repair_is_of_guard(body.action);
-	if (!body.action || of_guard == (body.migration != NULL)) {
+	if (!body.action || of_guard == (body.migration != NULL) ||
+	    (of_guard && body.phase != 0)) {
 		request_refuse(request, 400, CAT_CONFIGURATION,
 		    "send {\"migration\": \"0043\", \"action\": \"retry\"} "
 		    "or {\"action\": \"remove-guard\"}",
@@ -348,8 +350,15 @@ api_post_repair(struct request *request)
 	wanted.up_to = body.migration;
 	wanted.action = body.action;
 	wanted.reason = body.reason;
-	wanted.phases = of_guard ? PHASE_BIT(PHASE_SCHEMA) : 0;
-	run_and_wait(request, &wanted);
+	wanted.phases = of_guard ? PHASE_BIT(PHASE_SCHEMA) : body.phase;
+	if (wanted.phases == 0 &&
+	    status_choose_phase(request->api->ops->status(request->api->app),
+		wanted.up_to, &wanted.phases, &err) < 0) {
+		request_reply_problem(request, 0, &err);
+		return;
+	}
+	if (wanted.phases == 0 || api_check_phases(request, &wanted) == 0)
+		run_and_wait(request, &wanted);
 }
 
 void

@@ -16,6 +16,7 @@ enum body_type {
 	BODY_WORD,  /* one of `words` */
 	BODY_COUNT, /* from 1 */
 	BODY_TEXT,  /* for people to read */
+	BODY_PHASE,
 	BODY_PHASES
 };
 
@@ -45,7 +46,8 @@ static const struct body_member members_of[][MEMBERS_MAX] = {
 	    MEMBER(reason, BODY_TEXT, NULL) },
 	[BODY_OF_CANCEL] = { MEMBER(mode, BODY_WORD, modes) },
 	[BODY_OF_REPAIR] = { MEMBER(migration, BODY_NAME, NULL),
-	    MEMBER(action, BODY_WORD, repair_actions), MEMBER(reason, BODY_TEXT, NULL) },
+	    MEMBER(action, BODY_WORD, repair_actions), MEMBER(phase, BODY_PHASE, NULL),
+	    MEMBER(reason, BODY_TEXT, NULL) },
 	[BODY_OF_ROLLBACK] = { MEMBER(to, BODY_NAME, NULL),
 	    MEMBER(steps, BODY_COUNT, NULL), MEMBER(migration, BODY_NAME, NULL),
 	    MEMBER(all, BODY_FLAG, NULL), MEMBER(force, BODY_FLAG, NULL),
@@ -97,22 +99,33 @@ take_word(struct request *request, const struct body_member *member, const json_
 	return refuse_value(request, member->name, known.data);
 }
 
+/* One of them joins `*phases`; else they are named behind `how`. */
+static int
+take_phase(struct request *request, const char *name, const char *how,
+    const json_t *value, unsigned *phases)
+{
+	const char *given = json_string_value(value);
+	enum phase phase = given ? phase_find(given) : PHASE_COUNT;
+
+	if (phase == PHASE_COUNT)
+		return refuse_value(request, name,
+		    mem_printf(request, "%s %s", how, names_list(request, phase_name)));
+	*phases |= PHASE_BIT(phase);
+	return 0;
+}
+
 static int
 take_phases(
     struct request *request, const char *name, const json_t *value, unsigned *phases)
 {
-	const char *known = mem_printf(request, "must be a list of one or more of %s",
-	    names_list(request, phase_name));
+	static const char how[] = "must be a list of one or more of";
+	size_t i = 0;
 
-	for (size_t i = 0; i < json_array_size(value); i++) {
-		const char *given = json_string_value(json_array_get(value, i));
-		enum phase phase = given ? phase_find(given) : PHASE_COUNT;
-
-		if (phase == PHASE_COUNT)
-			return refuse_value(request, name, known);
-		*phases |= PHASE_BIT(phase);
-	}
-	return *phases != 0 ? 0 : refuse_value(request, name, known);
+	do {
+		if (take_phase(request, name, how, json_array_get(value, i), phases) < 0)
+			return -1;
+	} while (++i < json_array_size(value));
+	return 0;
 }
 
 static int
@@ -148,6 +161,8 @@ take_member(struct request *request, const struct body_member *member,
 		return take_name(request, member->name, value, field);
 	case BODY_WORD:
 		return take_word(request, member, value, field);
+	case BODY_PHASE:
+		return take_phase(request, member->name, "must be one of", value, field);
 	case BODY_PHASES:
 		return take_phases(request, member->name, value, field);
 	case BODY_COUNT:

@@ -25,6 +25,7 @@ struct body {
 	const char *reason;
 	unsigned steps;  /* 0: not said */
 	unsigned phases; /* set of them; 0: not said */
+	unsigned phase;  /* set of this one; likewise */
 	bool dry_run;
 	bool all;
 	bool force;

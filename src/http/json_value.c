@@ -61,8 +61,8 @@ request_body(const struct status_request *request)
 {
 	if (!request->action)
 		return json_null();
-	return json_pack("{s:o, s:o}", "migration", json_text(request->migration),
-	    "action", json_text(request->action));
+	return json_pack("{s:o, s:o, s:s*}", "migration", json_text(request->migration),
+	    "action", json_text(request->action), "phase", request->phase);
 }
 
 json_t *

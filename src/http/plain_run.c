@@ -53,7 +53,10 @@ plain_add_body(struct text *out, const struct status_request *request)
 		return;
 	text_add(out, "{\"migration\": ");
 	text_add_json_string(out, request->migration);
-	text_addf(out, ", \"action\": \"%s\"}", request->action);
+	text_addf(out, ", \"action\": \"%s\"", request->action);
+	if (request->phase)
+		text_addf(out, ", \"phase\": \"%s\"", request->phase);
+	text_add_char(out, '}');
 }
 
 /* What a person may say to it. */

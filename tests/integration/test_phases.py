@@ -421,3 +421,51 @@ def test_a_baseline_is_of_its_phase(workdir, sequence, serve, database):
     got = daemon.post("/rollback", json={"steps": 1})
     assert got.status == 200, repr(got)
     assert not database.has_table("notes")
+
+
+ASKS = ("DO $$ BEGIN INSERT INTO notes (what) VALUES ('half'); COMMIT; "
+        "PERFORM 1/0; END $$;\n")
+
+
+def asked(daemon):
+    """What it says is to be sent: the bodies, by their actions."""
+    status = daemon.status()
+    assert {r["path"] for r in status["requests"]} == {"/repair"}, status
+    return {r["body"]["action"]: r["body"] for r in status["requests"]}
+
+
+def test_the_answer_goes_to_the_phase_that_asks(phases, database):
+    """The schema has a file of the same name, which is applied."""
+    daemon, _ = phases(seeds={"0000_users": ASKS})
+    daemon.apply().problem(422)
+    problem = daemon.apply().problem(409)
+    assert [r["body"]["phase"] for r in problem["requests"]] == ["seeds"] * 3
+    daemon.wait_verdict("in_doubt")
+    answers = asked(daemon)
+    assert answers["pending"] == {"migration": "0000_users",
+                                  "action": "pending", "phase": "seeds"}
+    # one is in doubt, so it is that one even where nobody says so
+    run = daemon.post("/repair", json={"migration": "0000_users",
+                                       "action": "pending"}).json()
+    assert [p["phase"] for p in run["phases"]] == ["seeds"]
+    assert len(database.drizzle_rows()) == 1
+    assert daemon.states() == {"0000_users": "applied"}
+
+    daemon.apply().problem(422)
+    daemon.apply().problem(409)
+    daemon.wait_verdict("in_doubt")
+    assert daemon.post("/repair", json=asked(daemon)["applied"]).status == 200
+    assert daemon.apply().status == 200
+    daemon.wait_verdict("current")
+
+    # now nothing tells which is meant
+    problem = daemon.post("/repair", json={
+        "migration": "0000_users",
+        "action": "pending"}).problem(409, "CONFIGURATION")
+    assert "schema, seeds" in problem["detail"]
+    assert len(database.drizzle_rows()) == 1
+    run = daemon.post("/repair", json={"migration": "0000_users",
+                                       "action": "pending",
+                                       "phase": "schema"}).json()
+    assert (run["before"], run["after"]) == ("applied", "pending")
+    assert database.drizzle_rows() == []

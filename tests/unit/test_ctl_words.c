@@ -72,6 +72,9 @@ test_requests(void **state)
 		{ "{\"method\": \"POST\", \"path\": \"/repair\", \"body\": "
 		  "{\"action\": \"retry\", \"migration\": \"a'; b\"}}",
 		    "migrationctl --server db1:8432 repair 'a'\\''; b' retry" },
+		{ "{\"method\": \"POST\", \"path\": \"/repair\", \"body\": {\"migration\": "
+		  "\"roles\", \"action\": \"retry\", \"phase\": \"seeds\"}}",
+		    "migrationctl --server db1:8432 repair roles retry --phase seeds" },
 		/* of a daemon that knows more than we do */
 		{ "{\"method\": \"POST\", \"path\": \"/reload\"}", "POST /reload" },
 		{ "{\"method\": \"POST\", \"path\": \"/apply?now\"}", "POST /apply?now" },

@@ -422,6 +422,7 @@ test_read_run(void **state)
 	assert_int_equal(run->err.column, 3);
 	assert_int_equal(run->err.statement, 2);
 	assert_string_equal(run->err.answers, "applied retry");
+	assert_string_equal(run->err.phase, "repeatable");
 	assert_string_equal(run->err.sqlstate, "42P01");
 	assert_string_equal(run->err.text, "no table");
 	assert_string_equal(run->err.detail, "the detail");

@@ -82,6 +82,7 @@ test_a_whole_problem(void **state)
 		.statement = 2,
 		.excerpt = "CREATE INDEX ON orders (staus)",
 		.answers = "retry",
+		.phase = "seeds",
 	};
 	void *ctx = mem_context(NULL, "test");
 	json_t *problem = json_problem(&err, 422, "01890a5d-ac96-774b-bcce-b302099a8057");
@@ -92,7 +93,7 @@ test_a_whole_problem(void **state)
 	    "context migration file statement requests run_id retryable");
 	assert_dumps(json_incref((json_t *)(uintptr_t)at(problem, "requests", NULL)),
 	    "[{\"method\":\"POST\",\"path\":\"/repair\",\"body\":{\"migration\":"
-	    "\"0044_orders\",\"action\":\"retry\"},\"when\":"
+	    "\"0044_orders\",\"action\":\"retry\",\"phase\":\"seeds\"},\"when\":"
 	    "\"it did not: it is sent again\"}]");
 	assert_string_equal(
 	    fake_text(problem, "type"), "urn:migrationd:problem:sql-error");

@@ -615,6 +615,13 @@ test_requests_where_one_has_to_choose(void **state)
 	assert_true(has_line(&out,
 	    "answer    POST /repair {\"migration\": \"it's\", \"action\": \"retry\"}  "
 	    "# it did not: it is sent again"));
+
+	text_reset(&out);
+	run.err.phase = "seeds";
+	plain_error(&out, &run.err);
+	assert_true(has_line(&out,
+	    "answer    POST /repair {\"migration\": \"it's\", \"action\": \"retry\", "
+	    "\"phase\": \"seeds\"}  # it did not: it is sent again"));
 	talloc_free(fake);
 }
 

@@ -352,6 +352,12 @@ test_phases(void **state)
 	struct run_phase *data = &run->phases[PHASE_DATA];
 
 	run_begin_phase(run, PHASE_SCHEMA);
+	run_place_error(run);
+	assert_null(run->err.phase);
+	err_set(&run->err, CAT_SQL_ERROR, "no table");
+	run_place_error(run);
+	assert_null(run->err.phase);
+	err_clear(&run->err);
 	run_plan_phase(run, 1);
 	run_add_applied(run, &m, 5);
 	assert_true(run_has_done(run, m.id));
@@ -368,6 +374,8 @@ test_phases(void **state)
 		run_begin_migration(run, &m, 1);
 		err_set(&run->err, CAT_SQL_ERROR, "no table");
 		snprintf(run->err.migration, sizeof(run->err.migration), "b%u", i);
+		run_place_error(run);
+		assert_string_equal(run->err.phase, "data");
 		run_forgive(run, true);
 		assert_false(err_is_set(&run->err));
 		assert_null(run->current);

@@ -413,6 +413,7 @@ test_stopped_in_another_phase(void **state)
 	struct run of_seeds = { .id = "0191", .state = RUN_DONE };
 	struct status_phase *seeds = &world->status.phases[PHASE_SEEDS];
 	struct plan_input input = { .failed = id };
+	struct status_request requests[STATUS_REQUESTS];
 
 	err_set(&of_schema.err, CAT_SQL_ERROR, "no such table");
 	snprintf(of_schema.err.migration, sizeof(of_schema.err.migration), "%s", id);
@@ -430,11 +431,63 @@ test_stopped_in_another_phase(void **state)
 	    "mend 0001_a.sql, then POST /apply; GET /runs/0191 has the whole error");
 
 	snprintf(of_seeds.err.answers, sizeof(of_seeds.err.answers), "retry");
+	of_seeds.err.phase = "seeds";
 	input.in_doubt = true;
 	seeds->plan = plan_build(world, &input);
 	check(world, VERDICT_IN_DOUBT,
 	    "seeds: 0001_a is in doubt: 0001_a.sql:2: no such role", "");
 	check_requests(world, 1, "/repair", "retry");
+	status_requests(&world->status, requests);
+	assert_string_equal(requests[0].phase, "seeds");
+}
+
+/* Whose migration is meant where no phase is named. */
+static void
+test_choose_phase(void **state)
+{
+	struct world *world = *state;
+	struct status_phase *seeds = &world->status.phases[PHASE_SEEDS];
+	struct plan_input input = { .failed = "0001_a" };
+	struct err err = { 0 };
+	unsigned phases = 7;
+
+	record_all(world);
+	world->status.plan = plan_build(world, &world->input);
+	add_phase(world, PHASE_SEEDS, "0001_a", false, NULL);
+	input.folder = seeds->folder;
+	input.history = history_new(world, HISTORY_BY_FILE);
+	assert_int_equal(status_choose_phase(&world->status, "none", &phases, &err), 0);
+	assert_int_equal(phases, 0);
+	assert_int_equal(status_choose_phase(&world->status, "0002_b", &phases, &err), 0);
+	assert_int_equal(phases, 0);
+
+	/* of both nothing is to be asked */
+	assert_int_equal(
+	    status_choose_phase(&world->status, "0001_a", &phases, &err), -1);
+	assert_int_equal(err.http_status, 409);
+	assert_int_equal(err.exit_code, EXIT_REFUSED);
+	assert_string_equal(
+	    err.text, "more than one phase has a migration 0001_a: schema, seeds");
+	assert_string_equal(err.hint,
+	    "say which: \"phase\": \"seeds\" in the body, or --phase seeds of "
+	    "migrationctl repair");
+
+	for (int in_doubt = 0; in_doubt < 2; in_doubt++) {
+		input.in_doubt = in_doubt;
+		seeds->plan = plan_build(world, &input);
+		phases = 0;
+		assert_int_equal(
+		    status_choose_phase(&world->status, "0001_a", &phases, &err), 0);
+		assert_int_equal(phases, PHASE_BIT(PHASE_SEEDS));
+	}
+
+	/* both ask */
+	world->input.history = history_new(world, HISTORY_BY_VERSION);
+	world->input.failed = "0001_a";
+	world->status.plan = plan_build(world, &world->input);
+	err_clear(&err);
+	assert_int_equal(
+	    status_choose_phase(&world->status, "0001_a", &phases, &err), -1);
 }
 
 static void
@@ -620,6 +673,7 @@ main(void)
 		TEST(test_failed_as_the_last_run_tells),
 		TEST(test_failed_as_the_table_tells),
 		TEST(test_stopped_in_another_phase),
+		TEST(test_choose_phase),
 		TEST(test_in_doubt),
 		TEST(test_refused),
 		TEST(test_drift),

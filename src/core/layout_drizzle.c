@@ -165,8 +165,12 @@ check_journal(const json_t *root, struct err *err)
 		    json_array_size(entries), BOUND_FOLDER_FILES);
 	else
 		return 0;
-	if (foreign) /* nothing in the files will mend it */
+	if (foreign) { /* nothing in the files will mend it */
 		err->exit_code = EXIT_CONFIGURATION;
+		err_hint(err,
+		    "set migrations to a folder that drizzle-kit 0.x has made for "
+		    "PostgreSQL");
+	}
 	err_where(err, JOURNAL, 0);
 	return -1;
 }

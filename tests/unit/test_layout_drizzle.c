@@ -163,6 +163,9 @@ test_versions_and_dialects(void **state)
 			assert_int_equal(
 			    err_exit_code(&problem->err), EXIT_CONFIGURATION);
 			assert_string_equal(problem->err.file, JOURNAL);
+			assert_string_equal(problem->err.hint,
+			    "set migrations to a folder that drizzle-kit 0.x has made "
+			    "for PostgreSQL");
 		} else {
 			assert_int_equal(folder->n_problems, 0);
 			assert_int_equal(folder->n_migrations, 2);

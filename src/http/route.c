@@ -278,7 +278,7 @@ check_query(struct request *request)
 	if (!other)
 		return 0;
 	return request_refuse(request, 400, CAT_CONFIGURATION,
-	    "what is to be done stands in the body: curl --json '{\"target\": \"0043\"}'",
+	    "what is to be done stands in the body, as JSON",
 	    "there is no parameter %s of a POST", other);
 }
 

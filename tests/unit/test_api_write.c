@@ -437,6 +437,34 @@ test_too_many_callers(void **state)
 	talloc_free(fake);
 }
 
+/* By each route its own members: the advice names none of another. */
+static void
+test_what_is_to_be_done_is_not_in_the_query(void **state)
+{
+	static const struct {
+		const char *target;
+		const char *says;
+	} rows[] = {
+		{ "/apply?target=0043", "there is no parameter target of a POST" },
+		{ "/runs/0a-1b/cancel?mode=now", "there is no parameter mode of a POST" },
+	};
+	struct fake *fake = fake_new();
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct request *request = post(fake, rows[i].target, NULL);
+		json_t *document = fake_json(request);
+
+		assert_int_equal(request->status, 400);
+		assert_string_equal(fake_text(document, "detail"), rows[i].says);
+		assert_string_equal(fake_text(document, "hint"),
+		    "what is to be done stands in the body, as JSON");
+		json_decref(document);
+	}
+	assert_int_equal(fake->n_starts, 0);
+	talloc_free(fake);
+}
+
 static void
 test_a_dry_run_is_the_plan(void **state)
 {
@@ -660,6 +688,7 @@ main(void)
 		cmocka_unit_test(test_what_comes_with_an_early_answer),
 		cmocka_unit_test(test_another_run_is_in_the_way),
 		cmocka_unit_test(test_too_many_callers),
+		cmocka_unit_test(test_what_is_to_be_done_is_not_in_the_query),
 		cmocka_unit_test(test_a_dry_run_is_the_plan),
 		cmocka_unit_test(test_baseline),
 		cmocka_unit_test(test_repair),

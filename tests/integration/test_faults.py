@@ -7,6 +7,7 @@ import signal
 import subprocess
 import threading
 import time
+from datetime import datetime
 
 import pytest
 
@@ -539,10 +540,17 @@ def test_a_failing_wish_is_repeated_with_longer_pauses(
     database.execute(read_only + "on")
     daemon = serve(drizzle(THREE), "--apply-on-start",
                    "--refresh-interval", "1s")
-    wait_until(lambda: runs_of(daemon.get("/runs")), 10)
-    deadline = time.monotonic() + 4
-    while time.monotonic() < deadline:
-        assert 1 <= len(runs_of(daemon.get("/runs"))) <= 4
+
+    def ended():
+        runs = [run for run in runs_of(daemon.get("/runs"))
+                if run["finished_at"]]
+        return runs[::-1] if len(runs) >= 4 else None
+
+    runs = wait_until(ended, 60)
+    for run, following, pause in zip(runs, runs[1:], (1, 2, 4)):
+        began = datetime.fromisoformat(following["started_at"])
+        gap = began - datetime.fromisoformat(run["finished_at"])
+        assert gap.total_seconds() > pause - 0.01  # they are rounded
     with_admin(database.postgres, read_only + "off")
     daemon.wait_verdict("current", timeout=30)
 

@@ -147,12 +147,35 @@ is_out_of_order(const struct check_draft *draft, const struct migration *m)
 }
 
 /*
+ * Above all before it, and what was advised for one of them: all the commands are pasted.
+ * Where none before it is right, that is `first_ms`.
+ */
+static int64_t
+advise_when(const struct migration *highest, int64_t first_ms, int64_t *advised)
+{
+	int64_t better = highest != NULL ? highest->order + 1 : first_ms;
+
+	if (better <= *advised)
+		better = *advised + 1;
+	*advised = better;
+	return better;
+}
+
+static void
+edit_when(struct check_draft *draft, struct check_finding *f, const struct migration *m,
+    int64_t better)
+{
+	check_edit_list(draft, f, "(.entries[] | select(.tag == \"%s\")).when = %" PRId64,
+	    m->id, better);
+}
+
+/*
  * drizzle-orm 0.45 runs an entry only when its `when` is above the highest created_at
  * recorded, and says nothing of the others; drizzle-kit 0.31.11 warns of it.
  */
 static void
 add_when_order(struct check_draft *draft, const struct migration *highest,
-    const struct migration *m, int64_t better)
+    const struct migration *m, int64_t *advised)
 {
 	bool equal = m->order == highest->order;
 	struct check_finding *f;
@@ -173,8 +196,23 @@ add_when_order(struct check_draft *draft, const struct migration *highest,
 		return;
 	check_remedy(draft, f,
 	    "give it a \"when\" above all before it, as long as it is applied nowhere");
-	check_edit_list(draft, f, "(.entries[] | select(.tag == \"%s\")).when = %" PRId64,
-	    m->id, better);
+	edit_when(draft, f, m, advise_when(highest, 0, advised));
+}
+
+/* Right as it is, but not once what is advised for one before it is done. */
+static void
+add_when_in_the_way(
+    struct check_draft *draft, const struct migration *m, int64_t *advised)
+{
+	struct check_finding *f = check_add(draft, CHECK_WHEN_ORDER,
+	    "its \"when\" %" PRId64 " leaves no room for that advised for one before it",
+	    m->order);
+
+	check_about_entry(draft, f, m);
+	f->severity = CHECK_NOTE;
+	check_remedy(draft, f,
+	    "with that, give it one above, too, as long as it is applied nowhere");
+	edit_when(draft, f, m, advise_when(m, 0, advised));
 }
 
 static void
@@ -203,20 +241,33 @@ add_when_future(
 	} else {
 		check_remedy(draft, f, "set it back, as long as it is applied nowhere");
 	}
-	check_edit_list(draft, f, "(.entries[] | select(.tag == \"%s\")).when = %" PRId64,
-	    m->id, better);
+	edit_when(draft, f, m, better);
 }
 
-/* Above all before it, and what was advised for one of them: all the commands are pasted. */
+/* For what no right one stands before: now, or below the first that is right. */
 static int64_t
-advise_when(const struct migration *highest, int64_t now_ms, int64_t *advised)
+first_when(const struct folder *folder, int64_t now_ms)
 {
-	int64_t better = highest != NULL ? highest->order + 1 : now_ms;
+	for (size_t i = 0; i < folder->n_migrations; i++) {
+		int64_t order = folder->migrations[i]->order;
 
-	if (better <= *advised)
-		better = *advised + 1;
-	*advised = better;
-	return better;
+		if (order <= now_ms + FUTURE_MS)
+			return order - (int64_t)i < now_ms ? order - (int64_t)i : now_ms;
+	}
+	return now_ms;
+}
+
+/* Of one that is not from the future. */
+static void
+look_at_order(struct check_draft *draft, const struct migration *highest,
+    const struct migration *m, int64_t *advised)
+{
+	if (is_out_of_order(draft, m)) /* that it is passed over here is told there */
+		return;
+	if (highest != NULL && m->order <= highest->order)
+		add_when_order(draft, highest, m, advised);
+	else if (m->order <= *advised && !check_is_recorded(draft, m))
+		add_when_in_the_way(draft, m, advised);
 }
 
 static void
@@ -225,7 +276,8 @@ look_at_when(struct check_draft *draft)
 	const struct folder *folder = draft->folder;
 	int64_t now_ms = draft->input->now_us / 1000;
 	const struct migration *highest = NULL;
-	int64_t advised = 0;
+	int64_t first_ms = first_when(folder, now_ms);
+	int64_t advised = INT64_MIN;
 
 	if (folder->layout == NULL || !folder->layout->by_watermark)
 		return;
@@ -234,14 +286,10 @@ look_at_when(struct check_draft *draft)
 
 		if (m->order > now_ms + FUTURE_MS) {
 			add_when_future(
-			    draft, m, now_ms, advise_when(highest, now_ms, &advised));
+			    draft, m, now_ms, advise_when(highest, first_ms, &advised));
 			continue; /* what is behind it is not to be called wrong */
 		}
-		/* that it is passed over here is told there */
-		if (highest != NULL && m->order <= highest->order &&
-		    !is_out_of_order(draft, m))
-			add_when_order(
-			    draft, highest, m, advise_when(highest, now_ms, &advised));
+		look_at_order(draft, highest, m, &advised);
 		if (highest == NULL || m->order > highest->order)
 			highest = m;
 	}

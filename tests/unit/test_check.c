@@ -345,6 +345,52 @@ test_whens_that_are_advised_are_apart(void **state)
 	assert_int_equal(n, 3);
 }
 
+/* What is advised of the journal is done, and then it is right, whatever room there was. */
+static void
+test_whens_that_are_advised_are_right(void **state)
+{
+#define FAR_MS (WORLD_NOW_US / 1000 + 10 * 86400000LL)
+	static const struct {
+		long long whens[6];
+		size_t advised;
+	} rows[] = {
+		{ { 1, 1, 2, 3 }, 3 },
+		{ { 1, 1, 5, 6 }, 1 },
+		{ { 1, 1, 2, 2, 3, 9 }, 4 },
+		{ { 1000, 900, 1001 }, 2 },
+		{ { 1000, FAR_MS, 1001, 1002, 2000 }, 3 },
+		{ { FAR_MS, FAR_MS, 1000, 2000 }, 2 },
+		{ { FAR_MS, WORLD_NOW_US / 1000 }, 1 },
+		{ { FAR_MS, FAR_MS + 5 }, 2 },
+	};
+	struct world *w = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		size_t advised = 0;
+		char tag[8];
+
+		w->entries[0] = '\0';
+		w->n_entries = 0;
+		for (size_t j = 0; j < ARRAY_SIZE(rows[i].whens) && rows[i].whens[j];
+		     j++) {
+			snprintf(tag, sizeof(tag), "%04zu_a", j);
+			world_entry(w, tag, rows[i].whens[j]);
+		}
+		world_check(w);
+		for (size_t j = 0; j < w->check->n_findings; j++) {
+			advised += w->check->findings[j].n_commands > 0;
+			world_run(
+			    &w->check->findings[j], 0, w->check->findings[j].n_commands);
+		}
+		assert_int_equal(advised, rows[i].advised);
+		world_check_as_is(w);
+		assert_int_equal(world_count(w, CHECK_WHEN_ORDER), 0);
+		assert_int_equal(world_count(w, CHECK_WHEN_FUTURE), 0);
+		assert_int_equal(world_count(w, CHECK_DUPLICATE), 0);
+	}
+#undef FAR_MS
+}
+
 static void
 test_when_far_beyond_any_time(void **state)
 {
@@ -1070,6 +1116,7 @@ main(void)
 		TEST(test_when_out_of_order_in_the_journal),
 		TEST(test_when_in_the_future),
 		TEST(test_whens_that_are_advised_are_apart),
+		TEST(test_whens_that_are_advised_are_right),
 		TEST(test_when_far_beyond_any_time),
 		TEST(test_idx_twice),
 		TEST(test_idx_twice_that_names_nothing),

@@ -204,7 +204,10 @@ static void
 add_stopped(struct state *state, const struct plan_item *item, enum check_kind kind)
 {
 	struct check_draft *draft = state->draft;
-	const struct err *err = status_error_of(draft->parked, item);
+	const struct err *parked = status_error_of(draft->parked, item);
+	const struct err *err = parked != NULL
+	    ? parked
+	    : status_question_of(draft->input->status, draft->phase, item);
 	const char *recorded = item->row != NULL ? item->row->error : NULL;
 	struct check_finding *f = check_add(draft, kind, "%s: %s",
 	    kind == CHECK_FAILED ? "the last run failed here" : "the last run asks",

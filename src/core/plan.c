@@ -416,6 +416,16 @@ plan_build(const void *ctx, const struct plan_input *input)
 }
 
 const struct plan_item *
+plan_first(const struct plan *plan, enum migration_state state)
+{
+	const struct plan_item *item = plan->items;
+
+	while (item->state != state)
+		item++;
+	return item;
+}
+
+const struct plan_item *
 plan_find(const struct plan *plan, const char *name)
 {
 	const struct plan_item *by_file = NULL;

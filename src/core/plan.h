@@ -213,5 +213,8 @@ struct plan *plan_build(const void *ctx, const struct plan_input *input);
 /* The newest that is recorded, of those before that position; or NULL. */
 const struct migration *plan_before(const struct plan *plan, size_t position);
 
+/* The first item in that state, of which the plan has counted one at least. */
+const struct plan_item *plan_first(const struct plan *plan, enum migration_state state);
+
 /* The item of that id, file or version, or NULL. */
 const struct plan_item *plan_find(const struct plan *plan, const char *name);

@@ -292,6 +292,13 @@ run_forgive(struct run *run, bool of_migration)
 	run->batch.on = false;
 }
 
+bool
+run_has_repaired(const struct run *run, enum phase phase, const char *id)
+{
+	return run->operation == PLAN_REPAIR && run->outcome == RUN_SUCCEEDED &&
+	    run->phase == phase && is_same(run->up_to, id);
+}
+
 void
 run_conclude(struct run *run, bool refused, int64_t now_us, int64_t mono_us)
 {

@@ -306,6 +306,9 @@ run_goes_forward(const struct run *run)
 	return run->operation == PLAN_APPLY || run->operation == PLAN_BASELINE;
 }
 
+/* Whether it is a repair of that migration, and done: a person has decided about it. */
+bool run_has_repaired(const struct run *run, enum phase phase, const char *id);
+
 /* "lock", "succeeded", "apply". */
 const char *run_state_name(enum run_state state);
 const char *run_outcome_name(enum run_outcome outcome);

@@ -13,17 +13,6 @@ plural(size_t n)
 	return n == 1 ? "" : "s";
 }
 
-/* The first item in that state, of which the plan has counted one at least. */
-static const struct plan_item *
-first_item(const struct plan *plan, enum migration_state state)
-{
-	const struct plan_item *item = plan->items;
-
-	while (item->state != state)
-		item++;
-	return item;
-}
-
 /* ---- current ---- */
 
 static void
@@ -122,7 +111,7 @@ status_error_of(const struct run *parked, const struct plan_item *item)
 static void
 failed_sentence(const struct status *status, char *buf, size_t size)
 {
-	const struct plan_item *item = first_item(status->plan, MIGRATION_FAILED);
+	const struct plan_item *item = plan_first(status->plan, MIGRATION_FAILED);
 	const struct err *err = status_error_of(status->parked, item);
 	char text[ERR_LINE] = "";
 
@@ -137,11 +126,14 @@ failed_sentence(const struct status *status, char *buf, size_t size)
 static void
 failed_advice(const struct status *status, char *buf, size_t size)
 {
-	const struct plan_item *item = first_item(status->plan, MIGRATION_FAILED);
+	const struct plan_item *item = plan_first(status->plan, MIGRATION_FAILED);
 	const struct err *err = status_error_of(status->parked, item);
+	const struct err *question = status_question_of(status, status->phase, item);
 	const char *file = item->migration->file;
 
-	if (err == NULL)
+	if (question != NULL)
+		snprintf(buf, size, "%s", question->hint);
+	else if (err == NULL)
 		snprintf(buf, size, "mend %s, then POST /apply", file);
 	else if (err->file[0] == '\0')
 		snprintf(buf, size, "%s; then POST /apply",
@@ -203,13 +195,13 @@ drift_sentence(const struct status *status, char *buf, size_t size)
 		snprintf(pending, sizeof(pending), "; %zu pending", plan->n_steps);
 	snprintf(buf, size, "%zu applied migration%s changed since, %s%s%s", n,
 	    n == 1 ? " was" : "s were", n == 1 ? "" : "the first is ",
-	    first_item(plan, MIGRATION_MODIFIED)->id, pending);
+	    plan_first(plan, MIGRATION_MODIFIED)->id, pending);
 }
 
 static void
 drift_advice(const struct status *status, char *buf, size_t size)
 {
-	const struct plan_item *item = first_item(status->plan, MIGRATION_MODIFIED);
+	const struct plan_item *item = plan_first(status->plan, MIGRATION_MODIFIED);
 
 	snprintf(buf, size,
 	    "put %s back as it was applied, and the change into a new migration; "
@@ -271,7 +263,7 @@ invalid_error(const struct status *status)
 
 	if (blocker != NULL)
 		return &blocker->err;
-	return first_item(status->plan, MIGRATION_INVALID)->migration->problem;
+	return plan_first(status->plan, MIGRATION_INVALID)->migration->problem;
 }
 
 static void
@@ -344,6 +336,7 @@ status_judge(const struct status *status, struct judgement *judgement)
 
 		if (status->phases[p].folder == NULL)
 			continue;
+		next.of.phase = next.phase;
 		next.of.folder = status->phases[p].folder;
 		next.of.plan = status->phases[p].plan;
 		next.of.parked = status->phases[p].parked;

@@ -59,6 +59,7 @@ struct lock_facts {
 
 struct status {
 	const char *target;
+	enum phase phase; /* the schema; in a judgement the one that it is on */
 	/* of the schema, and the same as in phases[PHASE_SCHEMA] */
 	const struct folder *folder; /* never NULL */
 	const struct plan *plan;     /* never NULL */
@@ -139,6 +140,13 @@ const char *verdict_name(enum verdict verdict);
  * that was another migration, or there is none.
  */
 const struct err *status_error_of(const struct run *parked, const struct plan_item *item);
+
+/*
+ * What a migration asks that failed in a lenient phase, by the newest run that left it out;
+ * NULL: nothing, or a person has answered since.
+ */
+const struct err *status_question_of(
+    const struct status *status, enum phase phase, const struct plan_item *item);
 
 /* Room for a sentence, or for an advice. */
 #define STATUS_TEXT 2048u

@@ -55,6 +55,41 @@ apply_request(const struct status *status, struct status_request *request)
 	return 1;
 }
 
+static const struct err *
+failure_of(const struct run_phase *phase, const char *id)
+{
+	for (size_t i = 0; i < phase->n_failures; i++)
+		if (strcmp(phase->failures[i].migration, id) == 0)
+			return &phase->failures[i];
+	return NULL;
+}
+
+const struct err *
+status_question_of(
+    const struct status *status, enum phase phase, const struct plan_item *item)
+{
+	const struct err *err = NULL;
+
+	for (size_t i = 0; i < status->n_runs && err == NULL; i++) {
+		if (run_has_repaired(status->runs[i], phase, item->id))
+			return NULL;
+		err = failure_of(&status->runs[i]->phases[phase], item->id);
+	}
+	return err != NULL && err->answers[0] != '\0' ? err : NULL;
+}
+
+/* Another try, unless that would ask again. */
+static size_t
+failed_requests(
+    const struct status *status, struct status_request requests[STATUS_REQUESTS])
+{
+	const struct err *question = status_question_of(
+	    status, status->phase, plan_first(status->plan, MIGRATION_FAILED));
+
+	return question != NULL ? status_answers(question, requests)
+				: apply_request(status, &requests[0]);
+}
+
 static size_t
 cancel_request(const struct run *run, struct status_request *request)
 {
@@ -74,8 +109,9 @@ status_requests(
 	status_judge(status, &judgement);
 	switch (judgement.verdict) {
 	case VERDICT_PENDING:
-	case VERDICT_FAILED:
 		return apply_request(status, &requests[0]);
+	case VERDICT_FAILED:
+		return failed_requests(&judgement.of, requests);
 	case VERDICT_IN_DOUBT:
 		return status_answers(&judgement.of.parked->err, requests);
 	case VERDICT_CURRENT:

@@ -55,9 +55,7 @@ settles(const struct run *run, enum phase phase, const char *migration)
 		if (run->applied[i].phase == phase &&
 		    strcmp(run->applied[i].id, migration) == 0)
 			return true; /* or rolled back: then it had been applied */
-	return run->operation == PLAN_REPAIR && run->outcome == RUN_SUCCEEDED &&
-	    run->phase == phase && run->up_to != NULL &&
-	    strcmp(run->up_to, migration) == 0;
+	return run_has_repaired(run, phase, migration);
 }
 
 /* What another daemon has in its file of that name does not hide what failed of ours. */

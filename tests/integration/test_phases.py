@@ -469,3 +469,27 @@ def test_the_answer_goes_to_the_phase_that_asks(phases, database):
                                        "phase": "schema"}).json()
     assert (run["before"], run["after"]) == ("applied", "pending")
     assert database.drizzle_rows() == []
+
+
+def test_a_question_of_data_is_answered(phases, database):
+    """To apply again would ask again: it is the answers that are named."""
+    name = "2024-01-01_half"
+    daemon, _ = phases(data={name: ASKS})
+    assert daemon.apply().status == 200
+    run = daemon.apply().json()
+    [failure] = phase(run, "data")["failures"]
+    status = daemon.wait_verdict("incomplete")
+    assert status["advice"] == failure["hint"]
+    assert status["requests"] == failure["requests"]
+    assert set(asked(daemon)) == {"applied", "retry", "pending"}
+    [found] = [f for f in daemon.get("/check").json()["findings"]
+               if f["kind"] == "failed"]
+    assert found["remedy"] == failure["hint"]
+
+    body = asked(daemon)["applied"]
+    assert body["phase"] == "data"
+    assert daemon.post("/repair", json=body).status == 200
+    [apply] = daemon.status()["requests"]
+    assert apply["path"] == "/apply"
+    assert applied_ids(daemon.apply().json()) == [name]
+    daemon.wait_verdict("current")

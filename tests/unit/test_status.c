@@ -235,6 +235,45 @@ test_requests_of_a_phase(void **state)
 	check_requests(world, 0, "", "");
 }
 
+/* What a lenient phase left out may ask, too: to apply it again would ask again. */
+static void
+test_question_of_a_lenient_phase(void **state)
+{
+	static const char id[] = "2026-01-02_a";
+	static const char mend[] = "mend 2026-01-02_a.sql, then POST /apply";
+	static const char sentence[] =
+	    "the schema is current; data: 2026-01-02_a failed: did it run?";
+	struct world *world = *state;
+	struct err failures[2] = { { .migration = "2026-01-01_b", .answers = "pending" },
+		{ .migration = "2026-01-02_a" } };
+	struct run of_data = { .id = "0190", .state = RUN_DONE };
+	struct run later = { .id = "0191",
+		.state = RUN_DONE,
+		.operation = PLAN_REPAIR,
+		.outcome = RUN_SUCCEEDED,
+		.phase = PHASE_SCHEMA,
+		.up_to = id };
+	struct run *runs[] = { &later, &of_data };
+
+	of_data.phases[PHASE_DATA].failures = failures;
+	of_data.phases[PHASE_DATA].n_failures = ARRAY_SIZE(failures);
+	record_all(world);
+	add_phase(world, PHASE_DATA, id, true, "did it run?");
+	world->status.runs = runs;
+	world->status.n_runs = ARRAY_SIZE(runs);
+	check(world, VERDICT_INCOMPLETE, sentence, mend);
+	check_requests(world, 1, "/apply", "");
+
+	snprintf(failures[1].answers, sizeof(failures[1].answers), "applied retry");
+	err_hint(&failures[1], "look, then answer");
+	check(world, VERDICT_INCOMPLETE, sentence, "look, then answer");
+	check_requests(world, 2, "/repair", "applied");
+
+	later.phase = PHASE_DATA; /* a person has answered */
+	check(world, VERDICT_INCOMPLETE, sentence, mend);
+	check_requests(world, 1, "/apply", "");
+}
+
 static void
 test_current(void **state)
 {
@@ -666,6 +705,7 @@ main(void)
 		TEST(test_names),
 		TEST(test_phases),
 		TEST(test_requests_of_a_phase),
+		TEST(test_question_of_a_lenient_phase),
 		TEST(test_current),
 		TEST(test_current_with_some_left_out),
 		TEST(test_current_without_migrations),

@@ -10,7 +10,7 @@
 #include "base/text.h"
 #include "core/status.h"
 
-#define PLAIN_LABEL "%-10s"
+#define PLAIN_LABEL "%-9s "
 
 /*
  * A name or message that others made: control characters shown, a line break goes on

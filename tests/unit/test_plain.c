@@ -413,6 +413,12 @@ test_a_phase_that_cannot_be_read(void **state)
 	assert_true(has_line(&out, "data      not known"));
 	assert_true(has_line(&out, "error     permission denied for table d"));
 	assert_true(has_line(&out, "hint      let its owner grant it"));
+	/* the longest of the names */
+	text_reset(&out);
+	fake->status.phases[PHASE_REPEATABLE] = fake->status.phases[PHASE_DATA];
+	plain_status(&out, &fake->status, NULL, false);
+	assert_true(has_line(&out, "repeatable not known"));
+	fake->status.phases[PHASE_REPEATABLE] = (struct status_phase){ 0 };
 	text_reset(&out);
 	outlook = fake_outlook(fake, NULL);
 	outlook.plans[PHASE_DATA] = fake->status.phases[PHASE_DATA].plan;

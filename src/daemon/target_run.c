@@ -11,8 +11,8 @@
 #include "daemon/watch.h"
 
 /*
- * How often a run waits for a folder that will not stand still before it takes it
- * as it is.
+ * How often a run waits for a folder that will not stand still before it goes on
+ * with the one that did last.
  */
 #define SETTLE_LOOKS 20
 

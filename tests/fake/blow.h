@@ -2,13 +2,13 @@
 #pragma once
 
 /*
- * One thing goes wrong with libpq, at each place where it can: for what is shorter than a run
- * (torture.h). Include cmocka.h first.
+ * One thing goes wrong, at each place where it can. Runs have programs of their own for that
+ * (torture.h); what is shorter does it so, with cmocka.h included first:
  *
  *	static unsigned
  *	play(enum blow blow, unsigned k)
  *	{
- *		blow_deal(blow, k);
+ *		blow_deal(blow, k, "42501");
  *		...
  *		return blow_places(blow);
  *	}
@@ -22,17 +22,21 @@
 
 enum blow {
 	BLOW_NONE,
-	BLOW_FAIL,  /* the k-th call of libpq fails */
-	BLOW_LOSE,  /* the server is gone at that call */
-	BLOW_ERROR, /* the k-th command is answered by an error */
+	BLOW_FAIL,   /* the k-th call of libpq fails */
+	BLOW_LOSE,   /* the server is gone at that call */
+	BLOW_ERROR,  /* the k-th command is answered by an error */
+	BLOW_LOCK,   /* of a run: by that of a lock that is not to be had */
+	BLOW_EARLY,  /* of a run: runner_finish_early in the k-th turn of the loop */
+	BLOW_CANCEL, /* of a run: runner_cancel in that turn */
 };
 
+/* To libpq; `sqlstate` is that of the error. */
 static inline void
-blow_deal(enum blow blow, unsigned k)
+blow_deal(enum blow blow, unsigned k, const char *sqlstate)
 {
 	fakepq_fail_at(blow == BLOW_FAIL ? k : 0);
 	fakepq_lose_at(blow == BLOW_LOSE ? k : 0);
-	fakepq_error_at(blow == BLOW_ERROR ? k : 0, "42501");
+	fakepq_error_at(blow == BLOW_ERROR ? k : 0, sqlstate);
 }
 
 /* How many places there were. */

@@ -524,12 +524,12 @@ torture(enum blow blow, unsigned k)
 	unsigned n = 0;
 
 	scene_begin(&scene, blocked_row);
-	blow_deal(blow, k);
+	blow_deal(blow, k, "42501");
 	monitor_watch(scene.monitor, PID);
 	scene_await(&scene, 2);
 	n = blow_places(blow);
 	monitor_rest(scene.monitor, &fine);
-	blow_deal(BLOW_NONE, 0);
+	blow_deal(BLOW_NONE, 0, "");
 	monitor_watch(scene.monitor, PID);
 	scene_await(&scene, scene.n_seen + 2);
 	assert_int_equal(scene.run->n_blockers, 1);

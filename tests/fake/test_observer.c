@@ -496,14 +496,14 @@ torture(enum blow blow, unsigned k)
 
 	watcher_begin(&watcher);
 	script_rows(watcher.folder, 2);
-	blow_deal(blow, k);
+	blow_deal(blow, k, "42501");
 	watcher_start(&watcher);
 	watcher_await(&watcher, 1);
 	watcher_look(&watcher);
 	n = blow_places(blow);
 	if (blow == BLOW_NONE)
 		assert_string_equal(watcher.sent, FIRST SECOND);
-	blow_deal(BLOW_NONE, 0);
+	blow_deal(BLOW_NONE, 0, "");
 	watcher_look(&watcher);
 	/* the loss may have come with the very last call, and is seen only now */
 	if (!watcher.seen.database.reachable)

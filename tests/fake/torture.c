@@ -72,12 +72,10 @@ play(const struct scenario *scenario, enum blow blow, unsigned k)
 	where = (struct where){ scenario->name, k };
 	scene_begin(&scene, scenario);
 	scene.hurries = true;
-	if (blow == BLOW_FAIL)
-		fakepq_fail_at(k);
-	if (blow == BLOW_LOSE)
-		fakepq_lose_at(k);
-	if (blow == BLOW_ERROR || blow == BLOW_LOCK)
-		fakepq_error_at(k, blow == BLOW_LOCK ? "55P03" : "XX000");
+	if (blow == BLOW_LOCK)
+		blow_deal(BLOW_ERROR, k, "55P03");
+	else
+		blow_deal(blow, k, "XX000");
 	if (blow == BLOW_EARLY || blow == BLOW_CANCEL) {
 		/* a statement that hangs has to be cancelled, or the scene never ends */
 		if (blow == BLOW_CANCEL || scene.act == NULL)

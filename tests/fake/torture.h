@@ -13,15 +13,7 @@
  *	}
  */
 
-enum blow {
-	BLOW_NONE,
-	BLOW_FAIL,   /* the k-th call of libpq fails */
-	BLOW_LOSE,   /* the server is gone at that call */
-	BLOW_ERROR,  /* the k-th command is answered by an error */
-	BLOW_LOCK,   /* by that of a lock that is not to be had */
-	BLOW_EARLY,  /* runner_finish_early in the k-th turn of the loop */
-	BLOW_CANCEL, /* runner_cancel in that turn */
-};
+#include "blow.h"
 
 /* Play each scenario as often as there are places for the blow. Fails as cmocka does. */
 void torture(enum blow blow);

@@ -204,89 +204,79 @@ def test_a_run_that_waits_when_the_daemon_stops(at_its_journal):
     assert daemon.process.wait(timeout=10) == 0
 
 
-def test_a_file_that_came_during_the_run(serve, drizzle, database):
+def test_a_file_that_came_during_the_run(serve, drizzle, gate):
     """Whoever put it there and asks then is not told that all is well before
     it is applied."""
-    folder = drizzle([("0000_a", "SELECT pg_advisory_xact_lock_shared(7);")])
+    folder = drizzle([("0000_a", gate.sql)])
     daemon = serve(folder)
-    with database.connect() as blocker, blocker.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(7)")
-        old = begin(daemon)
-        wait_until(lambda: daemon.status()["run"]["current"] == "0000_a")
-        assert begin(daemon)["id"] == old["id"]
-        drizzle_add(folder, "0001_b", "CREATE TABLE b (id int);\n")
-        mine = begin(daemon)
-        assert mine["id"] != old["id"]
-        # what cannot be queued behind a run that goes on is refused as before
-        assert daemon.post("/rollback", json={"steps": 1}).status == 409
-        cursor.execute("SELECT pg_advisory_unlock(7)")
+    old = begin(daemon)
+    gate.wait()
+    assert begin(daemon)["id"] == old["id"]
+    drizzle_add(folder, "0001_b", "CREATE TABLE b (id int);\n")
+    mine = begin(daemon)
+    assert mine["id"] != old["id"]
+    # what cannot be queued behind a run that goes on is refused as before
+    assert daemon.post("/rollback", json={"steps": 1}).status == 409
+    gate.open()
     assert applied_ids(ended(daemon, old)) == ["0000_a"]
     assert applied_ids(ended(daemon, mine)) == ["0001_b"]
 
 
-def test_who_waits_behind_a_run_can_be_cancelled(serve, drizzle, database):
-    folder = drizzle([("0000_a", "SELECT pg_advisory_xact_lock_shared(7);")])
+def test_who_waits_behind_a_run_can_be_cancelled(serve, drizzle, gate):
+    folder = drizzle([("0000_a", gate.sql)])
     daemon = serve(folder)
-    with database.connect() as blocker, blocker.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(7)")
-        old = begin(daemon)
-        wait_until(lambda: daemon.status()["run"]["current"] == "0000_a")
-        drizzle_add(folder, "0001_b", "CREATE TABLE b (id int);\n")
-        mine = begin(daemon)
-        assert daemon.post(f"/runs/{mine['id']}/cancel").status == 202
-        # at once, not when the other one ends; and it takes nobody with it
-        assert ended(daemon, mine)["outcome"] == "cancelled"
-        other = begin(daemon)
-        assert other["id"] not in (old["id"], mine["id"])
-        assert daemon.post(f"/runs/{other['id']}/cancel").status == 202
-        assert daemon.post(f"/runs/{old['id']}/cancel",
-                           json={"mode": "now"}).status == 202
-        assert ended(daemon, old)["outcome"] == "cancelled"
-        cursor.execute("SELECT pg_advisory_unlock(7)")
+    old = begin(daemon)
+    gate.wait()
+    drizzle_add(folder, "0001_b", "CREATE TABLE b (id int);\n")
+    mine = begin(daemon)
+    assert daemon.post(f"/runs/{mine['id']}/cancel").status == 202
+    # at once, not when the other one ends; and it takes nobody with it
+    assert ended(daemon, mine)["outcome"] == "cancelled"
+    other = begin(daemon)
+    assert other["id"] not in (old["id"], mine["id"])
+    assert daemon.post(f"/runs/{other['id']}/cancel").status == 202
+    assert daemon.post(f"/runs/{old['id']}/cancel",
+                       json={"mode": "now"}).status == 202
+    assert ended(daemon, old)["outcome"] == "cancelled"
+    gate.open()
     assert applied_ids(ended(daemon, begin(daemon))) == ["0000_a", "0001_b"]
 
 
-def test_who_asks_after_a_reload_has_a_run_of_its_own(serve, drizzle, database,
-                                                      workdir):
+def test_who_asks_after_a_reload_has_a_run_of_its_own(serve, drizzle,
+                                                      workdir, gate):
     """What a run in progress does is of the configuration that it began with."""
     data = workdir / "data"
     data.mkdir()
     (data / "2024-03-15_a.sql").write_text("SELECT 1;\n")
-    daemon = serve(drizzle([
-        ("0000_a", "SELECT pg_advisory_xact_lock_shared(7);")]),
-        options={"data": data})
-    with database.connect() as blocker, blocker.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(7)")
-        old = begin(daemon)
-        wait_until(lambda: daemon.status()["run"]["current"] == "0000_a")
-        text = daemon.config_path.read_text()
-        daemon.config_path.write_text("\n".join(
-            line for line in text.splitlines()
-            if not line.startswith("data")) + "\n")
-        assert daemon.post("/reload").status == 200
-        mine = begin(daemon)
-        assert mine["id"] != old["id"]
-        cursor.execute("SELECT pg_advisory_unlock(7)")
+    daemon = serve(drizzle([("0000_a", gate.sql)]), options={"data": data})
+    old = begin(daemon)
+    gate.wait()
+    text = daemon.config_path.read_text()
+    daemon.config_path.write_text("\n".join(
+        line for line in text.splitlines()
+        if not line.startswith("data")) + "\n")
+    assert daemon.post("/reload").status == 200
+    mine = begin(daemon)
+    assert mine["id"] != old["id"]
+    gate.open()
     assert ended(daemon, old)["outcome"] == "succeeded"
     assert ended(daemon, mine)["outcome"] == "succeeded"
 
 
 def test_a_file_that_came_during_the_run_is_applied_by_itself(
-        serve, drizzle, database):
-    folder = drizzle([("0000_a", "SELECT pg_advisory_xact_lock_shared(7);")])
+        serve, drizzle, database, gate):
+    folder = drizzle([("0000_a", gate.sql)])
     daemon = serve(folder, "--apply-on-change", options={"settle": "50ms"})
-    with database.connect() as blocker, blocker.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(7)")
-        begin(daemon)
-        wait_until(lambda: daemon.status()["run"]["current"] == "0000_a")
-        drizzle_add(folder, "0001_b", "CREATE TABLE b (id int);\n")
-        wait_until(lambda: len(daemon.states()) == 2)
-        cursor.execute("SELECT pg_advisory_unlock(7)")
+    begin(daemon)
+    gate.wait()
+    drizzle_add(folder, "0001_b", "CREATE TABLE b (id int);\n")
+    wait_until(lambda: len(daemon.states()) == 2)
+    gate.open()
     wait_until(lambda: "public.b" in database.tables())
 
 
 def test_who_asks_during_a_run_by_itself_has_failures_tried_again(
-        serve, drizzle, database, workdir):
+        serve, drizzle, database, workdir, gate):
     """Such a run leaves them out, for nobody asked."""
     data = workdir / "data"
     data.mkdir()
@@ -296,12 +286,9 @@ def test_who_asks_during_a_run_by_itself_has_failures_tried_again(
                    options={"settle": "50ms", "data": data})
     assert daemon.apply().json()["failed"] == 1
     database.query("CREATE TABLE later (id int)")
-    with database.connect() as blocker, blocker.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(7)")
-        drizzle_add(folder, "0001_b", "SELECT pg_advisory_xact_lock_shared(7);")
-        wait_until(lambda: (r := daemon.status()["run"])
-                   and r["current"] == "0001_b")
-        mine = begin(daemon)
-        assert not mine["joined"]
-        cursor.execute("SELECT pg_advisory_unlock(7)")
+    drizzle_add(folder, "0001_b", gate.sql)
+    gate.wait()
+    mine = begin(daemon)
+    assert not mine["joined"]
+    gate.open()
     assert applied_ids(ended(daemon, mine)) == ["2024-03-15_a"]

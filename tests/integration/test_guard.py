@@ -208,17 +208,22 @@ def race(pool, database, folder, drivers):
 DRIVERS = ["pg", "postgres", "pg"]
 
 
+def race_to_the_end(database, folder, gate):
+    """All of them stand in the migration before any is let through."""
+    with concurrent.futures.ThreadPoolExecutor() as pool, gate:
+        theirs = race(pool, database, folder, DRIVERS)
+        gate.wait(len(DRIVERS), timeout=60)
+        gate.open()
+        return [f.result() for f in theirs]
+
+
 def test_without_the_guard_drizzle_applies_twice(serve, drizzle, database,
                                                  node, gate):
     """The control: were this to fail, the tests below would show nothing."""
     folder = drizzle([EFFECTS])
     serve(folder).apply()
     drizzle_add(folder, "0001_counted", count_sql("one", gate))
-    with concurrent.futures.ThreadPoolExecutor() as pool, gate:
-        theirs = race(pool, database, folder, DRIVERS)
-        gate.wait(len(DRIVERS), timeout=60)
-        gate.open()
-        done = [f.result() for f in theirs]
+    done = race_to_the_end(database, folder, gate)
     assert [d.returncode for d in done] == [0, 0, 0], done
     assert effects(database, "one") > 1
     assert len(database.drizzle_rows()) > 2
@@ -228,11 +233,7 @@ def test_drizzle_against_drizzle(serve, drizzle, database, node, gate):
     folder = drizzle([EFFECTS])
     serve(folder, "--guard").apply()
     drizzle_add(folder, "0001_counted", count_sql("one", gate))
-    with concurrent.futures.ThreadPoolExecutor() as pool, gate:
-        theirs = race(pool, database, folder, DRIVERS)
-        gate.wait(len(DRIVERS), timeout=60)
-        gate.open()
-        done = [f.result() for f in theirs]
+    done = race_to_the_end(database, folder, gate)
     assert sorted(d.returncode for d in done) == [0, 1, 1], done
     assert all("23505" in d.stderr for d in done if d.returncode), done
     assert effects(database, "one") == 1

@@ -184,7 +184,7 @@ size_t status_answers(
 /*
  * Which phase a repair of `name` is about that names none, as a set: 0 where one at most has
  * a migration of that name; else the one in which it failed or is in doubt. CONFIGURATION
- * (409, EXIT_REFUSED) where that is none, or more than one.
+ * (409) where that is none, or more than one.
  */
 int status_choose_phase(const struct status *status, const char *name, unsigned *phases,
     struct err *err) MUST_CHECK;

@@ -154,7 +154,6 @@ refuse_ambiguous(const char *name, unsigned phases, struct err *err)
 		    list + len, sizeof(list) - len, "%s%s", len > 0 ? ", " : "", last);
 	}
 	err->http_status = 409;
-	err->exit_code = EXIT_REFUSED;
 	err_set(err, CAT_CONFIGURATION, "more than one phase has a migration %s: %s",
 	    name, list);
 	err_hint(err,
